@@ -1,0 +1,109 @@
+"""What every test shares: the server under test, the clients, names for topics."""
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+from installed import TREE
+from servers import ApacheKafka, Furrowd, Server
+
+topic_numbers = itertools.count()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--server", choices=["furrowd", "kafka"], default=os.environ.get("FURROW_TEST_SERVER", "furrowd"))
+    parser.addoption("--furrowd", type=Path, default=Path(os.environ.get("FURROWD", TREE / "build/release/bin/furrowd")))
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("server") == "kafka":
+        other = [item for item in items if item.get_closest_marker("furrow_only")]
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if item not in other]
+
+
+def pytest_report_header(config):
+    return f"server: {config.getoption('server')}"
+
+
+class Servers:
+    """Starts servers in folders of their own, and ends what it started."""
+
+    def __init__(self, config, folder: Path):
+        self.config = config
+        self.folder = folder
+        self.started: list[Server] = []
+
+    def new(self, settings: dict[str, str] | None = None, port: int = 0) -> Server:
+        """A server on an empty data folder, not yet started."""
+        settings = {"auto.create.topics.enable": "false", **(settings or {})}
+        folder = self.folder / f"server-{len(self.started)}"
+        if self.config.getoption("server") == "kafka":
+            server = ApacheKafka(folder, settings, port)
+        else:
+            server = Furrowd(folder, settings, self.config.getoption("furrowd").resolve(), port)
+        self.started.append(server)
+        return server
+
+    def start(self, settings: dict[str, str] | None = None, port: int = 0) -> Server:
+        return self.new(settings, port).start()
+
+    def check(self) -> None:
+        for server in self.started:
+            server.check()
+
+    def end(self) -> None:
+        problems = []
+        for server in self.started:
+            try:
+                server.stop()
+            except AssertionError as problem:
+                problems.append(str(problem))
+        assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="module")
+def module_servers(request, tmp_path_factory):
+    servers = Servers(request.config, tmp_path_factory.mktemp(request.module.__name__))
+    yield servers
+    servers.end()
+
+
+@pytest.fixture(scope="module")
+def server(request, module_servers) -> Server:
+    """One server for the whole module, with the module's SETTINGS."""
+    return module_servers.start(getattr(request.module, "SETTINGS", {}))
+
+
+@pytest.fixture
+def servers(request, tmp_path):
+    """For tests that start servers of their own."""
+    servers = Servers(request.config, tmp_path)
+    yield servers
+    servers.end()
+
+
+@pytest.fixture(autouse=True)
+def healthy(request):
+    """After each test: the server still runs, and the sanitizers are silent."""
+    used = [request.getfixturevalue(name) for name in ("module_servers", "servers") if name in request.fixturenames]
+    yield
+    for servers in used:
+        servers.check()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for name in ("module_servers", "servers"):
+            for server in getattr(item.funcargs.get(name), "started", []):
+                if server.log.exists():
+                    report.sections.append((f"log of {server.kind}, {server.log}", server.tail()))
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"topic-{os.getpid()}-{next(topic_numbers)}"
