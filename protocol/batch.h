@@ -8,9 +8,9 @@
 #include "reader.h"
 #include "status.h"
 
-#define BATCH_HEADER_SIZE   61 /* bytes before the records */
-#define BATCH_LENGTH_OFFSET 12 /* base offset and length field: the length counts what follows them */
-#define BATCH_MAGIC         2
+#define BATCH_HEADER_SIZE     61 /* bytes before the records */
+#define BATCH_LENGTH_OFFSET   12 /* base offset and length field: the length counts what follows them */
+#define BATCH_MAGIC           2
 
 #define BATCH_CODEC_MASK      0x07
 #define BATCH_LOG_APPEND_TIME 0x08
@@ -87,8 +87,8 @@ static inline bool batch_is_control(const struct batch_header *header)
 
 /* The header in the first 61 bytes; the rest of the batch need not be there, and the CRC is not looked at.
  * Errors: FURROW_MALFORMED when fewer than 61 bytes are given (17 suffice to refuse an old magic); FURROW_UNSUPPORTED
- * for magic 0 and 1, with header->length and header->magic set; FURROW_CORRUPT for a length, magic, offset, offset delta or count that
- * no batch has. */
+ * for magic 0 and 1, with header->length and header->magic set; FURROW_CORRUPT for a length, magic, offset, offset
+ * delta or count that no batch has. */
 MUST_USE int batch_parse_header(slice bytes, struct batch_header *header, struct error *error);
 
 /* True when the CRC in the header is that of the bytes; `batch` is exactly one batch. */
@@ -109,13 +109,13 @@ struct batch_rules {
 
 struct batch_report {
     struct batch_header header;
-    bool walked;              /* the records were looked at, so walked_max_timestamp is set */
+    bool walked;                  /* the records were looked at, so walked_max_timestamp is set */
     int64_t walked_max_timestamp; /* ms: what max_timestamp should be for a batch with create times */
-    int32_t bad_record;       /* index of the record that the error is about; -1: the batch as a whole */
+    int32_t bad_record;           /* index of the record that the error is about; -1: the batch as a whole */
 };
 
-/* Checks a batch as a producer sends it: `bytes` must be exactly one. Control, transactional and timestamp-type bits are
- * reported in the header, not judged. Records of compressed batches are walked only with rules->open_compressed.
+/* Checks a batch as a producer sends it: `bytes` must be exactly one. Control, transactional and timestamp-type bits
+ * are reported in the header, not judged. Records of compressed batches are walked only with rules->open_compressed.
  * Errors:
  *   FURROW_TOO_LARGE    above max_bytes, or max_uncompressed when opened
  *   FURROW_UNSUPPORTED  magic 0 or 1 (header.magic says so), or an unknown codec

@@ -16,11 +16,11 @@
 
 struct batch_options {
     enum codec codec;
-    int level;             /* of the codec; codec_default_level(codec) when in doubt */
-    int16_t attributes;    /* flags beside the codec: BATCH_TRANSACTIONAL, BATCH_CONTROL, … */
-    int64_t base_offset;   /* 0 when a producer makes it; the broker stamps it */
+    int level;           /* of the codec; codec_default_level(codec) when in doubt */
+    int16_t attributes;  /* flags beside the codec: BATCH_TRANSACTIONAL, BATCH_CONTROL, … */
+    int64_t base_offset; /* 0 when a producer makes it; the broker stamps it */
     int32_t leader_epoch;
-    int64_t producer_id;   /* BATCH_NO_PRODUCER_ID: none */
+    int64_t producer_id; /* BATCH_NO_PRODUCER_ID: none */
     int16_t producer_epoch;
     int32_t base_sequence;
 };
@@ -35,8 +35,8 @@ struct batch_options {
 struct batch_builder {
     struct batch_options options;
     writer *to;
-    size_t start;    /* of the batch in `to` */
-    writer records;  /* of a compressed batch */
+    size_t start;   /* of the batch in `to` */
+    writer records; /* of a compressed batch */
     int32_t count;
     int64_t last_offset;    /* base_offset - 1 while empty */
     int64_t base_timestamp; /* the first record's */
@@ -51,7 +51,8 @@ void batch_builder_add(struct batch_builder *b, int64_t timestamp, slice key, sl
 void batch_builder_add_with_headers(struct batch_builder *b, int64_t timestamp, slice key, slice value,
                                     const struct record_header *headers, size_t header_count);
 
-/* A record as an iterator gave it, offset, timestamp and headers kept: for rewriting batches. The offset must be above the last one's. */
+/* A record as an iterator gave it, offset, timestamp and headers kept: for rewriting batches. The offset must be above
+ * the last one's. */
 void batch_builder_add_record(struct batch_builder *b, const struct record *record);
 
 /* Bytes of records so far, before compression. */
@@ -61,5 +62,6 @@ size_t batch_builder_size(const struct batch_builder *b);
 void batch_builder_set_last_offset(struct batch_builder *b, int64_t last_offset);
 
 /* Writes the header and gives back the builder's memory; to be called whether or not it failed.
- * Errors: -ENOMEM, FURROW_TOO_LARGE beyond 2 GiB, FURROW_OUT_OF_RANGE for offsets that go back or deltas that do not fit. */
+ * Errors: -ENOMEM, FURROW_TOO_LARGE beyond 2 GiB, FURROW_OUT_OF_RANGE for offsets that go back or deltas that do not
+ * fit. */
 MUST_USE int batch_builder_close(struct batch_builder *b, struct error *error);

@@ -27,8 +27,8 @@ struct batch_iterator {
 MUST_USE int batch_iterator_open(struct batch_iterator *it, slice batch, struct memory *memory, size_t limit,
                                  struct error *error);
 
-/* 1 with a record, 0 after the last one. FURROW_MALFORMED: the record it->index is wrong, or something follows the last;
- * else errors of decompressor_read. After an error the iterator gives nothing more. */
+/* 1 with a record, 0 after the last one. FURROW_MALFORMED: the record it->index is wrong, or something follows the
+ * last; else errors of decompressor_read. After an error the iterator gives nothing more. */
 MUST_USE int batch_iterator_next(struct batch_iterator *it, struct record *record, struct error *error);
 
 void batch_iterator_close(struct batch_iterator *it);
