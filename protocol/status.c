@@ -58,7 +58,8 @@ int error_wrap(struct error *error, int code, const char *format, ...)
     error->code = code;
     int length = vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length < sizeof error->message)
-        snprintf(error->message + length, sizeof error->message - (size_t)length, ": %s", inner);
+    int left = ERROR_MESSAGE_MAX - 1 - length - 2; /* after ": " and before the NUL byte */
+    if (length >= 0 && left > 0)
+        snprintf(error->message + length, sizeof error->message - (size_t)length, ": %.*s", left, inner);
     return code;
 }
