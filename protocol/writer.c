@@ -181,8 +181,8 @@ void write_splice(writer *w, size_t size, const void *source)
         return;
     if (w->splice_count == w->splice_capacity) {
         size_t capacity = w->splice_capacity != 0 ? 2 * w->splice_capacity : 4;
-        struct writer_splice *splices = memory_realloc(w->memory, w->purpose, w->splices,
-                                                       w->splice_capacity * sizeof *splices, capacity * sizeof *splices);
+        struct writer_splice *splices = memory_realloc(
+            w->memory, w->purpose, w->splices, w->splice_capacity * sizeof *splices, capacity * sizeof *splices);
         if (splices == NULL) {
             w->failed = true;
             return;

@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* Goes on after a failure. */
-#define CHECK(condition) CU_assertImplementation((condition) ? CU_TRUE : CU_FALSE, __LINE__, #condition, __FILE__, "", CU_FALSE)
+#define CHECK(condition)                                                                                               \
+    CU_assertImplementation((condition) ? CU_TRUE : CU_FALSE, __LINE__, #condition, __FILE__, "", CU_FALSE)
 /* Ends the test at a failure. */
 #define REQUIRE(condition)                                                                                             \
     CU_assertImplementation((condition) ? CU_TRUE : CU_FALSE, __LINE__, #condition, __FILE__, "", CU_TRUE)
@@ -49,7 +50,10 @@ static inline int check_run_suite(const char *suite_name, const struct check_tes
 }
 
 /* tests is a list of CHECK_TEST(function). */
-#define CHECK_TEST(function) {#function, function}
+#define CHECK_TEST(function)                                                                                           \
+    {                                                                                                                  \
+#function, function                                                                                            \
+    }
 #define SUITE(name, ...)                                                                                               \
     int main(void)                                                                                                     \
     {                                                                                                                  \

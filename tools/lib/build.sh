@@ -1,0 +1,14 @@
+# Builds by preset, into build/PRESET. To be sourced; `root` is the repository's folder.
+
+# Groups that need the same build may ask at the same time: one builds, the others wait and find it done.
+build_preset() { # preset [cmake option…]
+    local preset=$1
+    shift
+    mkdir -p "$root/build/$preset"
+    (
+        flock 9
+        cd "$root"
+        cmake --preset "$preset" "$@"
+        cmake --build --preset "$preset"
+    ) 9>"$root/build/$preset/.lock"
+}

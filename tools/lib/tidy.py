@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over every source file of a build and remembers, in a cache folder, what was clean.
+
+usage: tidy.py BUILD_DIR CACHE_DIR
+
+A file is looked at again when its preprocessed text, its command or .clang-tidy changed. Generated files (those inside
+the build folder) are left out. Ends with `N passed, N failed`, counting files.
+"""
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+CLANG = "clang-14"
+CLANG_TIDY = "clang-tidy-14"
+
+
+def fingerprint(command, settings):
+    """Of everything that the verdict depends on; comments count, for they may hold NOLINT."""
+    arguments = shlex.split(command["command"])
+    output = arguments.index("-o")
+    preprocess = [CLANG, *arguments[1:output], *arguments[output + 2 :], "-E", "-C"]
+    text = subprocess.run(preprocess, cwd=command["directory"], stdout=subprocess.PIPE, check=True).stdout
+    return hashlib.sha256(settings + command["command"].encode() + text).hexdigest()
+
+
+def check(command, build, cache, settings):
+    """The words of clang-tidy, empty when the file is clean."""
+    clean = cache / fingerprint(command, settings)
+    if clean.exists():
+        clean.touch()
+        return ""
+    run = subprocess.run(
+        [CLANG_TIDY, "--quiet", f"-p={build}", command["file"]],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )
+    if run.returncode == 0:
+        clean.touch()
+        return ""
+    return run.stdout
+
+
+def main(build, cache):
+    build, cache = pathlib.Path(build).resolve(), pathlib.Path(cache)
+    cache.mkdir(parents=True, exist_ok=True)
+    root = pathlib.Path(__file__).resolve().parents[2]
+    settings = (root / ".clang-tidy").read_bytes()
+    commands = json.loads((build / "compile_commands.json").read_text())
+    commands = [command for command in commands if not pathlib.Path(command["file"]).is_relative_to(build)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = list(pool.map(lambda command: check(command, build, cache, settings), commands))
+    failed = 0
+    for command, words in zip(commands, verdicts):
+        if words:
+            failed += 1
+            print(f"{os.path.relpath(command['file'], root)}:\n{words}")
+    print(f"{len(commands) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))
