@@ -113,7 +113,7 @@ bool schema_is_default(const struct field_schema *field, const uint8_t *base)
     case FIELD_INT64:
         return *(const int64_t *)place == number;
     case FIELD_FLOAT64: /* -0.0 is another value */
-        return memcmp(place, &(double){0}, sizeof(double)) == 0;
+        return memcmp(place, (uint8_t[sizeof(double)]){0}, sizeof(double)) == 0;
     case FIELD_UUID:
         return uuid_is_zero(*(const struct uuid *)place);
     case FIELD_STRING:
