@@ -37,16 +37,6 @@ scripts_of() { # interpreter
     done
 }
 
-check() { # what command…
-    local what=$1
-    shift
-    if "$@"; then
-        echo "$what: 1 passed, 0 failed"
-    else
-        echo "$what: 0 passed, 1 failed"
-    fi
-}
-
 run_suites() { # preset [cmake option…]
     local preset=$1 results=$root/build/$1/results.xml
     build_preset "$@"

@@ -27,7 +27,9 @@ apt_install() { # package…
 ensure_packages() { # package…
     local package missing=()
     for package; do
-        package_is_installed "$package" || missing+=("$package")
+        if [[ " ${missing[*]} " != *" $package "* ]] && ! package_is_installed "$package"; then
+            missing+=("$package")
+        fi
     done
     [ ${#missing[@]} = 0 ] && return
     if ! command -v apt-get >/dev/null; then
