@@ -1,0 +1,61 @@
+/* The data folder: what stands beside the logs in DATA, in Kafka's own formats (kafka.md §8).
+ *
+ *     .lock                              held while a server runs (fcntl; disk-independent, see data_folder_lock)
+ *     meta.properties                    version=1, cluster.id, node.id, directory.id
+ *     .kafka_cleanshutdown               written by a clean stop, removed at start
+ *     recovery-point-offset-checkpoint   what was synced, per partition
+ *     log-start-offset-checkpoint        where logs start that do not start at their first segment
+ *     furrow.properties                  version=1, leader.epoch: raised durably at each unclean start, so that every
+ *                                        log's leader epoch rises before its first append and never goes back (KIP-320)
+ *
+ * A folder that holds none of these is taken only when it is empty. One with another version is refused and untouched.
+ */
+#pragma once
+
+#include "file.h"
+#include "uuid.h"
+
+struct data_folder;
+
+/* What a start found. */
+struct data_folder_start {
+    bool fresh;           /* the folder was empty */
+    bool clean;           /* fresh, or the last stop was clean */
+    int32_t leader_epoch; /* of this run */
+    char cluster_id[UUID_TEXT_SIZE];
+    int32_t node_id;
+};
+
+/* Reads or makes everything above; removes the clean mark once it is noted. random: 32 bytes for the ids of a fresh
+ * folder. Errors: FURROW_WRONG_VERSION, FURROW_CORRUPT, -ENOTEMPTY (not ours), the disk's; words say what the user can
+ * do. */
+MUST_USE int data_folder_open(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder **folder,
+                              struct data_folder_start *start, struct error *error);
+void data_folder_close(struct data_folder *folder);
+
+/* Takes DATA/.lock; FURROW_IN_USE when another process holds it. Call before data_folder_open. *descriptor is closed by
+ * the caller at the very end. Also makes DATA when it is missing (and only its last component). */
+MUST_USE int data_folder_lock(const char *root, int *descriptor, struct error *error);
+
+/* From the checkpoints read at open; -1 when they do not name it. */
+int64_t data_folder_recovery_point(const struct data_folder *folder, slice topic, int32_t partition);
+int64_t data_folder_log_start(const struct data_folder *folder, slice topic, int32_t partition);
+
+struct data_folder_offset {
+    slice topic;
+    int32_t partition;
+    int64_t offset;
+};
+
+/* Value-only jobs for any thread: replace the checkpoint files (synced, renamed). */
+MUST_USE int data_folder_write_recovery_points(struct disk *disk, const struct data_folder_offset *offsets,
+                                               size_t count, struct error *error);
+MUST_USE int data_folder_write_log_starts(struct disk *disk, const struct data_folder_offset *offsets, size_t count,
+                                          struct error *error);
+/* The last write of a clean stop. */
+MUST_USE int data_folder_mark_clean(struct disk *disk, struct error *error);
+
+/* "orders-0"; ':' of a topic is written "%3A". */
+MUST_USE int partition_folder_name(slice topic, int32_t partition, char folder[DISK_PATH_MAX]);
+/* The reverse; false for other names. *topic is written to the buffer. */
+bool partition_folder_parse(const char *folder, char topic[DISK_PATH_MAX], int32_t *partition);

@@ -1,0 +1,201 @@
+/* A log: one partition's records, in Kafka's own layout (kafka.md §8): segments with sparse indexes, producer
+ * snapshots, the leader epoch checkpoint, partition.metadata.
+ *
+ * A log belongs to one thread, the loop. What touches the disk is taken out of it as an operation of three steps, so
+ * that nobody else ever sees a live structure:
+ *
+ *     begin    on the loop    decides everything from the log's state; fills an operation with file handles and values
+ *     execute  any thread     does the disk calls of that operation and nothing else
+ *     end      on the loop    takes the result into the log's state; releases the handles
+ *
+ * Every begun operation must be ended, executed or not, before the log is closed. At most one write is under way per
+ * log; reads and syncs may run beside it and beside each other.
+ *
+ * What a log at rest costs: under 2 KiB of heap, no file handle that the file cache does not own.
+ *
+ * Offsets. [log_start, end) can be read; `end` is also the high watermark, for there is one replica. `stable_end` (the
+ * last stable offset) is `end` while no transaction is open. `synced_end` is what certainly survives a power cut. */
+#pragma once
+
+#include "batch.h"
+#include "file.h"
+#include "file_cache.h"
+
+struct log;
+
+/* The topic's settings that concern storage, with Kafka's names and units. */
+struct log_config {
+    int64_t segment_bytes;       /* segment.bytes */
+    int64_t segment_ms;          /* segment.ms */
+    int32_t segment_index_bytes; /* segment.index.bytes */
+    int32_t index_interval_bytes;
+};
+
+/* What all logs of a data folder share. */
+struct log_environment {
+    struct disk *disk;
+    struct file_cache *files;
+    struct memory *memory;
+    int64_t producer_expiry_ms; /* producer.id.expiration.ms: an idle producer is forgotten */
+};
+
+/* What the data folder knows of a log at start (data_folder.h). */
+struct log_opening {
+    bool clean;             /* the last stop was clean: nothing is scanned */
+    int64_t recovery_point; /* all before it was synced */
+    int64_t log_start;      /* from the checkpoint; the first segment's base when larger */
+    int32_t leader_epoch;   /* of this run: what new batches are stamped with, unless the log has seen a higher one */
+    int64_t now;            /* ms */
+};
+
+/* What recovery did, for the server's log; all zero after a clean stop. */
+struct log_recovery {
+    uint64_t bytes_scanned;
+    uint64_t bytes_cut;    /* of torn or corrupt tails */
+    uint32_t segments_cut; /* whole segments set aside behind a cut */
+    uint32_t indexes_rebuilt;
+    int64_t cut_offset; /* first offset that was cut, valid when bytes_cut or segments_cut */
+    char reason[128];   /* why the first bytes were cut */
+};
+
+/* Makes the folder, partition.metadata and an empty first segment; a value-only job for any thread, idempotent.
+ * `folder` as from partition_folder_name. */
+MUST_USE int log_create_files(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error);
+
+/* Opens what is in `folder`, recovering first when the stop was not clean. Blocks on the disk: at start, or for a
+ * folder just made. Errors: FURROW_CORRUPT with words; the disk's. */
+MUST_USE int log_open(const struct log_environment *environment, const char *folder, const struct log_config *config,
+                      const struct log_opening *opening, struct log **log, struct log_recovery *recovery,
+                      struct error *error);
+
+/* A clean stop's last step, blocking: flushes index tails, syncs, writes the producer snapshot. */
+MUST_USE int log_flush_for_stop(struct log *log, int64_t now, struct error *error);
+/* Frees; touches nothing on the disk. */
+void log_close(struct log *log);
+
+void log_set_config(struct log *log, const struct log_config *config);
+
+const char *log_folder(const struct log *log);
+struct uuid log_topic_id(const struct log *log); /* of partition.metadata; zero when there is none */
+int64_t log_start_offset(const struct log *log);
+int64_t log_end_offset(const struct log *log);
+int64_t log_stable_end_offset(const struct log *log);
+int64_t log_synced_end_offset(const struct log *log);
+int32_t log_leader_epoch(const struct log *log);
+uint64_t log_bytes(const struct log *log); /* of all segments */
+uint64_t log_unsynced_bytes(const struct log *log);
+bool log_is_offline(const struct log *log); /* after a failed sync, or a disk that cannot be written */
+/* Offset and epoch for OffsetForLeaderEpoch (KIP-320): the end offset of the largest epoch <= `epoch` (epoch and
+ * offset -1 when there is none). */
+void log_find_epoch_end(const struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset);
+
+/* ---- appending ---- */
+
+/* One validated batch on its way into the log. Embedded in the caller's request; linked in order of arrival. */
+struct log_append {
+    uint8_t *batch;             /* borrowed, stamped in place */
+    size_t size;                /* bytes */
+    struct batch_header header; /* as parsed by batch_validate */
+    struct log_append *next;
+
+    /* Results, valid after log_write_end or when begin has refused it */
+    int status; /* 0, FURROW_DUPLICATE_SEQUENCE (base_offset names the earlier one), FURROW_OUT_OF_ORDER_SEQUENCE,
+                 * FURROW_STALE_PRODUCER_EPOCH, FURROW_TOO_LARGE, or why the write failed */
+    int64_t base_offset;
+};
+
+struct log_write; /* opaque, from the ledger */
+
+/* Forms a write from the head of the queue: checks producer sequences, assigns and stamps offsets and epochs, rolls to
+ * a new segment when the active one is full or old. Takes from the queue what the write covers and what it refuses at
+ * once (refused ones are in the same list with their status set; they come out at log_write_end in order).
+ * *write is NULL when nothing is to be written (all were refused; then *done has them).
+ * With `sync`, executing ends in a sync of all that is unsynced.
+ * Errors: -ENOMEM, FURROW_OFFLINE: the queue is as it was. */
+MUST_USE int log_write_begin(struct log *log, struct log_append **queue, int64_t now, bool sync,
+                             struct log_write **write, struct log_append **done, struct error *error);
+/* The two halves, in this order, on the writer's thread. The second is nothing when no sync was asked for. Between them
+ * the writer may execute other logs' writes, so that one pause serves many. */
+void log_write_execute(struct log_write *write);
+void log_write_sync(struct log_write *write);
+/* Takes the result in, frees the write, returns its appends. A failed write leaves the log as it was before begin. A
+ * failed sync takes the log offline and fails the appends. */
+struct log_append *log_write_end(struct log *log, struct log_write *write, struct error *error);
+
+/* ---- syncing without a write: background flush, offset commits ---- */
+
+struct log_sync;
+
+/* *sync is NULL when all is synced. */
+MUST_USE int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error);
+void log_sync_execute(struct log_sync *sync);
+MUST_USE int log_sync_end(struct log *log, struct log_sync *sync, struct error *error);
+
+/* ---- reading ---- */
+
+struct log_read {
+    /* Asked */
+    int64_t offset;
+    int64_t end_offset; /* read nothing at or past it: log_end_offset, or the last stable one */
+    uint32_t max_bytes;
+    bool whole_batch; /* at least one whole batch, whatever max_bytes says */
+
+    /* Found, after log_read_end with status 0. bytes 0: nothing at this offset yet. The file is pinned until
+     * log_read_release. Starts at a batch (the one that holds `offset`), may end in a part of one. */
+    struct file *file;
+    uint64_t position;
+    uint32_t bytes;
+    int status; /* FURROW_OUT_OF_RANGE, FURROW_CORRUPT (that batch; reads past it work), the disk's */
+
+    /* Private to the log */
+    struct file_cache_entry *pinned;
+    int64_t segment_base;
+    uint64_t segment_end;   /* bytes of it that may be read */
+    uint64_t verified_from; /* range whose CRCs were checked by this read */
+    uint64_t verified_to;
+    uint64_t start_position; /* where the search for the batch starts: the index's or a hint's */
+    bool searched;           /* start_position is set */
+};
+
+/* Returns 1 when the read is complete (status says how): the offset was found by a hint or the index tail and the bytes
+ * are verified and probably in the page cache. Returns 0 when log_read_execute must run first, in the pool. */
+MUST_USE int log_read_begin(struct log *log, struct log_read *read);
+/* Opens the segment if need be, searches the index, checks the CRCs of what was not checked since the start, and so
+ * brings the bytes into the page cache. */
+void log_read_execute(struct log_read *read);
+void log_read_end(struct log *log, struct log_read *read);
+void log_read_release(struct log *log, struct log_read *read);
+
+/* ---- finding by time ---- */
+
+#define LOG_FIND_MAX_TIMESTAMP (-3) /* KIP-734: the record with the largest timestamp */
+
+struct log_find; /* opaque, from the ledger */
+
+/* The first record at or after `timestamp` (ms, >= 0) below end_offset, or LOG_FIND_MAX_TIMESTAMP. Executed in the
+ * pool: time indexes are searched, then one batch is walked (opened when compressed). */
+MUST_USE int log_find_begin(struct log *log, int64_t timestamp, int64_t end_offset, struct log_find **find,
+                            struct error *error);
+void log_find_execute(struct log_find *find);
+/* *offset and *timestamp are -1 when there is none. Frees. */
+MUST_USE int log_find_end(struct log *log, struct log_find *find, int64_t *offset, int64_t *timestamp,
+                          int32_t *leader_epoch, struct error *error);
+
+/* ---- producers ---- */
+
+/* The last sequence and so on of each active producer, for DescribeProducers; 0 ends the iteration. */
+struct log_producer {
+    int64_t producer_id;
+    int16_t epoch;
+    int32_t last_sequence;
+    int64_t last_offset;
+    int64_t last_timestamp; /* ms */
+};
+typedef int log_producer_callback(void *context, const struct log_producer *producer);
+int log_list_producers(const struct log *log, log_producer_callback *callback, void *context);
+
+/* ---- cutting the front ---- */
+
+/* Moves the start to `offset` (<= end): DeleteRecords, retention. In memory; the data folder's checkpoint makes it
+ * last. Errors: FURROW_OUT_OF_RANGE. */
+MUST_USE int log_set_start_offset(struct log *log, int64_t offset, struct error *error);
