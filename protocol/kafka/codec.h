@@ -52,10 +52,19 @@ struct tagged_fields {
     struct tagged_field fields[]; /* tags ascending */
 };
 
+enum message_kind {
+    MESSAGE_REQUEST,
+    MESSAGE_RESPONSE,
+    MESSAGE_KEY,   /* of a stored record */
+    MESSAGE_VALUE, /* of a stored record */
+    MESSAGE_DATA,  /* what stands inside another message, or in a record of another kind */
+};
+
 struct message_type {
     const char *name;        /* as Kafka spells it, "ListOffsets" */
     uint16_t root;           /* index of its struct in the tables */
     int16_t key;             /* of the API or of the record's type; 0 for data */
+    uint8_t kind;            /* enum message_kind */
     int8_t first_version;    /* served */
     int8_t last_version;     /* served */
     int8_t flexible_version; /* the first flexible one; INT8_MAX: none */
@@ -74,7 +83,7 @@ MUST_USE int kafka_decode(const struct message_type *type, int16_t version, read
  * ledger, or a string of more than 32767 bytes in a version that has no longer ones. */
 MUST_USE int kafka_encode(const struct message_type *type, int16_t version, const void *value, writer *w);
 
-/* Every field's default; empty arrays; nothing allocated. */
+/* Every field's default, as X_DEFAULTS; nothing is allocated, so that each pointer is NULL. */
 void kafka_set_defaults(const struct message_type *type, void *value);
 
 /* Appends the message as one JSON object: the fields that the version has, bytes in base64, of records only their size

@@ -39,14 +39,21 @@ static slice decode_bytes(struct decoder *d, bool nullable)
 
 static void decode_struct(struct decoder *d, const struct struct_schema *schema, uint8_t *base);
 
-static void decode_pointer(struct decoder *d, const struct struct_schema *schema, void *place)
+/* Whether a struct that may be null is there: an int8, 1 or -1; in a tagged field a varint, 1 or 0. */
+static bool decode_presence(struct decoder *d, const struct field_schema *field)
 {
-    if (read_i8(d->r) < 0)
-        return;
-    void *block = allocate(d, schema->size);
-    if (block == NULL)
-        return;
-    decode_struct(d, schema, block);
+    return field->tag == UNTAGGED ? read_i8(d->r) >= 0 : read_unsigned_varint(d->r) != 0;
+}
+
+static void decode_pointer(struct decoder *d, const struct field_schema *field, void *place)
+{
+    const struct struct_schema *schema = &schema_structs[field->element];
+    void *block = NULL;
+    if (decode_presence(d, field)) {
+        block = allocate(d, schema->size);
+        if (block != NULL)
+            decode_struct(d, schema, block);
+    }
     memcpy(place, &block, sizeof block);
 }
 
@@ -99,7 +106,7 @@ static void decode_value(struct decoder *d, const struct field_schema *field, bo
         decode_struct(d, &schema_structs[field->element], place);
         break;
     case FIELD_POINTER:
-        decode_pointer(d, &schema_structs[field->element], place);
+        decode_pointer(d, field, place);
         break;
     }
 }
@@ -196,6 +203,20 @@ static void decode_tagged_fields(struct decoder *d, const struct struct_schema *
     memcpy(base + schema->unknown, &unknown, sizeof unknown);
 }
 
+/* A struct that may be null but is not by default is allocated with its fields' defaults. */
+static void decode_absent_field(struct decoder *d, const struct field_schema *field, uint8_t *base)
+{
+    if (field->kind != FIELD_POINTER || (field->flags & FIELD_DEFAULT_NULL) != 0) {
+        schema_set_default(field, base);
+        return;
+    }
+    const struct struct_schema *schema = &schema_structs[field->element];
+    void *block = allocate(d, schema->size);
+    if (block != NULL)
+        schema_set_defaults(schema, block);
+    memcpy(base + field->offset, &block, sizeof block);
+}
+
 static void decode_struct(struct decoder *d, const struct struct_schema *schema, uint8_t *base)
 {
     const struct field_schema *field = &schema_fields[schema->first_field];
@@ -203,10 +224,10 @@ static void decode_struct(struct decoder *d, const struct struct_schema *schema,
         if (schema_has(field, d->version))
             decode_field(d, field, base);
         else
-            schema_set_default(field, base);
+            decode_absent_field(d, field, base);
     }
     for (const struct field_schema *end = field + schema->tagged_fields; field < end; field++)
-        schema_set_default(field, base);
+        decode_absent_field(d, field, base);
     if (d->flexible)
         decode_tagged_fields(d, schema, base);
 }

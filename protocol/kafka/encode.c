@@ -50,12 +50,14 @@ static void encode_record_data(struct encoder *e, const struct record_data *reco
 
 static void encode_struct(struct encoder *e, const struct struct_schema *schema, const uint8_t *base);
 
-static void encode_pointer(struct encoder *e, const struct struct_schema *schema, const void *place)
+/* Presence as in decode.c. */
+static void encode_pointer(struct encoder *e, const struct field_schema *field, const void *place)
 {
     const void *value = schema_load_pointer(place);
-    write_i8(e->w, value != NULL ? 1 : -1);
+    int8_t absent = field->tag == UNTAGGED ? -1 : 0;
+    write_i8(e->w, value != NULL ? 1 : absent);
     if (value != NULL)
-        encode_struct(e, schema, value);
+        encode_struct(e, &schema_structs[field->element], value);
 }
 
 static void encode_float64(writer *w, double value)
@@ -106,7 +108,7 @@ static void encode_value(struct encoder *e, const struct field_schema *field, bo
         encode_struct(e, &schema_structs[field->element], place);
         break;
     case FIELD_POINTER:
-        encode_pointer(e, &schema_structs[field->element], place);
+        encode_pointer(e, field, place);
         break;
     }
 }

@@ -199,7 +199,7 @@ class Tables:
         for m in self.messages:
             versions = ", ".join(map(str, (*m.versions, m.flexible)))
             out.append(f"const struct message_type {m.root.name}_type = "
-                       f'{{"{m.name}", {self.index[m.root.name]}, {m.key}, {versions}}};')  # fmt: skip
+                       f'{{"{m.name}", {self.index[m.root.name]}, {m.key}, MESSAGE_{m.kind.upper()}, {versions}}};')  # fmt: skip
         out += ["", "const struct message_type *kafka_message_type(size_t index)", "{"]
         out.append("    static const struct message_type *const types[] = {")
         out += [f"        &{m.root.name}_type," for m in self.messages]

@@ -91,6 +91,13 @@ static bool slice_is_default(const struct field_schema *field, slice bytes)
     return bytes.size == 0 && !(null_is_a_value && slice_is_null(bytes));
 }
 
+static bool pointer_is_default(const struct field_schema *field, const void *value)
+{
+    if (field->flags & FIELD_DEFAULT_NULL)
+        return value == NULL;
+    return value != NULL && all_default(&schema_structs[field->element], value);
+}
+
 bool schema_is_default(const struct field_schema *field, const uint8_t *base)
 {
     const void *place = base + field->offset;
@@ -127,7 +134,7 @@ bool schema_is_default(const struct field_schema *field, const uint8_t *base)
     case FIELD_STRUCT:
         return all_default(&schema_structs[field->element], place);
     case FIELD_POINTER:
-        return schema_load_pointer(place) == NULL;
+        return pointer_is_default(field, schema_load_pointer(place));
     }
     return false;
 }

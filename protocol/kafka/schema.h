@@ -23,7 +23,7 @@ enum field_kind {
 
 enum field_flag {
     FIELD_IS_ARRAY = 1,
-    FIELD_DEFAULT_NULL = 2, /* strings, bytes, arrays: null and not empty */
+    FIELD_DEFAULT_NULL = 2, /* strings, bytes, arrays, pointers: null and not empty */
     FIELD_INT16_LENGTH = 4, /* string: length is no varint even in flexible versions */
 };
 
@@ -96,7 +96,7 @@ static inline bool schema_nullable(const struct field_schema *field, int16_t ver
 size_t schema_memory_size(const struct field_schema *field);
 size_t schema_wire_size(const struct field_schema *field);
 
-/* Defaults of one field, and of all fields of a struct whose memory is zeroed. */
+/* Defaults of one field, and of all fields of a struct whose memory is zeroed. A pointer stays NULL. */
 void schema_set_default(const struct field_schema *field, uint8_t *base);
 void schema_set_defaults(const struct struct_schema *schema, uint8_t *base);
 
