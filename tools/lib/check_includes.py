@@ -4,7 +4,8 @@
 usage: check_includes.py BUILD_DIR
 
 For each room, every header of every room that it may not know is looked for with the compiler and the flags that the
-room is really built with; and its own sources must not name what the room never holds. Ends with `N passed, N failed`.
+room is really built with; its sources must not name what the room never holds, and its headers no name that a room below
+has too. Ends with `N passed, N failed`.
 """
 import json
 import pathlib
@@ -66,6 +67,9 @@ def findings(room, flags):
     known = {name for other in KNOWS[room] for header in headers[other] for name in names_of(header, other)}
     if own and not reachable(flags, own):
         yield f"{room} does not even find its own headers"
+    for other in sorted(KNOWS[room] - {room}):
+        for name in sorted(own & {str(header.relative_to(ROOT / other)) for header in headers[other]}):
+            yield f"{room} and {other} both have a header {name}: which one is meant depends on who asks"
     for other in sorted(KNOWS.keys() - KNOWS[room]):
         names = {name for header in headers[other] for name in names_of(header, other)}
         for name in sorted(reachable(flags, names - known)):
