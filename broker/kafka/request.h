@@ -1,0 +1,80 @@
+/* One Kafka request between its arrival and its answer: what a handler sees.
+ *
+ * A handler is called once with a decoded request. It ends the request exactly once, at once or later, by one of
+ * kafka_answer, kafka_finish and kafka_close. Until then it owns the request. A connection that has gone in the
+ * meantime is no concern of the handler: ending the request then only frees it.
+ *
+ * Answers leave in the order of the requests. Requests of one connection overlap only where that is not seen: produce
+ * requests are started while earlier produce requests of the connection are under way, so that one sync serves them
+ * all; any other request starts when those before it have been answered. */
+#pragma once
+
+#include "kafka/api.h"
+#include "kafka/error_code.h"
+#include "kafka/messages.h"
+#include "server.h"
+
+struct connection;
+
+/* Where bytes of an answer lie in a file; the source of a splice. */
+struct file_range {
+    struct file *file;
+    uint64_t position;
+};
+
+struct kafka_request {
+    struct server *server;
+    struct connection *connection; /* NULL when it has gone */
+    const struct kafka_api *api;
+    int16_t version;
+    int32_t correlation_id;
+    slice client_id;
+    void *message;      /* the decoded struct of api->request; borrows from the request's buffer */
+    struct arena arena; /* for the handler too; lives until the answer was sent */
+
+    /* Set by a handler whose answer has splices: called once, on the loop, when the answer has been sent or dropped. */
+    void (*release)(struct kafka_request *request);
+    void *handler_state;
+
+    struct kafka_request *next; /* the connection's */
+    struct request_buffer *buffer;
+    struct response *response;
+    bool is_ended;
+};
+
+typedef void kafka_handler(struct kafka_request *request);
+
+/* Encodes the struct of api->response and queues it. Splices' sources are struct file_range, which must stay until
+ * release is called. An answer that cannot be encoded closes the connection, with a log line. */
+void kafka_answer(struct kafka_request *request, const void *response);
+/* No answer: acks=0. */
+void kafka_finish(struct kafka_request *request);
+/* Closes the connection after what is queued before; `reason` goes to the log. */
+void kafka_close(struct kafka_request *request, const char *reason);
+
+/* The address the client connected to, for Metadata without advertised.listeners; host is NUL-terminated. */
+void kafka_request_address(const struct kafka_request *request, char host[256], uint16_t *port);
+
+/* The handler of an API, NULL when it is not served (handlers.c has the table). */
+kafka_handler *kafka_find_handler(int16_t api_key);
+
+#define KAFKA_HANDLERS(X)                                                                                              \
+    X(PRODUCE, handle_produce)                                                                                         \
+    X(FETCH, handle_fetch)                                                                                             \
+    X(LIST_OFFSETS, handle_list_offsets)                                                                               \
+    X(METADATA, handle_metadata)                                                                                       \
+    X(API_VERSIONS, handle_api_versions)                                                                               \
+    X(CREATE_TOPICS, handle_create_topics)                                                                             \
+    X(DELETE_TOPICS, handle_delete_topics)                                                                             \
+    X(INIT_PRODUCER_ID, handle_init_producer_id)                                                                       \
+    X(OFFSET_FOR_LEADER_EPOCH, handle_offset_for_leader_epoch)                                                         \
+    X(DESCRIBE_CONFIGS, handle_describe_configs)                                                                       \
+    X(ALTER_CONFIGS, handle_alter_configs)                                                                             \
+    X(CREATE_PARTITIONS, handle_create_partitions)                                                                     \
+    X(INCREMENTAL_ALTER_CONFIGS, handle_incremental_alter_configs)                                                     \
+    X(DESCRIBE_CLUSTER, handle_describe_cluster)                                                                       \
+    X(DESCRIBE_TOPIC_PARTITIONS, handle_describe_topic_partitions)
+
+#define X(key, function) kafka_handler function;
+KAFKA_HANDLERS(X)
+#undef X

@@ -1,0 +1,46 @@
+/* The server: everything that lives as long as the process, put together by main.c and handed to whoever needs it. All
+ * of it belongs to the loop's thread. */
+#pragma once
+
+#include "budget.h"
+#include "config.h"
+#include "data_folder.h"
+#include "jobs.h"
+#include "logger.h"
+#include "topics.h"
+#include "writer_thread.h"
+
+#include <uv.h>
+
+struct metadata_log;
+struct append_service;
+struct read_service;
+struct fetch_sessions;
+struct producer_ids;
+
+struct server {
+    struct memory *memory;
+    struct logger *logger;
+    struct config *config;
+    uv_loop_t *loop;
+
+    struct disk *disk;
+    struct data_folder *folder;
+    struct data_folder_start start; /* cluster id, node id, leader epoch */
+    struct log_environment logs;
+
+    struct budget *budget; /* bytes of requests and responses, shared out among connections */
+    struct jobs jobs;
+    struct writer_thread *writer;
+
+    struct topics topics;
+    struct metadata_log *metadata; /* where topics, configurations and producer id blocks are remembered */
+    struct append_service *appends;
+    struct read_service *reads;
+    struct fetch_sessions *sessions;
+    struct producer_ids *producer_ids;
+};
+
+/* Wall clock, ms since 1970, as of this turn of the loop or newer. */
+int64_t server_now(const struct server *server);
+void server_random(struct server *server, void *to, size_t size);

@@ -1,0 +1,73 @@
+/* A topic's configuration: Kafka's keys (KIP-226's sources), typed, with what is set and what is inherited.
+ *
+ * One table (topic_config.c) declares each key once: name, type, default, the broker setting it inherits from, valid
+ * values, documentation. Texts are kept as they were set; the typed values are worked out when one changes. */
+#pragma once
+
+#include "compression.h"
+#include "log.h"
+
+struct config;
+
+enum cleanup_policy { CLEANUP_DELETE = 1, CLEANUP_COMPACT = 2 }; /* bits */
+
+enum topic_config_type {
+    TOPIC_CONFIG_BOOLEAN,
+    TOPIC_CONFIG_STRING,
+    TOPIC_CONFIG_INT,
+    TOPIC_CONFIG_LONG,
+    TOPIC_CONFIG_DOUBLE,
+    TOPIC_CONFIG_LIST
+};
+
+struct topic_config_key {
+    const char *name;
+    const char *broker_name; /* the broker setting that gives the default; NULL when none */
+    enum topic_config_type type;
+    const char *default_text;
+    const char *documentation;
+};
+
+/* What is set explicitly on the topic; everything else is inherited. */
+struct topic_config_override {
+    uint16_t key; /* index into the table */
+    char *text;   /* from the ledger, NUL-terminated */
+};
+
+struct topic_config {
+    struct topic_config_override *overrides;
+    uint16_t override_count;
+
+    /* Typed, with defaults applied */
+    struct log_config log;
+    unsigned cleanup_policy; /* bits */
+    int32_t max_message_bytes;
+    bool log_append_time;
+    bool recompress;  /* compression.type is not "producer" */
+    enum codec codec; /* when recompress */
+    int compression_level;
+    int64_t retention_ms;
+    int64_t retention_bytes;
+    int64_t timestamp_before_max_ms;
+    int64_t timestamp_after_max_ms;
+    int64_t flush_messages;
+    int64_t flush_ms;
+};
+
+size_t topic_config_keys(const struct topic_config_key **keys);
+/* -1 when there is no such key. */
+int topic_config_find(slice name);
+
+/* Defaults from the broker's configuration; nothing set. */
+void topic_config_init(struct topic_config *topic, const struct config *config);
+void topic_config_close(struct topic_config *topic, struct memory *memory);
+MUST_USE int topic_config_copy(struct topic_config *to, const struct topic_config *from, struct memory *memory);
+
+/* -EINVAL with Kafka's words ("Invalid value x for configuration y: …"), -ENOENT for an unknown key, -ENOMEM. */
+MUST_USE int topic_config_set(struct topic_config *topic, const struct config *config, struct memory *memory, int key,
+                              slice value, struct error *error);
+/* Back to what is inherited. */
+void topic_config_unset(struct topic_config *topic, const struct config *config, struct memory *memory, int key);
+/* The text in force: the topic's own, the broker's, or the default; *is_own says which. */
+const char *topic_config_text(const struct topic_config *topic, const struct config *config, int key, bool *is_own,
+                              char buffer[32]);

@@ -1,0 +1,80 @@
+/* The topics that exist: by name and by id, each with its partitions' logs and its configuration.
+ *
+ * In memory only; metadata_log.h makes changes last and calls these. Everything belongs to the loop. A partition's
+ * address is stable as long as its topic exists; operations that outlive a turn of the loop hold the topic
+ * (topic_hold, topic_release), so that a deleted one goes when the last of them has ended. */
+#pragma once
+
+#include "log.h"
+#include "topic_config.h"
+#include "uuid.h"
+
+#include <uthash.h>
+
+struct server;
+struct topic;
+
+struct partition {
+    struct topic *topic;
+    int32_t index;
+    struct log *log; /* NULL while it is made, and when it could not be opened: offline */
+
+    struct log_append *append_queue; /* operations/append: what waits for the next write */
+    struct log_append **append_tail;
+    struct partition_append *append; /* operations/append: its own state, NULL at rest */
+    struct read_waiter *waiters;     /* operations/read: who waits for records */
+    struct partition *next_dirty;    /* flush: partitions with unsynced bytes */
+    bool is_dirty;
+};
+
+struct topic {
+    char *name; /* NUL-terminated */
+    size_t name_size;
+    struct uuid id;
+    struct topic_config config;
+    bool is_internal;
+    bool is_deleted; /* gone from the tables; kept until released */
+    unsigned holds;
+    int32_t partition_count;
+    int32_t partition_capacity;
+    struct partition **partitions;
+
+    UT_hash_handle by_name;
+    UT_hash_handle by_id;
+};
+
+struct topics {
+    struct memory *memory;
+    struct topic *by_name;
+    struct topic *by_id;
+    size_t count;
+    size_t partition_count;
+};
+
+static inline slice topic_name(const struct topic *topic)
+{
+    return slice_of(topic->name, topic->name_size);
+}
+
+void topics_init(struct topics *topics, struct memory *memory);
+void topics_close(struct topics *topics);
+
+struct topic *topics_find(const struct topics *topics, slice name);
+struct topic *topics_find_id(const struct topics *topics, struct uuid id);
+/* NULL when there is no such partition. */
+struct partition *topic_partition(const struct topic *topic, int32_t index);
+
+/* -EEXIST, -ENOMEM. The configuration is copied. Partitions follow with topic_add_partition. */
+MUST_USE int topics_add(struct topics *topics, slice name, struct uuid id, const struct topic_config *config,
+                        struct topic **topic);
+/* Takes the log over (may be NULL: offline). */
+MUST_USE int topic_add_partition(struct topics *topics, struct topic *topic, struct log *log);
+/* Out of the tables; freed, logs closed, when the last hold ends. */
+void topics_remove(struct topics *topics, struct topic *topic);
+
+void topic_hold(struct topic *topic);
+void topic_release(struct topics *topics, struct topic *topic);
+
+/* Kafka's rule (1 to 249 of [a-zA-Z0-9._-], not "." or "..") and ':', which Streambed's namespaces use. `why` gets
+ * Kafka's words when not valid. */
+bool topic_name_valid(slice name, struct error *why);
