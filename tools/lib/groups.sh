@@ -99,9 +99,15 @@ group_fuzz() {
     done
 }
 
+# Each version of a message counts as a test.
 group_oracle() {
     build_preset release -DWITH_WERROR=ON
-    "$root/tests/oracle/run" "$root/build/release"
+    local seed seeds=1
+    [ "$TEST_LENGTH" = long ] && seeds=10
+    for ((seed = 1; seed <= seeds; seed++)); do
+        "$root/tests/oracle/run" "$root/build/release" "$seed" |
+            sed -E 's/.* in ([0-9]+) versions and .*, ([0-9]+) differ$/&\n\1 passed, \2 failed/'
+    done
 }
 
 group_size() {
