@@ -1,0 +1,47 @@
+/* The metadata log: what topics there are, how they are configured, which producer ids were handed out, and what an
+ * operator changed about the broker. A compacted log of its own in DATA/__furrow_metadata-0, not a topic; its records are
+ * declared in protocol/kafka/messages/metadata_log.txt.
+ *
+ * Happy path. A change becomes one record, appended and synced by the writer like any batch (changes that arrive
+ * together share one sync); then it is taken into server->topics, and the caller's `done` is called. A topic's folders
+ * are made by a pool job after its record is safe: at start, folders that are missing are made again.
+ *
+ * Deleting. The record first, then the folders are renamed to "….UUID-delete" and removed in the pool. A crash between
+ * leaves folders whose topic id was deleted, or renamed ones: the next start removes both. A folder that no record
+ * speaks of is left alone, with a warning.
+ *
+ * Failures. A record that cannot be written changes nothing, and done gets the status. Done is never called before the
+ * function that took it has returned. */
+#pragma once
+
+#include "server.h"
+
+/* error has words for people when status is not 0; valid during the call. */
+typedef void metadata_done(void *context, int status, const struct error *error);
+
+struct metadata_log;
+
+/* Opens or makes the log, reads all of it, opens the logs of all partitions (recovering what needs it), and fills
+ * server->topics and the run-time overrides of server->config. Blocking. */
+MUST_USE int metadata_log_open(struct server *server, struct metadata_log **metadata, struct error *error);
+/* Nothing may be under way. Does not close the topics. */
+void metadata_log_close(struct metadata_log *metadata);
+bool metadata_log_idle(const struct metadata_log *metadata);
+struct log *metadata_log_log(const struct metadata_log *metadata);
+
+/* The topic must not exist nor be in creation (-EEXIST). config is copied. */
+void metadata_log_create_topic(struct metadata_log *metadata, slice name, const struct topic_config *config,
+                               int32_t partitions, metadata_done *done, void *context);
+/* True while the topic is being made: neither free nor usable. */
+bool metadata_log_is_creating(const struct metadata_log *metadata, slice name);
+void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topic, metadata_done *done, void *context);
+/* partitions > the topic's; else -EINVAL. */
+void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *topic, int32_t partitions,
+                                 metadata_done *done, void *context);
+/* Replaces the topic's configuration by a copy of `config`. */
+void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *topic,
+                                   const struct topic_config *config, metadata_done *done, void *context);
+
+/* Takes `count` producer ids out of circulation for ever; *first is set before done is called with status 0. */
+void metadata_log_reserve_producer_ids(struct metadata_log *metadata, int64_t count, int64_t *first,
+                                       metadata_done *done, void *context);
