@@ -58,6 +58,7 @@ class Client:
     creates_topics = True
     sets_timestamps = True
     null_headers = True
+    empty_values_without_key = True
     # What the client says of a topic that is not there, of a record above the topic's limit, of a topic name that is none.
     unknown_topic: tuple[str, ...] = ("UNKNOWN_TOPIC_OR_PARTITION",)
     too_large: tuple[str, ...] = ("MESSAGE_TOO_LARGE",)

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 
 from clients import BEGINNING, END, At, Client, ClientError, Record, Tail
 
@@ -64,30 +65,35 @@ class Kcat(Client):
     creates_topics = False
     sets_timestamps = False
     null_headers = False
+    empty_values_without_key = False
     unknown_topic = ("Unknown topic or partition",)
     too_large = ("Message size too large",)
     invalid_name = ("Invalid topic",)
 
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
-        """kcat gives all records of one run the same key, headers and partition, so each group of records is a run."""
+        """kcat gives all records of one run the same partition, key and headers, so each group of such records is a run."""
         def like(record):
-            return record.partition, record.key, record.headers, record.value is None
+            return record.partition, record.key, record.headers, record.value is None, record.value == b""
 
-        for (partition, key, headers, null), group in groupby(records, like):
-            options = ["-z", codec] if codec != "none" else []
-            options += ["-k", key.decode()] if key is not None else []
+        for (partition, key, headers, null, empty), group in groupby(records, like):
+            values = [record.value or b"" for record in group]
+            options = ["-P", "-t", topic, "-p", str(partition), "-z", codec, "-X", f"acks={acks}", "-X", "linger.ms=5",
+                       "-X", f"enable.idempotence={str(idempotent).lower()}", "-X", "message.max.bytes=8000000",
+                       "-X", f"max.in.flight={5 if idempotent else 1}", "-X", "topic.metadata.propagation.max.ms=3000"]
             for name, value in headers:
                 options += ["-H", f"{name}={value.decode()}"]
-            with tempfile.TemporaryDirectory() as folder:
-                files = []
-                for number, record in enumerate(group):
-                    files.append(f"{folder}/{number}")
-                    with open(files[-1], "wb") as file:
-                        file.write(record.value or b"")
-                done = kcat(bootstrap, "-P", "-t", topic, "-p", str(partition), *options, *(["-Z"] if null else []),
-                            "-X", f"acks={acks}", "-X", f"enable.idempotence={str(idempotent).lower()}",
-                            "-X", "message.max.bytes=8000000", "-X", "topic.metadata.propagation.max.ms=3000",
-                            "-X", "linger.ms=5", *files)
+            if null:
+                options += ["-Z"]
+            if null or empty:
+                # kcat skips empty files, but not a line that ends behind its key.
+                done = kcat(bootstrap, *options, "-K", "=", input=(key + b"=\n") * len(values))
+            else:
+                options += ["-k", key.decode()] if key is not None else []
+                with tempfile.TemporaryDirectory() as folder:
+                    files = [Path(folder, str(number)) for number in range(len(values))]
+                    for file, value in zip(files, values):
+                        file.write_bytes(value)
+                    done = kcat(bootstrap, *options, *map(str, files))
             if done.returncode != 0 or b"Delivery failed" in done.stderr:
                 raise error_of(done)
         return None

@@ -118,12 +118,12 @@ func (c command) produce(ctx context.Context) (any, error) {
 		}
 		records = append(records, record)
 	}
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return nil, err
+	}
 	offsets := []int64{}
-	for _, result := range client.ProduceSync(ctx, records...) {
-		if result.Err != nil {
-			return nil, result.Err
-		}
-		offsets = append(offsets, result.Record.Offset)
+	for _, record := range records {
+		offsets = append(offsets, record.Offset)
 	}
 	return offsets, nil
 }

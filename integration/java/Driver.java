@@ -95,6 +95,7 @@ public class Driver {
         config.put("compression.type", command.get("codec").asText());
         config.put("acks", command.get("acks").asText());
         config.put("enable.idempotence", command.get("idempotent").asBoolean());
+        config.put("max.in.flight.requests.per.connection", command.get("idempotent").asBoolean() ? 5 : 1);
         config.put("max.request.size", 8 << 20);
         config.put("linger.ms", 5);
         config.put("max.block.ms", blockMs);

@@ -1,0 +1,104 @@
+"""confluent-kafka: the newest librdkafka."""
+
+import time
+from contextlib import contextmanager
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from clients import BEGINNING, END, At, Client, ClientError, Record, Tail
+
+
+def to_record(message) -> Record:
+    # An empty key is told from none, an empty value too; headers are None when there are none.
+    return Record(message.value(), message.key(), tuple(message.headers() or ()), message.timestamp()[1], message.partition(),
+                  message.offset())
+
+
+class ConfluentTail(Tail):
+    def __init__(self, consumer: Consumer):
+        self.consumer = consumer
+
+    def take(self, count, seconds=15.0):
+        records: list[Record] = []
+        deadline = time.monotonic() + seconds
+        while len(records) < count:
+            message = self.consumer.poll(0.2)
+            if message is None:
+                if time.monotonic() > deadline:
+                    raise ClientError(f"only {len(records)} records in {seconds} s")
+            elif message.error():
+                raise ClientError(message.error().name())
+            else:
+                records.append(to_record(message))
+        return records
+
+
+class Confluent(Client):
+    name = "confluent"
+    unknown_topic = ("_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_OR_PART")
+    too_large = ("MSG_SIZE_TOO_LARGE",)
+    invalid_name = ("TOPIC_EXCEPTION",)
+
+    def create_topic(self, bootstrap, topic, partitions=1, config=None):
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        try:
+            admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})])[topic].result(15)
+        except KafkaException as error:
+            raise ClientError(error.args[0].name()) from None
+
+    def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
+        # Without idempotence, a retry keeps the order only if it is alone on its way.
+        producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "acks": acks, "linger.ms": 5,
+                             "enable.idempotence": idempotent, "max.in.flight": 5 if idempotent else 1,
+                             "message.max.bytes": 8 << 20,
+                             "topic.metadata.propagation.max.ms": 1000, "message.timeout.ms": 15000})
+        offsets: list[int | None] = [None] * len(records)
+        errors = []
+
+        def delivered(number):
+            def call(error, message):
+                if error:
+                    errors.append(error.name())
+                else:
+                    offsets[number] = message.offset()
+            return call
+
+        try:
+            for number, record in enumerate(records):
+                producer.produce(topic, record.value, record.key, record.partition, delivered(number),
+                                 timestamp=record.timestamp or 0, headers=list(record.headers))
+        except KafkaException as error:
+            raise ClientError(error.args[0].name()) from None
+        left = producer.flush(20)
+        if errors or left:
+            raise ClientError(errors[0] if errors else f"{left} records are still on their way")
+        return offsets
+
+    def _consumer(self, bootstrap, topic, partition, start) -> Consumer:
+        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "assigned", "enable.auto.commit": False,
+                             "auto.offset.reset": "error", "topic.metadata.propagation.max.ms": 0})
+        if isinstance(start, At):
+            [found] = consumer.offsets_for_times([TopicPartition(topic, partition, start.timestamp)], 15)
+            start = found.offset
+        elif isinstance(start, str):
+            start = OFFSET_BEGINNING if start == BEGINNING else OFFSET_END
+        consumer.assign([TopicPartition(topic, partition, start)])
+        return consumer
+
+    def consume(self, bootstrap, topic, count, partition=0, start=BEGINNING):
+        consumer = self._consumer(bootstrap, topic, partition, start)
+        try:
+            return ConfluentTail(consumer).take(count)
+        except KafkaException as error:
+            raise ClientError(error.args[0].name()) from None
+        finally:
+            consumer.close()
+
+    @contextmanager
+    def tail(self, bootstrap, topic, partition=0):
+        consumer = self._consumer(bootstrap, topic, partition, END)
+        _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), 15)
+        consumer.assign([TopicPartition(topic, partition, high)])
+        yield ConfluentTail(consumer)
+        consumer.close()
