@@ -1,11 +1,11 @@
-/* The record batch, magic 2 (kafka.md §8): parsing, validating, scanning and stamping. Records are walked with
- * batch_iterator.h and batches made with batch_builder.h.
+/* The record batch, magic 2 (kafka.md §8): its header, scanning and stamping. What a producer sent is checked with
+ * batch_validate.h, records are walked with batch_iterator.h, batches made with batch_builder.h.
  *
- * All slices are borrowed. Nothing here allocates, but batch_validate when it is asked to open compressed batches. */
+ * All slices are borrowed; nothing here allocates. */
 #pragma once
 
 #include "compression.h"
-#include "reader.h"
+#include "slice.h"
 #include "status.h"
 
 #define BATCH_HEADER_SIZE     61 /* bytes before the records */
@@ -98,32 +98,6 @@ bool batch_crc_matches(slice batch, const struct batch_header *header);
  * moved behind it; 0 when *rest is empty or starts with a part of a batch; else an error of batch_parse_header. The
  * CRC is not looked at. When 0 with 61 bytes or more left, header is set and says how many bytes the batch has. */
 MUST_USE int batch_next(slice *rest, struct batch_header *header, slice *batch, struct error *error);
-
-struct batch_rules {
-    size_t max_bytes;        /* of the batch (message.max.bytes) */
-    bool keys_required;      /* the topic is compacted: every record needs a key */
-    bool open_compressed;    /* walk the records of compressed batches too */
-    size_t max_uncompressed; /* bound on what opening yields, in bytes; unused unless open_compressed */
-    struct memory *memory;   /* for opening; may be NULL unless open_compressed */
-};
-
-struct batch_report {
-    struct batch_header header;
-    bool walked;                  /* the records were looked at, so walked_max_timestamp is set */
-    int64_t walked_max_timestamp; /* ms: what max_timestamp should be for a batch with create times */
-    int32_t bad_record;           /* index of the record that the error is about; -1: the batch as a whole */
-};
-
-/* Checks a batch as a producer sends it: `bytes` must be exactly one. Control, transactional and timestamp-type bits
- * are reported in the header, not judged. Records of compressed batches are walked only with rules->open_compressed.
- * Errors:
- *   FURROW_TOO_LARGE    above max_bytes, or max_uncompressed when opened
- *   FURROW_UNSUPPORTED  magic 0 or 1 (header.magic says so), or an unknown codec
- *   FURROW_CORRUPT      length or CRC are wrong: not what the sender made
- *   FURROW_MALFORMED    the sender made it wrong: count, deltas, sequence, a record's form, a missing key
- *   -ENOMEM             when opening */
-MUST_USE int batch_validate(slice bytes, const struct batch_rules *rules, struct batch_report *report,
-                            struct error *error);
 
 /* In place, outside of what the CRC covers. `batch` has at least the header. */
 void batch_stamp_offset(uint8_t *batch, int64_t base_offset, int32_t leader_epoch);

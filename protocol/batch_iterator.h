@@ -19,6 +19,7 @@ struct batch_iterator {
     uint8_t *window;
     size_t window_size;
     bool exhausted; /* the decompressor has nothing more */
+    int status;     /* the failure that ended it */
 };
 
 /* `batch` is one whole batch and outlives the iterator; its CRC is not looked at. memory may be NULL for an

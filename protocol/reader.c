@@ -1,6 +1,6 @@
 #include "reader.h"
 
-uint64_t read_unsigned_varlong(reader *r)
+uint64_t read_long_unsigned_varlong(reader *r)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -15,7 +15,7 @@ uint64_t read_unsigned_varlong(reader *r)
     return 0;
 }
 
-uint32_t read_unsigned_varint(reader *r)
+uint32_t read_long_unsigned_varint(reader *r)
 {
     uint32_t value = 0;
     for (unsigned shift = 0; shift < 35; shift += 7) {
@@ -28,18 +28,6 @@ uint32_t read_unsigned_varint(reader *r)
     }
     reader_fail(r);
     return 0;
-}
-
-int32_t read_varint(reader *r)
-{
-    uint32_t value = read_unsigned_varint(r);
-    return (int32_t)(value >> 1 ^ (0U - (value & 1)));
-}
-
-int64_t read_varlong(reader *r)
-{
-    uint64_t value = read_unsigned_varlong(r);
-    return (int64_t)(value >> 1 ^ (0U - (value & 1)));
 }
 
 struct uuid read_uuid(reader *r)

@@ -113,13 +113,37 @@ static inline slice read_bytes(reader *r, size_t size)
     return p != NULL ? slice_of(p, size) : NULL_SLICE;
 }
 
-/* Base-128, little end first; fails on more than 5 or 10 bytes and on bits beyond the type. */
-uint32_t read_unsigned_varint(reader *r);
-uint64_t read_unsigned_varlong(reader *r);
+uint32_t read_long_unsigned_varint(reader *r);
+uint64_t read_long_unsigned_varlong(reader *r);
+
+/* Base-128, little end first; fails on more than 5 or 10 bytes and on bits beyond the type. Most take one byte: lengths
+ * and deltas of records. */
+static inline uint32_t read_unsigned_varint(reader *r)
+{
+    if (!r->failed && r->position < r->size && r->data[r->position] < 0x80)
+        return r->data[r->position++];
+    return read_long_unsigned_varint(r);
+}
+
+static inline uint64_t read_unsigned_varlong(reader *r)
+{
+    if (!r->failed && r->position < r->size && r->data[r->position] < 0x80)
+        return r->data[r->position++];
+    return read_long_unsigned_varlong(r);
+}
 
 /* Zigzag, as in record batches. */
-int32_t read_varint(reader *r);
-int64_t read_varlong(reader *r);
+static inline int32_t read_varint(reader *r)
+{
+    uint32_t value = read_unsigned_varint(r);
+    return (int32_t)(value >> 1 ^ (0U - (value & 1)));
+}
+
+static inline int64_t read_varlong(reader *r)
+{
+    uint64_t value = read_unsigned_varlong(r);
+    return (int64_t)(value >> 1 ^ (0U - (value & 1)));
+}
 
 struct uuid read_uuid(reader *r);
 

@@ -51,6 +51,13 @@ static inline size_t writer_message_size(const writer *w)
     return w->size + w->splice_bytes;
 }
 
+/* Forgets what was written behind the first `size` bytes: for what was extended further than needed, or written in
+ * vain. */
+static inline void writer_cut(writer *w, size_t size)
+{
+    w->size = size;
+}
+
 /* Makes room for `size` more bytes and returns where they go, or NULL; the size is counted as written. */
 uint8_t *writer_extend(writer *w, size_t size);
 

@@ -1,0 +1,90 @@
+#include "batch_validate.h"
+
+#include "batch_iterator.h"
+
+#include <inttypes.h>
+
+static int check_header(slice bytes, const struct batch_rules *rules, struct batch_header *header, struct error *error)
+{
+    int rc = batch_parse_header(bytes, header, error);
+    if (rc != 0)
+        return rc == FURROW_MALFORMED ? error_set(error, FURROW_CORRUPT, "the batch ends early") : rc;
+    if (bytes.size < batch_size(header))
+        return error_set(error, FURROW_CORRUPT, "the batch ends early");
+    if (bytes.size > batch_size(header))
+        return error_set(error, FURROW_MALFORMED, "more than one batch for a partition");
+    if (bytes.size > rules->max_bytes)
+        return error_set(error, FURROW_TOO_LARGE, "a batch of %zu bytes is larger than the limit of %zu", bytes.size,
+                         rules->max_bytes);
+    if (!batch_crc_matches(bytes, header))
+        return error_set(error, FURROW_CORRUPT, "the CRC of the batch does not match");
+    return 0;
+}
+
+static int check_meaning(const struct batch_header *header, struct error *error)
+{
+    if (batch_codec(header) >= CODECS)
+        return error_set(error, FURROW_UNSUPPORTED, "codec %d is unknown", batch_codec(header));
+    if (header->count == 0)
+        return error_set(error, FURROW_MALFORMED, "the batch has no records");
+    if (header->count - 1 != header->last_offset_delta)
+        return error_set(error, FURROW_MALFORMED, "%" PRId32 " records do not end at offset delta %" PRId32,
+                         header->count, header->last_offset_delta);
+    if (batch_has_producer(header) && (header->producer_epoch < 0 || header->base_sequence < 0))
+        return error_set(error, FURROW_MALFORMED, "producer %" PRId64 " has epoch %d and sequence %" PRId32,
+                         header->producer_id, header->producer_epoch, header->base_sequence);
+    if (batch_is_transactional(header) && !batch_has_producer(header))
+        return error_set(error, FURROW_MALFORMED, "a transactional batch without a producer id");
+    return 0;
+}
+
+static int check_record(const struct record *record, int64_t expected_offset, const struct batch_rules *rules,
+                        struct batch_report *report, struct error *error)
+{
+    int32_t index = (int32_t)(expected_offset - report->header.base_offset);
+    const char *wrong = NULL;
+    if (record->offset != expected_offset)
+        wrong = "its offset delta does not follow the one before";
+    else if (rules->keys_required && slice_is_null(record->key))
+        wrong = "a compacted topic needs a key";
+    if (wrong != NULL) {
+        report->bad_record = index;
+        return error_set(error, FURROW_MALFORMED, "record %" PRId32 ": %s", index, wrong);
+    }
+    if (index == 0 || record->timestamp > report->walked_max_timestamp)
+        report->walked_max_timestamp = record->timestamp;
+    return 0;
+}
+
+static int walk(slice bytes, const struct batch_rules *rules, struct batch_report *report, struct error *error)
+{
+    struct batch_iterator it;
+    int rc = batch_iterator_open(&it, bytes, rules->memory, rules->max_uncompressed, error);
+    if (rc != 0)
+        return rc;
+    struct record record;
+    int64_t offset = report->header.base_offset;
+    while ((rc = batch_iterator_next(&it, &record, error)) == 1) {
+        rc = check_record(&record, offset++, rules, report, error);
+        if (rc != 0)
+            break;
+    }
+    if (rc == FURROW_MALFORMED && report->bad_record < 0 && it.index < it.header.count)
+        report->bad_record = it.index;
+    report->walked = rc == 0;
+    batch_iterator_close(&it);
+    return rc;
+}
+
+int batch_validate(slice bytes, const struct batch_rules *rules, struct batch_report *report, struct error *error)
+{
+    *report = (struct batch_report){.bad_record = -1};
+    int rc = check_header(bytes, rules, &report->header, error);
+    if (rc == 0)
+        rc = check_meaning(&report->header, error);
+    if (rc != 0)
+        return rc;
+    if (batch_codec(&report->header) != CODEC_NONE && !rules->open_compressed)
+        return 0;
+    return walk(bytes, rules, report, error);
+}
