@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "checkpoint.h"
 #include "file.h"
 #include "uuid.h"
 
@@ -27,8 +28,8 @@ struct data_folder_start {
 };
 
 /* Reads or makes everything above; removes the clean mark once it is noted. random: 32 bytes for the ids of a fresh
- * folder. Errors: FURROW_WRONG_VERSION, FURROW_CORRUPT, -ENOTEMPTY (not ours), the disk's; words say what the user can
- * do. */
+ * folder. Errors: FURROW_WRONG_VERSION, FURROW_CORRUPT, -ENOTEMPTY (not ours), -EINVAL (another node's), the disk's;
+ * words say what the user can do. */
 MUST_USE int data_folder_open(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder **folder,
                               struct data_folder_start *start, struct error *error);
 void data_folder_close(struct data_folder *folder);
@@ -37,20 +38,19 @@ void data_folder_close(struct data_folder *folder);
  * the caller at the very end. Also makes DATA when it is missing (and only its last component). */
 MUST_USE int data_folder_lock(const char *root, int *descriptor, struct error *error);
 
+/* For a log that was seen with a higher leader epoch than this run's (a folder that Kafka wrote): makes `epoch`
+ * durable, if it is higher, so that the next unclean start goes past it. */
+MUST_USE int data_folder_raise_leader_epoch(struct disk *disk, struct data_folder *folder, int32_t epoch,
+                                            struct error *error);
+
 /* From the checkpoints read at open; -1 when they do not name it. */
 int64_t data_folder_recovery_point(const struct data_folder *folder, slice topic, int32_t partition);
 int64_t data_folder_log_start(const struct data_folder *folder, slice topic, int32_t partition);
 
-struct data_folder_offset {
-    slice topic;
-    int32_t partition;
-    int64_t offset;
-};
-
 /* Value-only jobs for any thread: replace the checkpoint files (synced, renamed). */
-MUST_USE int data_folder_write_recovery_points(struct disk *disk, const struct data_folder_offset *offsets,
-                                               size_t count, struct error *error);
-MUST_USE int data_folder_write_log_starts(struct disk *disk, const struct data_folder_offset *offsets, size_t count,
+MUST_USE int data_folder_write_recovery_points(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
+                                               struct error *error);
+MUST_USE int data_folder_write_log_starts(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
                                           struct error *error);
 /* The last write of a clean stop. */
 MUST_USE int data_folder_mark_clean(struct disk *disk, struct error *error);

@@ -2,7 +2,7 @@
  *
  * A `struct disk` is one data folder: a table of calls, so that tests put a simulated disk in its place. Paths are
  * relative to the data folder, with '/', and at most DISK_PATH_MAX bytes. Everything returns 0 or a negative errno; the
- * words in `error` name the call and the path. Nothing here allocates but open files and listings.
+ * words in `error` name the call, and the path where one is given. Nothing here allocates but open files.
  *
  * Durability is the caller's to ask for: file_sync for a file's bytes and size, disk_sync_folder for the names in a
  * folder (created, renamed, removed). After a failed sync nothing may be believed about the unsynced bytes.
