@@ -1,6 +1,6 @@
 /* The metadata log: what topics there are, how they are configured, which producer ids were handed out, and what an
- * operator changed about the broker. A compacted log of its own in DATA/__furrow_metadata-0, not a topic; its records are
- * declared in protocol/kafka/messages/metadata_log.txt.
+ * operator changed about the broker. A compacted log of its own in DATA/__furrow_metadata-0, not a topic; its records
+ * are declared in protocol/kafka/messages/metadata_log.txt.
  *
  * Happy path. A change becomes one record, appended and synced by the writer like any batch (changes that arrive
  * together share one sync); then it is taken into server->topics, and the caller's `done` is called. A topic's folders

@@ -11,8 +11,9 @@
 #include "file.h"
 #include "writer.h"
 
-#define CHECKPOINT_MAX_BYTES ((size_t)4 << 20) /* a larger file is refused; names of usual length: 100,000 partitions  \
-                                                */
+#define CHECKPOINT_MAX_BYTES                                                                                           \
+    ((size_t)4 << 20) /* a larger file is refused; names of usual length: 100,000 partitions                           \
+                       */
 
 struct checkpoint_offset {
     slice topic;
