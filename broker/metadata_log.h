@@ -10,7 +10,7 @@
  * leaves folders whose topic id was deleted, or renamed ones: the next start removes both. A folder that no record
  * speaks of is left alone, with a warning.
  *
- * Failures. A record that cannot be written changes nothing, and done gets the status. Done is never called before the
+ * Failures. A record that cannot be written changes nothing, and done gets the status. Done may be called before the
  * function that took it has returned. */
 #pragma once
 
@@ -35,7 +35,7 @@ void metadata_log_create_topic(struct metadata_log *metadata, slice name, const 
 /* True while the topic is being made: neither free nor usable. */
 bool metadata_log_is_creating(const struct metadata_log *metadata, slice name);
 void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topic, metadata_done *done, void *context);
-/* partitions > the topic's; else -EINVAL. */
+/* partitions > the topic's, else -EINVAL; -EBUSY while it grows already. */
 void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *topic, int32_t partitions,
                                  metadata_done *done, void *context);
 /* Replaces the topic's configuration by a copy of `config`. */

@@ -24,7 +24,9 @@ struct topic_config_key {
     const char *name;
     const char *broker_name; /* the broker setting that gives the default; NULL when none */
     enum topic_config_type type;
-    const char *default_text;
+    const char *default_text; /* when there is no such broker setting */
+    int64_t min, max;         /* of INT and LONG */
+    const char *valid;        /* of STRING and LIST: the values, "a,b,c" */
     const char *documentation;
 };
 
@@ -37,6 +39,7 @@ struct topic_config_override {
 struct topic_config {
     struct topic_config_override *overrides;
     uint16_t override_count;
+    uint16_t override_capacity;
 
     /* Typed, with defaults applied */
     struct log_config log;
@@ -50,6 +53,7 @@ struct topic_config {
     int64_t retention_bytes;
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
+    int32_t min_insync_replicas; /* above 1, acks=all is refused: there is one replica */
     int64_t flush_messages;
     int64_t flush_ms;
 };
@@ -68,6 +72,7 @@ MUST_USE int topic_config_set(struct topic_config *topic, const struct config *c
                               slice value, struct error *error);
 /* Back to what is inherited. */
 void topic_config_unset(struct topic_config *topic, const struct config *config, struct memory *memory, int key);
-/* The text in force: the topic's own, the broker's, or the default; *is_own says which. */
-const char *topic_config_text(const struct topic_config *topic, const struct config *config, int key, bool *is_own,
-                              char buffer[32]);
+/* The text in force: the topic's own (*is_own), else the broker's, else the default. */
+const char *topic_config_text(const struct topic_config *topic, const struct config *config, int key, bool *is_own);
+/* After a change of the broker's configuration. */
+void topic_config_refresh(struct topic_config *topic, const struct config *config);

@@ -35,6 +35,8 @@ struct topic {
     bool is_internal;
     bool is_deleted; /* gone from the tables; kept until released */
     unsigned holds;
+    int32_t
+        recorded_partitions; /* metadata_log: what its newest record says; more than there are while they are made */
     int32_t partition_count;
     int32_t partition_capacity;
     struct partition **partitions;

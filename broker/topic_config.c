@@ -1,0 +1,415 @@
+#include "topic_config.h"
+
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LONG_MAX_TEXT "9223372036854775807"
+
+/* Indexes into the table below. */
+enum key {
+    CLEANUP_POLICY,
+    COMPRESSION_GZIP_LEVEL,
+    COMPRESSION_LZ4_LEVEL,
+    COMPRESSION_TYPE,
+    COMPRESSION_ZSTD_LEVEL,
+    DELETE_RETENTION_MS,
+    FILE_DELETE_DELAY_MS,
+    FLUSH_MESSAGES,
+    FLUSH_MS,
+    INDEX_INTERVAL_BYTES,
+    MAX_COMPACTION_LAG_MS,
+    MAX_MESSAGE_BYTES,
+    MESSAGE_TIMESTAMP_AFTER_MAX_MS,
+    MESSAGE_TIMESTAMP_BEFORE_MAX_MS,
+    MESSAGE_TIMESTAMP_TYPE,
+    MIN_CLEANABLE_DIRTY_RATIO,
+    MIN_COMPACTION_LAG_MS,
+    MIN_INSYNC_REPLICAS,
+    PREALLOCATE,
+    RETENTION_BYTES,
+    RETENTION_MS,
+    SEGMENT_BYTES,
+    SEGMENT_INDEX_BYTES,
+    SEGMENT_JITTER_MS,
+    SEGMENT_MS,
+    UNCLEAN_LEADER_ELECTION_ENABLE,
+    KEY_COUNT
+};
+
+#define BOOLEAN(name, broker, text, help)                                                                              \
+    {                                                                                                                  \
+        name, broker, TOPIC_CONFIG_BOOLEAN, text, 0, 1, "true,false", help                                             \
+    }
+#define STRING(name, broker, text, valid, help)                                                                        \
+    {                                                                                                                  \
+        name, broker, TOPIC_CONFIG_STRING, text, 0, 0, valid, help                                                     \
+    }
+#define LIST(name, broker, text, valid, help)                                                                          \
+    {                                                                                                                  \
+        name, broker, TOPIC_CONFIG_LIST, text, 0, 0, valid, help                                                       \
+    }
+#define INT(name, broker, text, min, max, help)                                                                        \
+    {                                                                                                                  \
+        name, broker, TOPIC_CONFIG_INT, text, min, max, NULL, help                                                     \
+    }
+#define LONG(name, broker, text, min, help)                                                                            \
+    {                                                                                                                  \
+        name, broker, TOPIC_CONFIG_LONG, text, min, INT64_MAX, NULL, help                                              \
+    }
+#define RATIO(name, broker, text, help)                                                                                \
+    {                                                                                                                  \
+        name, broker, TOPIC_CONFIG_DOUBLE, text, 0, 1, NULL, help                                                      \
+    }
+
+static const struct topic_config_key keys[KEY_COUNT] = {
+    [CLEANUP_POLICY] = LIST("cleanup.policy", "log.cleanup.policy", "delete", "compact,delete",
+                            "What happens to old segments: delete removes them by age or size, compact keeps the last "
+                            "record of each key."),
+    [COMPRESSION_GZIP_LEVEL] = INT("compression.gzip.level", "compression.gzip.level", "-1", -1, 9,
+                                   "Level when compression.type is gzip: 1 to 9, or -1 for the library's default."),
+    [COMPRESSION_LZ4_LEVEL] =
+        INT("compression.lz4.level", "compression.lz4.level", "9", 1, 17, "Level when compression.type is lz4."),
+    [COMPRESSION_TYPE] =
+        STRING("compression.type", "compression.type", "producer", "uncompressed,zstd,lz4,snappy,gzip,producer",
+               "The codec in which batches are kept; producer keeps what the producer chose."),
+    [COMPRESSION_ZSTD_LEVEL] = INT("compression.zstd.level", "compression.zstd.level", "3", -131072, 22,
+                                   "Level when compression.type is zstd."),
+    [DELETE_RETENTION_MS] = LONG("delete.retention.ms", "log.cleaner.delete.retention.ms", "86400000", 0,
+                                 "How long tombstones of a compacted topic are kept."),
+    [FILE_DELETE_DELAY_MS] = LONG("file.delete.delay.ms", "log.segment.delete.delay.ms", "60000", 0,
+                                  "How long a deleted segment's file stays on the disk."),
+    [FLUSH_MESSAGES] = LONG("flush.messages", "log.flush.interval.messages", LONG_MAX_TEXT, 1,
+                            "Records after which the log is synced even without acks=all."),
+    [FLUSH_MS] = LONG("flush.ms", "log.flush.interval.ms", LONG_MAX_TEXT, 0,
+                      "Time in ms after which records are synced even without acks=all."),
+    [INDEX_INTERVAL_BYTES] = INT("index.interval.bytes", "log.index.interval.bytes", "4096", 0, INT32_MAX,
+                                 "Bytes of log for each entry of the offset index."),
+    [MAX_COMPACTION_LAG_MS] = LONG("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", LONG_MAX_TEXT, 1,
+                                   "The longest time a record of a compacted topic stays uncompacted."),
+    [MAX_MESSAGE_BYTES] = INT("max.message.bytes", "message.max.bytes", "1048588", 0, INT32_MAX,
+                              "The largest record batch taken, in bytes."),
+    [MESSAGE_TIMESTAMP_AFTER_MAX_MS] =
+        LONG("message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms", "3600000", 0,
+             "How far a record's timestamp may lie ahead of the server's clock."),
+    [MESSAGE_TIMESTAMP_BEFORE_MAX_MS] =
+        LONG("message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms", LONG_MAX_TEXT, 0,
+             "How far a record's timestamp may lie behind the server's clock."),
+    [MESSAGE_TIMESTAMP_TYPE] =
+        STRING("message.timestamp.type", "log.message.timestamp.type", "CreateTime", "CreateTime,LogAppendTime",
+               "Whose time a record carries: the producer's or the server's."),
+    [MIN_CLEANABLE_DIRTY_RATIO] = RATIO("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio", "0.5",
+                                        "The share of a log that must be uncompacted before it is compacted."),
+    [MIN_COMPACTION_LAG_MS] = LONG("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms", "0", 0,
+                                   "The shortest time a record of a compacted topic stays uncompacted."),
+    [MIN_INSYNC_REPLICAS] = INT("min.insync.replicas", "min.insync.replicas", "1", 1, INT32_MAX,
+                                "Replicas that must have a record before acks=all is answered; there is one here."),
+    [PREALLOCATE] =
+        BOOLEAN("preallocate", "log.preallocate", "false", "Whether segment files are allocated in advance."),
+    [RETENTION_BYTES] = {"retention.bytes", "log.retention.bytes", TOPIC_CONFIG_LONG, "-1", INT64_MIN, INT64_MAX, NULL,
+                         "Bytes that a partition may have before its oldest segments are deleted; -1: any."},
+    [RETENTION_MS] = LONG("retention.ms", "log.retention.ms", "604800000", -1,
+                          "Age in ms at which segments are deleted; -1: never."),
+    [SEGMENT_BYTES] = INT("segment.bytes", "log.segment.bytes", "1073741824", 1048576, INT32_MAX,
+                          "Bytes after which a new segment is begun."),
+    [SEGMENT_INDEX_BYTES] = INT("segment.index.bytes", "log.index.size.max.bytes", "10485760", 4, INT32_MAX,
+                                "The largest offset index of a segment, in bytes."),
+    [SEGMENT_JITTER_MS] = LONG("segment.jitter.ms", "log.roll.jitter.ms", "0", 0,
+                               "A random part taken off segment.ms, so that segments do not roll together."),
+    [SEGMENT_MS] = LONG("segment.ms", "log.roll.ms", "604800000", 1, "Age in ms after which a new segment is begun."),
+    [UNCLEAN_LEADER_ELECTION_ENABLE] =
+        BOOLEAN("unclean.leader.election.enable", "unclean.leader.election.enable", "false",
+                "Whether a replica that is behind may become leader; there is one replica here."),
+};
+
+size_t topic_config_keys(const struct topic_config_key **table)
+{
+    *table = keys;
+    return KEY_COUNT;
+}
+
+int topic_config_find(slice name)
+{
+    for (int key = 0; key < KEY_COUNT; key++) {
+        if (slice_equal(name, slice_of_text(keys[key].name)))
+            return key;
+    }
+    return -1;
+}
+
+static const char *own_text(const struct topic_config *topic, int key)
+{
+    for (uint16_t i = 0; i < topic->override_count; i++) {
+        if (topic->overrides[i].key == key)
+            return topic->overrides[i].text;
+    }
+    return NULL;
+}
+
+const char *topic_config_text(const struct topic_config *topic, const struct config *config, int key, bool *is_own)
+{
+    const char *text = own_text(topic, key);
+    *is_own = text != NULL;
+    if (text == NULL && keys[key].broker_name != NULL)
+        text = config_text(config, keys[key].broker_name);
+    return text != NULL ? text : keys[key].default_text;
+}
+
+static int64_t effective_number(const struct topic_config *topic, const struct config *config, int key)
+{
+    bool is_own;
+    return strtoll(topic_config_text(topic, config, key, &is_own), NULL, 10);
+}
+
+static const char *effective_text(const struct topic_config *topic, const struct config *config, int key)
+{
+    bool is_own;
+    return topic_config_text(topic, config, key, &is_own);
+}
+
+static int32_t effective_i32(const struct topic_config *topic, const struct config *config, int key)
+{
+    int64_t number = effective_number(topic, config, key);
+    return number > INT32_MAX ? INT32_MAX : (int32_t)number;
+}
+
+static void apply_compression(struct topic_config *topic, const struct config *config)
+{
+    slice type = slice_of_text(effective_text(topic, config, COMPRESSION_TYPE));
+    topic->recompress = !slice_equal(type, slice_of_text("producer"));
+    topic->codec = CODEC_NONE;
+    if (topic->recompress && !codec_parse(type, &topic->codec))
+        topic->codec = CODEC_NONE; /* "uncompressed" */
+    switch (topic->codec) {
+    case CODEC_GZIP:
+        topic->compression_level = effective_i32(topic, config, COMPRESSION_GZIP_LEVEL);
+        break;
+    case CODEC_LZ4:
+        topic->compression_level = effective_i32(topic, config, COMPRESSION_LZ4_LEVEL);
+        break;
+    case CODEC_ZSTD:
+        topic->compression_level = effective_i32(topic, config, COMPRESSION_ZSTD_LEVEL);
+        break;
+    default:
+        topic->compression_level = codec_default_level(topic->codec);
+    }
+}
+
+/* Works the typed values out anew. */
+static void apply(struct topic_config *topic, const struct config *config)
+{
+    topic->log = (struct log_config){
+        .segment_bytes = effective_number(topic, config, SEGMENT_BYTES),
+        .segment_ms = effective_number(topic, config, SEGMENT_MS),
+        .segment_index_bytes = effective_i32(topic, config, SEGMENT_INDEX_BYTES),
+        .index_interval_bytes = effective_i32(topic, config, INDEX_INTERVAL_BYTES),
+    };
+    const char *policy = effective_text(topic, config, CLEANUP_POLICY);
+    topic->cleanup_policy = (strstr(policy, "delete") != NULL ? CLEANUP_DELETE : 0U) |
+                            (strstr(policy, "compact") != NULL ? CLEANUP_COMPACT : 0U);
+    topic->max_message_bytes = effective_i32(topic, config, MAX_MESSAGE_BYTES);
+    topic->log_append_time = strcmp(effective_text(topic, config, MESSAGE_TIMESTAMP_TYPE), "LogAppendTime") == 0;
+    apply_compression(topic, config);
+    topic->retention_ms = effective_number(topic, config, RETENTION_MS);
+    topic->retention_bytes = effective_number(topic, config, RETENTION_BYTES);
+    topic->timestamp_before_max_ms = effective_number(topic, config, MESSAGE_TIMESTAMP_BEFORE_MAX_MS);
+    topic->timestamp_after_max_ms = effective_number(topic, config, MESSAGE_TIMESTAMP_AFTER_MAX_MS);
+    topic->min_insync_replicas = effective_i32(topic, config, MIN_INSYNC_REPLICAS);
+    topic->flush_messages = effective_number(topic, config, FLUSH_MESSAGES);
+    topic->flush_ms = effective_number(topic, config, FLUSH_MS);
+}
+
+void topic_config_init(struct topic_config *topic, const struct config *config)
+{
+    *topic = (struct topic_config){.override_count = 0};
+    apply(topic, config);
+}
+
+void topic_config_close(struct topic_config *topic, struct memory *memory)
+{
+    for (uint16_t i = 0; i < topic->override_count; i++)
+        memory_free(memory, MEMORY_TOPICS, topic->overrides[i].text, strlen(topic->overrides[i].text) + 1);
+    memory_free(memory, MEMORY_TOPICS, topic->overrides, topic->override_capacity * sizeof *topic->overrides);
+    topic->overrides = NULL;
+    topic->override_count = 0;
+    topic->override_capacity = 0;
+}
+
+static char *copy_text(struct memory *memory, slice text)
+{
+    char *copy = memory_alloc(memory, MEMORY_TOPICS, text.size + 1);
+    if (copy == NULL)
+        return NULL;
+    if (text.size != 0)
+        memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}
+
+static bool grow_overrides(struct topic_config *topic, struct memory *memory)
+{
+    uint16_t capacity = (uint16_t)(topic->override_capacity + 4);
+    struct topic_config_override *overrides =
+        memory_realloc(memory, MEMORY_TOPICS, topic->overrides, topic->override_capacity * sizeof *overrides,
+                       capacity * sizeof *overrides);
+    if (overrides == NULL)
+        return false;
+    topic->overrides = overrides;
+    topic->override_capacity = capacity;
+    return true;
+}
+
+static int add_override(struct topic_config *topic, struct memory *memory, int key, slice value)
+{
+    if (topic->override_count == topic->override_capacity && !grow_overrides(topic, memory))
+        return -ENOMEM;
+    char *text = copy_text(memory, value);
+    if (text == NULL)
+        return -ENOMEM;
+    topic->overrides[topic->override_count++] = (struct topic_config_override){.key = (uint16_t)key, .text = text};
+    return 0;
+}
+
+int topic_config_copy(struct topic_config *to, const struct topic_config *from, struct memory *memory)
+{
+    *to = *from;
+    to->overrides = NULL;
+    to->override_count = 0;
+    to->override_capacity = 0;
+    for (uint16_t i = 0; i < from->override_count; i++) {
+        int rc = add_override(to, memory, from->overrides[i].key, slice_of_text(from->overrides[i].text));
+        if (rc != 0) {
+            topic_config_close(to, memory);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static bool names_value(const char *valid, slice value)
+{
+    while (*valid != '\0') {
+        size_t size = strcspn(valid, ",");
+        if (slice_equal(value, slice_of(valid, size)))
+            return true;
+        valid += size + (valid[size] == ',');
+    }
+    return false;
+}
+
+static int refuse(const struct topic_config_key *key, slice value, const char *why, struct error *error)
+{
+    return error_set(error, -EINVAL, "Invalid value %.*s for configuration %s: %s", SLICE_PRINT(value), key->name, why);
+}
+
+static int check_number(const struct topic_config_key *key, slice value, struct error *error)
+{
+    char text[24], *end;
+    bool is_int = key->type == TOPIC_CONFIG_INT;
+    const char *not_a_number = is_int ? "Not a number of type INT" : "Not a number of type LONG";
+    if (value.size == 0 || value.size >= sizeof text)
+        return refuse(key, value, not_a_number, error);
+    memcpy(text, value.data, value.size);
+    text[value.size] = '\0';
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (*end != '\0' || errno != 0 || text[0] == ' ' || (is_int && (number < INT32_MIN || number > INT32_MAX)))
+        return refuse(key, value, not_a_number, error);
+    char why[64];
+    if (number < key->min) {
+        snprintf(why, sizeof why, "Value must be at least %" PRId64, key->min);
+        return refuse(key, value, why, error);
+    }
+    if (number > key->max || (key == &keys[COMPRESSION_GZIP_LEVEL] && number == 0)) {
+        snprintf(why, sizeof why, "Value must be no more than %" PRId64, key->max);
+        return refuse(key, value, why, error);
+    }
+    return 0;
+}
+
+static int check_list(const struct topic_config_key *key, slice value, struct error *error)
+{
+    for (size_t start = 0; start <= value.size;) {
+        const uint8_t *comma = start < value.size ? memchr(value.data + start, ',', value.size - start) : NULL;
+        size_t end = comma != NULL ? (size_t)(comma - value.data) : value.size;
+        if (!names_value(key->valid, slice_of(value.data + start, end - start)))
+            return error_set(error, -EINVAL, "Invalid value %.*s for configuration %s: String must be one of: %s",
+                             SLICE_PRINT(value), key->name, key->valid);
+        start = end + 1;
+    }
+    return 0;
+}
+
+static int check_ratio(const struct topic_config_key *key, slice value, struct error *error)
+{
+    char text[32], *end;
+    if (value.size == 0 || value.size >= sizeof text)
+        return refuse(key, value, "Not a number of type DOUBLE", error);
+    memcpy(text, value.data, value.size);
+    text[value.size] = '\0';
+    double number = strtod(text, &end);
+    if (*end != '\0')
+        return refuse(key, value, "Not a number of type DOUBLE", error);
+    if (!(number >= 0 && number <= 1))
+        return refuse(key, value, number < 0 ? "Value must be at least 0" : "Value must be no more than 1", error);
+    return 0;
+}
+
+static int check(const struct topic_config_key *key, slice value, struct error *error)
+{
+    switch (key->type) {
+    case TOPIC_CONFIG_INT:
+    case TOPIC_CONFIG_LONG:
+        return check_number(key, value, error);
+    case TOPIC_CONFIG_DOUBLE:
+        return check_ratio(key, value, error);
+    case TOPIC_CONFIG_LIST:
+        return check_list(key, value, error);
+    case TOPIC_CONFIG_BOOLEAN:
+        if (names_value(key->valid, value))
+            return 0;
+        return refuse(key, value, "Expected value to be either true or false", error);
+    case TOPIC_CONFIG_STRING:
+        break;
+    }
+    if (names_value(key->valid, value))
+        return 0;
+    return error_set(error, -EINVAL, "Invalid value %.*s for configuration %s: String must be one of: %s",
+                     SLICE_PRINT(value), key->name, key->valid);
+}
+
+int topic_config_set(struct topic_config *topic, const struct config *config, struct memory *memory, int key,
+                     slice value, struct error *error)
+{
+    if (key < 0 || key >= KEY_COUNT)
+        return error_set(error, -ENOENT, "Unknown topic config name");
+    int rc = check(&keys[key], value, error);
+    if (rc != 0)
+        return rc;
+    topic_config_unset(topic, config, memory, key);
+    rc = add_override(topic, memory, key, value);
+    if (rc != 0)
+        return error_set_status(error, rc, "%s", keys[key].name);
+    apply(topic, config);
+    return 0;
+}
+
+void topic_config_unset(struct topic_config *topic, const struct config *config, struct memory *memory, int key)
+{
+    for (uint16_t i = 0; i < topic->override_count; i++) {
+        if (topic->overrides[i].key != key)
+            continue;
+        memory_free(memory, MEMORY_TOPICS, topic->overrides[i].text, strlen(topic->overrides[i].text) + 1);
+        topic->overrides[i] = topic->overrides[--topic->override_count];
+        apply(topic, config);
+        return;
+    }
+}
+
+void topic_config_refresh(struct topic_config *topic, const struct config *config)
+{
+    apply(topic, config);
+}
