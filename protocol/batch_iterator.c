@@ -80,6 +80,19 @@ static int check_end(struct batch_iterator *it, struct error *error)
     return rc;
 }
 
+/* From deltas to values. */
+static const char *place(const struct batch_header *header, struct record *record)
+{
+    if (record->offset < 0 || record->offset > header->last_offset_delta)
+        return "its offset is not in the batch";
+    record->offset += header->base_offset;
+    if (__builtin_add_overflow(header->base_timestamp, record->timestamp, &record->timestamp))
+        return "its timestamp is out of range";
+    if (batch_is_log_append_time(header))
+        record->timestamp = header->max_timestamp;
+    return NULL;
+}
+
 static int next(struct batch_iterator *it, struct record *record, struct error *error)
 {
     if (it->index == it->header.count)
@@ -87,23 +100,11 @@ static int next(struct batch_iterator *it, struct record *record, struct error *
     int rc = it->compressed ? fill_record(it, error) : 0;
     if (rc != 0)
         return rc;
-    struct raw_record raw;
-    const char *wrong = record_read(&it->records, &raw);
-    int64_t timestamp = 0;
-    if (wrong == NULL && (raw.offset_delta < 0 || raw.offset_delta > it->header.last_offset_delta))
-        wrong = "its offset is not in the batch";
-    if (wrong == NULL && __builtin_add_overflow(it->header.base_timestamp, raw.timestamp_delta, &timestamp))
-        wrong = "its timestamp is out of range";
+    const char *wrong = record_read(&it->records, record);
+    if (wrong == NULL)
+        wrong = place(&it->header, record);
     if (wrong != NULL)
         return error_set(error, FURROW_MALFORMED, "record %" PRId32 ": %s", it->index, wrong);
-    *record = (struct record){
-        .offset = it->header.base_offset + raw.offset_delta,
-        .timestamp = batch_is_log_append_time(&it->header) ? it->header.max_timestamp : timestamp,
-        .key = raw.key,
-        .value = raw.value,
-        .header_count = raw.header_count,
-        .headers = raw.headers,
-    };
     it->index++;
     return 1;
 }

@@ -1,33 +1,19 @@
 #include "reader.h"
 
-uint64_t read_long_unsigned_varlong(reader *r)
+struct varint varint_parse(const uint8_t *bytes, size_t left, unsigned bits)
 {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = read_u8(r);
-        if (shift == 63 && byte > 1)
+    for (unsigned shift = 0; shift < bits && left != 0; shift += 7, bytes++, left--) {
+        uint64_t digit = *bytes & 0x7f;
+        if (bits - shift < 7 && digit >> (bits - shift) != 0)
             break;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return reader_ok(r) ? value : 0;
-    }
-    reader_fail(r);
-    return 0;
-}
-
-uint32_t read_long_unsigned_varint(reader *r)
-{
-    uint32_t value = 0;
-    for (unsigned shift = 0; shift < 35; shift += 7) {
-        uint8_t byte = read_u8(r);
-        if (shift == 28 && byte > 0x0f)
+        value |= digit << shift;
+        if (*bytes < 0x80)
+            return (struct varint){value, shift / 7 + 1};
+        if (bits - shift <= 7)
             break;
-        value |= (uint32_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return reader_ok(r) ? value : 0;
     }
-    reader_fail(r);
-    return 0;
+    return (struct varint){0, 0};
 }
 
 struct uuid read_uuid(reader *r)

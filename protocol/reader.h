@@ -113,23 +113,47 @@ static inline slice read_bytes(reader *r, size_t size)
     return p != NULL ? slice_of(p, size) : NULL_SLICE;
 }
 
-uint32_t read_long_unsigned_varint(reader *r);
-uint64_t read_long_unsigned_varlong(reader *r);
+struct varint {
+    uint64_t value;
+    size_t size; /* bytes; 0 when there is none in them that fits */
+};
 
-/* Base-128, little end first; fails on more than 5 or 10 bytes and on bits beyond the type. Most take one byte: lengths
- * and deltas of records. */
+/* Base-128, little end first, at the start of `left` bytes; `bits` bounds the value. By value and not through the
+ * reader, so that a reader in a loop can live in registers. */
+struct varint varint_parse(const uint8_t *bytes, size_t left, unsigned bits);
+
+/* Most take one byte or two: lengths and deltas of records. */
+static inline uint64_t read_base128(reader *r, unsigned bits)
+{
+    size_t left = reader_left(r);
+    if (left == 0) {
+        r->failed = true;
+        return 0;
+    }
+    const uint8_t *p = r->data + r->position;
+    if (p[0] < 0x80) {
+        r->position += 1;
+        return p[0];
+    }
+    if (left >= 2 && p[1] < 0x80) {
+        r->position += 2;
+        return (uint64_t)p[1] << 7 | (p[0] & 0x7f);
+    }
+    struct varint parsed = varint_parse(p, left, bits);
+    r->failed |= parsed.size == 0;
+    r->position += parsed.size;
+    return parsed.value;
+}
+
+/* Fail on more than 5 or 10 bytes and on bits beyond the type. */
 static inline uint32_t read_unsigned_varint(reader *r)
 {
-    if (!r->failed && r->position < r->size && r->data[r->position] < 0x80)
-        return r->data[r->position++];
-    return read_long_unsigned_varint(r);
+    return (uint32_t)read_base128(r, 32);
 }
 
 static inline uint64_t read_unsigned_varlong(reader *r)
 {
-    if (!r->failed && r->position < r->size && r->data[r->position] < 0x80)
-        return r->data[r->position++];
-    return read_long_unsigned_varlong(r);
+    return read_base128(r, 64);
 }
 
 /* Zigzag, as in record batches. */

@@ -22,7 +22,7 @@ bool record_next_header(reader *headers, struct record_header *header)
     return reader_ok(headers);
 }
 
-static const char *read_headers(reader *body, struct raw_record *record)
+static const char *read_headers(reader *body, struct record *record)
 {
     record->header_count = read_varint(body);
     if (!reader_ok(body) || record->header_count < 0)
@@ -38,7 +38,7 @@ static const char *read_headers(reader *body, struct raw_record *record)
     return NULL;
 }
 
-const char *record_read(reader *r, struct raw_record *record)
+const char *record_read(reader *r, struct record *record)
 {
     int32_t size = read_varint(r);
     if (!reader_ok(r) || size < 0)
@@ -49,8 +49,8 @@ const char *record_read(reader *r, struct raw_record *record)
 
     reader body = reader_of(bytes);
     read_i8(&body); /* attributes: none are defined */
-    record->timestamp_delta = read_varlong(&body);
-    record->offset_delta = read_varint(&body);
+    record->timestamp = read_varlong(&body);
+    record->offset = read_varint(&body);
     record->key = read_field(&body);
     record->value = read_field(&body);
     if (!reader_ok(&body))

@@ -21,16 +21,6 @@ struct record {
 /* `headers` starts as reader_of(record->headers); false after the last. */
 bool record_next_header(reader *headers, struct record_header *header);
 
-/* A record as it stands in the batch: offset and timestamp still relative to the batch's. */
-struct raw_record {
-    int64_t timestamp_delta;
-    int32_t offset_delta;
-    int32_t header_count;
-    slice key;
-    slice value;
-    slice headers;
-};
-
-/* Takes one record, its length field included; what it says is NULL on success, else words for what is wrong with it.
- * The headers are walked too. */
-const char *record_read(reader *r, struct raw_record *record);
+/* Takes one record, its length field included, as it stands in the batch: offset and timestamp are still deltas to the
+ * batch's. The headers are walked too. NULL on success, else words for what is wrong with the record. */
+const char *record_read(reader *r, struct record *record);
