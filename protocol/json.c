@@ -1,7 +1,9 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void write_text(writer *w, const char *text)
 {
@@ -190,6 +192,17 @@ void json_uint(struct json *j, uint64_t value)
     snprintf(digits, sizeof digits, "%" PRIu64, value);
     begin_value(j);
     write_text(j->w, digits);
+}
+
+void json_double(struct json *j, double value)
+{
+    char digits[32];
+    int precision = 15;
+    do {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+    } while (++precision <= 17 && strtod(digits, NULL) != value);
+    begin_value(j);
+    write_text(j->w, isfinite(value) ? digits : "null");
 }
 
 void json_bool(struct json *j, bool value)

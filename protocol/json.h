@@ -39,5 +39,7 @@ void json_base64(struct json *j, slice bytes);
 
 void json_int(struct json *j, int64_t value);
 void json_uint(struct json *j, uint64_t value);
+/* The fewest digits that read back as the same number; null when it is not finite. */
+void json_double(struct json *j, double value);
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);

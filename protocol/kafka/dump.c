@@ -1,22 +1,12 @@
 #include "json.h"
 #include "kafka/schema.h"
 
-#include <math.h>
 #include <stdio.h>
 
 struct dumper {
     struct json json;
     int16_t version;
 };
-
-static void dump_float64(struct json *j, double value)
-{
-    char text[32];
-    if (isfinite(value) && snprintf(text, sizeof text, "%.17g", value) > 0)
-        json_text(j, text);
-    else
-        json_null(j);
-}
 
 static void dump_uuid(struct json *j, struct uuid uuid)
 {
@@ -66,7 +56,7 @@ static void dump_value(struct dumper *d, const struct field_schema *field, const
         json_int(j, *(const int64_t *)place);
         break;
     case FIELD_FLOAT64:
-        dump_float64(j, *(const double *)place);
+        json_double(j, *(const double *)place);
         break;
     case FIELD_UUID:
         dump_uuid(j, *(const struct uuid *)place);

@@ -27,8 +27,14 @@ static inline void pass_message(struct pass *pass, const struct message_type *ty
     reader r = reader_of(bytes);
     void *value = arena_alloc(&pass->arena, STRUCT_SIZE_MAX);
     pass->rc = kafka_decode(type, version, &r, value, &pass->arena);
-    if (pass->rc == 0)
-        require(kafka_encode(type, version, value, &pass->w) == 0);
+    if (pass->rc != 0)
+        return;
+    writer text;
+    writer_init(&text, &pass->memory, MEMORY_RESPONSES, (size_t)1 << 30);
+    kafka_dump(type, version, value, &text);
+    require(writer_ok(&text));
+    writer_close(&text);
+    require(kafka_encode(type, version, value, &pass->w) == 0);
 }
 
 static inline void pass_open(struct pass *pass)
