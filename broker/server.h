@@ -12,6 +12,8 @@
 
 #include <uv.h>
 
+struct connections;
+struct flush;
 struct metadata_log;
 struct append_service;
 struct read_service;
@@ -32,6 +34,8 @@ struct server {
     struct budget *budget; /* bytes of requests and responses, shared out among connections */
     struct jobs jobs;
     struct writer_thread *writer;
+    struct flush *flush; /* background syncs; told of each append that was not synced */
+    struct connections *connections;
 
     struct topics topics;
     struct metadata_log *metadata; /* where topics, configurations and producer id blocks are remembered */

@@ -1,0 +1,111 @@
+/* The table of configuration keys: index, name, type, default, least and greatest value or the valid texts,
+ * documentation. A default of NULL: unset, or worked out from the machine (config_sized.c). */
+#pragma once
+
+#include <stdint.h>
+
+#define CONFIG_FOREVER "9223372036854775807"
+
+/* B(id, name, default, documentation)                     a boolean
+ * S(id, name, default, valid or NULL, documentation)      a text
+ * L(id, name, default, valid or NULL, documentation)      a list
+ * I(id, name, default, least, greatest, documentation)    an int32
+ * N(id, name, default, least, greatest, documentation)    an int64
+ * D(id, name, default, least, greatest, documentation)    a decimal number */
+#define CONFIG_KEYS(B, S, L, I, N, D)                                                                                  \
+    /* ---- who may reach the server ---- */                                                                           \
+    L(LISTENERS, "listeners", "127.0.0.1:9092", NULL,                                                                  \
+      "Where clients connect: HOST:PORT, [IPv6]:PORT or unix:/path, each with or without PLAINTEXT:// before it, "     \
+      "separated by commas. Port 0 takes a free one.")                                                                 \
+    L(ADVERTISED_LISTENERS, "advertised.listeners", NULL, NULL,                                                        \
+      "The HOST:PORT that clients are told to connect to; unset: the address they connected to.")                      \
+    B(ALLOW_UNAUTHENTICATED, "allow.unauthenticated", "false",                                                         \
+      "Whether to listen beyond loopback although clients are not asked who they are.")                                \
+    I(NODE_ID, "node.id", "1", 0, INT32_MAX, "This node's id, as clients see it; broker.id is the same.")              \
+    I(MAX_CONNECTIONS, "max.connections", "10000", 1, INT32_MAX, "Connections at a time, in all.")                     \
+    I(MAX_CONNECTIONS_PER_IP, "max.connections.per.ip", "2147483647", 1, INT32_MAX,                                    \
+      "Connections at a time from one address.")                                                                       \
+    N(CONNECTIONS_MAX_IDLE_MS, "connections.max.idle.ms", "600000", -1, INT64_MAX,                                     \
+      "A connection on which nothing happens for so long is closed; -1: never.")                                       \
+    /* ---- memory ---- */                                                                                             \
+    I(SOCKET_REQUEST_MAX_BYTES, "socket.request.max.bytes", NULL, 1024, INT32_MAX,                                     \
+      "The largest request taken. Default: a sixteenth of the memory, at most 100 MiB.")                               \
+    N(FURROW_MEMORY_LIMIT_BYTES, "furrow.memory.limit.bytes", NULL, 65536, INT64_MAX,                                  \
+      "Memory for requests and responses under way, shared out among connections. Default: a quarter of the memory, "  \
+      "at most 1 GiB.")                                                                                                \
+    I(FETCH_MAX_BYTES, "fetch.max.bytes", "57671680", 1024, INT32_MAX, "The most that one fetch request is answered.") \
+    I(MAX_FETCH_SESSIONS, "max.incremental.fetch.session.cache.slots", "1000", 0, INT32_MAX,                           \
+      "Incremental fetch sessions that are remembered.")                                                               \
+    /* ---- topics ---- */                                                                                             \
+    I(NUM_PARTITIONS, "num.partitions", "1", 1, 100000, "Partitions of a topic that is created without a number.")     \
+    I(DEFAULT_REPLICATION_FACTOR, "default.replication.factor", "1", 1, 1, "There is one node: always 1.")             \
+    B(AUTO_CREATE_TOPICS_ENABLE, "auto.create.topics.enable", "true",                                                  \
+      "Whether a topic is created when a client first asks for it.")                                                   \
+    B(DELETE_TOPIC_ENABLE, "delete.topic.enable", "true", "Whether topics may be deleted.")                            \
+    /* ---- what topics inherit ---- */                                                                                \
+    I(MESSAGE_MAX_BYTES, "message.max.bytes", "1048588", 0, INT32_MAX, "The largest record batch taken.")              \
+    S(COMPRESSION_TYPE, "compression.type", "producer", "uncompressed,zstd,lz4,snappy,gzip,producer",                  \
+      "The codec in which batches are kept; producer keeps what the producer chose.")                                  \
+    I(COMPRESSION_GZIP_LEVEL, "compression.gzip.level", "-1", -1, 9, "Level of gzip; -1: the library's default.")      \
+    I(COMPRESSION_LZ4_LEVEL, "compression.lz4.level", "9", 1, 17, "Level of lz4.")                                     \
+    I(COMPRESSION_ZSTD_LEVEL, "compression.zstd.level", "3", -131072, 22, "Level of zstd.")                            \
+    I(MIN_INSYNC_REPLICAS, "min.insync.replicas", "1", 1, INT32_MAX,                                                   \
+      "Replicas that must have a record before acks=all is answered; there is one node.")                              \
+    B(UNCLEAN_LEADER_ELECTION_ENABLE, "unclean.leader.election.enable", "false",                                       \
+      "Whether a replica that is behind may lead; there is one node.")                                                 \
+    I(LOG_SEGMENT_BYTES, "log.segment.bytes", NULL, 1048576, INT32_MAX,                                                \
+      "A segment is at most so large. Default: an eighth of the memory, 1 MiB to 1 GiB.")                              \
+    N(LOG_ROLL_MS, "log.roll.ms", NULL, 1, INT64_MAX, "A segment takes records for so long; unset: log.roll.hours.")   \
+    I(LOG_ROLL_HOURS, "log.roll.hours", "168", 1, INT32_MAX, "A segment takes records for so many hours.")             \
+    N(LOG_ROLL_JITTER_MS, "log.roll.jitter.ms", NULL, 0, INT64_MAX,                                                    \
+      "A random part of so long is taken off, so that segments do not roll together; unset: log.roll.jitter.hours.")   \
+    I(LOG_ROLL_JITTER_HOURS, "log.roll.jitter.hours", "0", 0, INT32_MAX, "log.roll.jitter.ms in hours.")               \
+    I(LOG_INDEX_INTERVAL_BYTES, "log.index.interval.bytes", "4096", 0, INT32_MAX,                                      \
+      "Bytes of log for each entry of the offset index.")                                                              \
+    I(LOG_INDEX_SIZE_MAX_BYTES, "log.index.size.max.bytes", "10485760", 4, INT32_MAX,                                  \
+      "The largest offset index of a segment.")                                                                        \
+    B(LOG_PREALLOCATE, "log.preallocate", "false", "Whether segment files are allocated in advance.")                  \
+    N(LOG_RETENTION_MS, "log.retention.ms", NULL, -1, INT64_MAX,                                                       \
+      "Segments older than this are deleted; -1: never; unset: log.retention.minutes.")                                \
+    I(LOG_RETENTION_MINUTES, "log.retention.minutes", NULL, -1, INT32_MAX,                                             \
+      "log.retention.ms in minutes; unset: log.retention.hours.")                                                      \
+    I(LOG_RETENTION_HOURS, "log.retention.hours", "168", -1, INT32_MAX, "log.retention.ms in hours.")                  \
+    N(LOG_RETENTION_BYTES, "log.retention.bytes", "-1", INT64_MIN, INT64_MAX,                                          \
+      "Bytes that a partition may have before its oldest segments are deleted; -1: any.")                              \
+    L(LOG_CLEANUP_POLICY, "log.cleanup.policy", "delete", "compact,delete",                                            \
+      "What happens to old segments: delete by age or size, compact to the last record of each key.")                  \
+    N(LOG_SEGMENT_DELETE_DELAY_MS, "log.segment.delete.delay.ms", "60000", 0, INT64_MAX,                               \
+      "How long a deleted segment's file stays on the disk.")                                                          \
+    N(LOG_CLEANER_DELETE_RETENTION_MS, "log.cleaner.delete.retention.ms", "86400000", 0, INT64_MAX,                    \
+      "How long tombstones of a compacted topic are kept.")                                                            \
+    N(LOG_CLEANER_MIN_COMPACTION_LAG_MS, "log.cleaner.min.compaction.lag.ms", "0", 0, INT64_MAX,                       \
+      "The shortest time that a record of a compacted topic stays uncompacted.")                                       \
+    N(LOG_CLEANER_MAX_COMPACTION_LAG_MS, "log.cleaner.max.compaction.lag.ms", CONFIG_FOREVER, 1, INT64_MAX,            \
+      "The longest time that a record of a compacted topic stays uncompacted.")                                        \
+    D(LOG_CLEANER_MIN_CLEANABLE_RATIO, "log.cleaner.min.cleanable.ratio", "0.5", 0, 1,                                 \
+      "The share of a log that must be uncompacted before it is compacted.")                                           \
+    S(LOG_MESSAGE_TIMESTAMP_TYPE, "log.message.timestamp.type", "CreateTime", "CreateTime,LogAppendTime",              \
+      "Whose time a record carries: the producer's or the server's.")                                                  \
+    N(LOG_MESSAGE_TIMESTAMP_BEFORE_MAX_MS, "log.message.timestamp.before.max.ms", CONFIG_FOREVER, 0, INT64_MAX,        \
+      "How far a record's timestamp may lie behind the server's clock.")                                               \
+    N(LOG_MESSAGE_TIMESTAMP_AFTER_MAX_MS, "log.message.timestamp.after.max.ms", "3600000", 0, INT64_MAX,               \
+      "How far a record's timestamp may lie ahead of the server's clock.")                                             \
+    N(LOG_FLUSH_INTERVAL_MESSAGES, "log.flush.interval.messages", CONFIG_FOREVER, 1, INT64_MAX,                        \
+      "Records after which a log is synced even without acks=all.")                                                    \
+    N(LOG_FLUSH_INTERVAL_MS, "log.flush.interval.ms", "30000", 0, INT64_MAX,                                           \
+      "Time after which records are synced even without acks=all. More loses more at a power cut, and saves flash.")   \
+    /* ---- the server itself ---- */                                                                                  \
+    N(LOG_FLUSH_TEST_DELAY_MS, "log.flush.test.delay.ms", "0", 0, 60000,                                               \
+      "For tests and benchmarks: every sync takes so much longer.")                                                    \
+    I(MAX_OPEN_FILES, "furrow.max.open.files", NULL, 16, INT32_MAX,                                                    \
+      "Segment files kept open. Default: half of what the system lets this process open, at most 4096.")               \
+    N(PRODUCER_ID_EXPIRATION_MS, "producer.id.expiration.ms", "86400000", 1, INT64_MAX,                                \
+      "An idempotent producer that writes nothing for so long is forgotten.")                                          \
+    S(LOG_LEVEL, "log.level", "info", "debug,info,warn,error", "The least level of a line in the server's log.")
+
+enum config_id {
+#define ID(id, ...) CONFIG_##id,
+    CONFIG_KEYS(ID, ID, ID, ID, ID, ID)
+#undef ID
+        CONFIG_KEY_COUNT
+};
