@@ -15,6 +15,7 @@
 struct connections;
 struct flush;
 struct metadata_log;
+struct operations;
 struct append_service;
 struct read_service;
 struct fetch_sessions;
@@ -39,6 +40,7 @@ struct server {
 
     struct topics topics;
     struct metadata_log *metadata; /* where topics, configurations and producer id blocks are remembered */
+    struct operations *operations; /* what the services below stand on */
     struct append_service *appends;
     struct read_service *reads;
     struct fetch_sessions *sessions;

@@ -1,0 +1,71 @@
+/* Appending batches to partitions.
+ *
+ * One request appends one batch to each of its partitions. A batch is checked as Kafka checks it, put into the form
+ * that the topic's configuration asks for, and queued on its partition; what was queued in one turn of the loop becomes
+ * one write. The order of a partition's batches is the order of the requests.
+ *
+ * The caller owns the request and the batches' bytes until `done`; the bytes are stamped in place. `done` is called
+ * once, never from within append_start. The parts' topics are held meanwhile. */
+#pragma once
+
+#include "arena.h"
+#include "kafka/error_code.h"
+#include "operations/environment.h"
+
+enum append_acks {
+    APPEND_ACKS_NONE,   /* as LEADER; the caller answers nothing */
+    APPEND_ACKS_LEADER, /* done when the operating system has it */
+    APPEND_ACKS_ALL,    /* done when the disk has it */
+};
+
+struct append_record_error {
+    int32_t index; /* of the record in the batch */
+    slice words;   /* from the request's arena */
+};
+
+struct append_preparation;
+
+struct append_part {
+    /* Asked; zero what is not set */
+    struct partition *partition; /* NULL: `error` is set already, the part is passed over */
+    uint8_t *batch;
+    size_t size; /* bytes: exactly one batch, or the part fails */
+
+    /* Found */
+    enum kafka_error error;
+    slice words;             /* what is wrong, for people; null when the code says it all */
+    int64_t base_offset;     /* -1 on error; of the first time when the batch was written before (idempotence) */
+    int64_t log_append_time; /* ms; -1 when records keep their create time */
+    int64_t log_start;       /* -1 on error */
+    struct append_record_error *record_errors;
+    int32_t record_error_count;
+
+    /* Private */
+    struct log_append entry;
+    struct append_request *request;
+    struct append_part *next_held;
+    struct append_preparation *preparation; /* while a pool job looks into the batch, and while its output is needed */
+    bool is_ready;
+};
+
+struct append_request {
+    /* Asked */
+    struct append_part *parts;
+    int32_t part_count;
+    enum append_acks acks;
+    bool refuse_zstd;    /* the sender's protocol is older than the codec (Produce before v7) */
+    struct arena *arena; /* for words and record errors */
+    void (*done)(struct append_request *request);
+    void *context;
+
+    /* Private */
+    int32_t pending; /* parts without a result, and one while append_start runs */
+    struct append_request *next_done;
+};
+
+MUST_USE int append_service_open(struct operations *operations, struct append_service **service, struct error *error);
+/* Nothing may be under way. The service is freed by a later turn of the loop, which must run until then. */
+void append_service_close(struct append_service *service);
+bool append_service_idle(const struct append_service *service);
+
+void append_start(struct append_service *service, struct append_request *request);

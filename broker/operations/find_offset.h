@@ -1,0 +1,37 @@
+/* Finding an offset by time, or one of a log's ends (kafka.md §4).
+ *
+ * Ends are known at once; a timestamp is searched by a pool job. The caller owns the request; `done` is called once,
+ * perhaps from within find_offset_start. The topic is held meanwhile. */
+#pragma once
+
+#include "kafka/error_code.h"
+#include "operations/environment.h"
+
+#define FIND_LATEST                  (-1)
+#define FIND_EARLIEST                (-2)
+#define FIND_MAX_TIMESTAMP           (-3)
+#define FIND_EARLIEST_LOCAL          (-4)
+#define FIND_LATEST_TIERED           (-5) /* there are no tiers: nothing is found */
+#define FIND_EARLIEST_PENDING_UPLOAD (-6) /* likewise */
+
+struct find_offset {
+    /* Asked */
+    struct partition *partition;
+    int64_t timestamp; /* ms, or one of the above */
+    bool committed;    /* the latest is the last stable offset, nothing is found at or past it */
+    void (*done)(struct find_offset *find);
+    void *context;
+
+    /* Found; -1 where there is nothing */
+    enum kafka_error error;
+    int64_t offset;
+    int64_t found_timestamp; /* of a record that was searched for */
+    int32_t leader_epoch;
+
+    /* Private */
+    struct operations *operations;
+    struct job job;
+    struct log_find *search;
+};
+
+void find_offset_start(struct operations *operations, struct find_offset *find);
