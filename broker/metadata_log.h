@@ -32,8 +32,8 @@ struct log *metadata_log_log(const struct metadata_log *metadata);
 /* The topic must not exist nor be in creation (-EEXIST). config is copied. */
 void metadata_log_create_topic(struct metadata_log *metadata, slice name, const struct topic_config *config,
                                int32_t partitions, metadata_done *done, void *context);
-/* True while the topic is being made: neither free nor usable. */
-bool metadata_log_is_creating(const struct metadata_log *metadata, slice name);
+/* True while a topic of this name is being made or its folders removed: the name is neither free nor usable. */
+bool metadata_log_is_busy(const struct metadata_log *metadata, slice name);
 void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topic, metadata_done *done, void *context);
 /* partitions > the topic's, else -EINVAL; -EBUSY while it grows already. */
 void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *topic, int32_t partitions,

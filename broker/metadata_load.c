@@ -1,0 +1,353 @@
+/* Reading the metadata log at start.
+ *
+ * Every record is applied in order, so the last one of a key holds. Then the data folder is swept once: folders of
+ * topics that the log says were deleted are removed (a crash came between record and removal), and what no record
+ * speaks of is left alone with a warning. At last every partition is opened; a missing folder is made again. */
+#include "metadata_private.h"
+
+#include "batch_iterator.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define READ_BYTES    ((uint32_t)1 << 20)
+#define RECORDS_LIMIT ((size_t)64 << 20) /* of one batch; ours are never compressed */
+
+struct loader {
+    struct metadata_log *metadata;
+    struct arena arena; /* of one record */
+    struct arena names; /* what the sweep of the data folder has to remember */
+    struct deleted {
+        struct uuid id;
+        struct deleted *next;
+    } * deleted;
+    struct stray {
+        slice folder;
+        struct stray *next;
+    } * strays;
+};
+
+/* ---- records ---- */
+
+static int apply_configs(struct server *server, struct topic_config *config,
+                         const struct metadata_topic_value_config_array *configs, slice topic)
+{
+    for (int32_t i = 0; i < configs->count; i++) {
+        struct error error;
+        const struct metadata_topic_value_config *item = &configs->items[i];
+        int rc = topic_config_set(config, server->config, server->memory, topic_config_find(item->name), item->value,
+                                  &error);
+        if (rc == -ENOMEM)
+            return rc;
+        if (rc != 0)
+            log_warn(server->logger, "metadata", "topic=%.*s key=%.*s %s", SLICE_PRINT(topic), SLICE_PRINT(item->name),
+                     error.message);
+    }
+    return 0;
+}
+
+static int apply_topic(struct loader *loader, slice name, reader *value)
+{
+    struct server *server = loader->metadata->server;
+    struct metadata_topic_value record;
+    int rc = kafka_decode_value(&metadata_topic_value_type, value, &record, &loader->arena);
+    if (rc != 0)
+        return rc;
+    struct topic_config config;
+    topic_config_init(&config, server->config);
+    rc = apply_configs(server, &config, &record.configs, name);
+    struct topic *topic = topics_find(&server->topics, name);
+    if (rc == 0 && topic == NULL) {
+        rc = topics_add(&server->topics, name, record.topic_id, &config, &topic);
+        topic_config_close(&config, server->memory);
+    } else if (rc == 0) {
+        topic_config_close(&topic->config, server->memory);
+        topic->config = config;
+    } else {
+        topic_config_close(&config, server->memory);
+    }
+    if (rc == 0)
+        topic->recorded_partitions = record.partitions;
+    return rc;
+}
+
+static int apply_deletion(struct loader *loader, slice name)
+{
+    struct topics *topics = &loader->metadata->server->topics;
+    struct topic *topic = topics_find(topics, name);
+    if (topic == NULL)
+        return 0;
+    struct deleted *deleted = arena_alloc(&loader->names, sizeof *deleted);
+    if (deleted == NULL)
+        return -ENOMEM;
+    *deleted = (struct deleted){.id = topic->id, .next = loader->deleted};
+    loader->deleted = deleted;
+    topics_remove(topics, topic);
+    return 0;
+}
+
+static int apply_record(struct loader *loader, const struct record *record)
+{
+    reader key_reader = reader_of(record->key);
+    struct metadata_log_key key;
+    if (read_i16(&key_reader) != metadata_log_key_type.key)
+        return FURROW_WRONG_VERSION;
+    int rc = kafka_decode(&metadata_log_key_type, 0, &key_reader, &key, &loader->arena);
+    if (rc != 0)
+        return rc;
+    reader value = reader_of(record->value);
+    switch (key.kind) {
+    case METADATA_TOPIC:
+        return slice_is_null(record->value) ? apply_deletion(loader, key.name) : apply_topic(loader, key.name, &value);
+    case METADATA_PRODUCER_IDS: {
+        struct metadata_producer_ids_value ids;
+        rc = kafka_decode_value(&metadata_producer_ids_value_type, &value, &ids, &loader->arena);
+        if (rc == 0)
+            loader->metadata->next_producer_id = ids.next_producer_id;
+        return rc;
+    }
+    default:
+        return FURROW_WRONG_VERSION;
+    }
+}
+
+static int apply_batch(struct loader *loader, slice batch, struct error *error)
+{
+    struct batch_iterator it;
+    struct record record;
+    int rc = batch_iterator_open(&it, batch, loader->metadata->server->memory, RECORDS_LIMIT, error);
+    if (rc != 0)
+        return rc;
+    while ((rc = batch_iterator_next(&it, &record, error)) == 1) {
+        rc = apply_record(loader, &record);
+        arena_reset(&loader->arena);
+        if (rc != 0) {
+            error_set_status(error, rc, "record %lld", (long long)record.offset);
+            break;
+        }
+    }
+    batch_iterator_close(&it);
+    return rc;
+}
+
+static int apply_batches(struct loader *loader, slice bytes, int64_t *offset, struct error *error)
+{
+    struct batch_header header;
+    slice batch;
+    int rc;
+    while ((rc = batch_next(&bytes, &header, &batch, error)) == 1) {
+        rc = apply_batch(loader, batch, error);
+        if (rc != 0)
+            return rc;
+        *offset = batch_last_offset(&header) + 1;
+    }
+    return rc;
+}
+
+static int apply_range(struct loader *loader, const struct log_read *read, int64_t *offset, struct error *error)
+{
+    struct memory *memory = loader->metadata->server->memory;
+    uint8_t *bytes = memory_alloc(memory, MEMORY_TOPICS, read->bytes);
+    if (bytes == NULL)
+        return error_set_status(error, -ENOMEM, "metadata");
+    size_t got = 0;
+    int rc = file_read(read->file, bytes, read->bytes, read->position, &got, error);
+    if (rc == 0)
+        rc = apply_batches(loader, slice_of(bytes, got), offset, error);
+    memory_free(memory, MEMORY_TOPICS, bytes, read->bytes);
+    return rc;
+}
+
+static int apply_log(struct loader *loader, struct error *error)
+{
+    struct log *log = loader->metadata->log;
+    for (int64_t offset = log_start_offset(log); offset < log_end_offset(log);) {
+        struct log_read read = {
+            .offset = offset, .end_offset = log_end_offset(log), .max_bytes = READ_BYTES, .whole_batch = true};
+        if (log_read_begin(log, &read) == 0) {
+            log_read_execute(&read);
+            log_read_end(log, &read);
+        }
+        int64_t before = offset;
+        int rc = read.status != 0 ? error_set_status(error, read.status, "offset %lld", (long long)offset)
+                                  : apply_range(loader, &read, &offset, error);
+        if (read.status == 0)
+            log_read_release(log, &read);
+        if (rc == 0 && offset == before)
+            rc = error_set(error, FURROW_CORRUPT, "nothing can be read at offset %lld", (long long)offset);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- folders ---- */
+
+static int remember_stray(void *context, const struct disk_entry *entry)
+{
+    struct loader *loader = context;
+    struct server *server = loader->metadata->server;
+    char name[DISK_PATH_MAX];
+    int32_t partition;
+    if (!entry->is_folder || strcmp(entry->name, METADATA_FOLDER) == 0)
+        return 0;
+    size_t size = strlen(entry->name);
+    bool is_removed = size > 7 && strcmp(entry->name + size - 7, "-delete") == 0;
+    if (!is_removed) {
+        if (!partition_folder_parse(entry->name, name, &partition))
+            return 0;
+        const struct topic *topic = topics_find(&server->topics, slice_of_text(name));
+        if (topic != NULL && partition < topic->recorded_partitions)
+            return 0;
+    }
+    struct stray *stray = arena_alloc(&loader->names, sizeof *stray);
+    if (stray == NULL)
+        return -ENOMEM;
+    stray->folder = arena_copy(&loader->names, slice_of_text(entry->name));
+    if (slice_is_null(stray->folder))
+        return -ENOMEM;
+    stray->next = loader->strays;
+    loader->strays = stray;
+    return 0;
+}
+
+static bool was_deleted(const struct loader *loader, struct uuid id)
+{
+    for (const struct deleted *deleted = loader->deleted; deleted != NULL; deleted = deleted->next) {
+        if (uuid_equal(deleted->id, id))
+            return true;
+    }
+    return false;
+}
+
+static void sweep(struct loader *loader)
+{
+    struct server *server = loader->metadata->server;
+    for (const struct stray *stray = loader->strays; stray != NULL; stray = stray->next) {
+        const char *folder = (const char *)stray->folder.data;
+        bool is_removed = stray->folder.size > 7 && strcmp(folder + stray->folder.size - 7, "-delete") == 0;
+        struct uuid id;
+        struct error error = {0};
+        if (!is_removed && (log_read_topic_id(server->disk, folder, &id) != 0 || !was_deleted(loader, id))) {
+            log_warn(server->logger, "metadata", "folder=%s no topic has this folder; it is left alone", folder);
+            continue;
+        }
+        int rc = disk_remove_tree(server->disk, folder, &error);
+        if (rc != 0)
+            log_warn(server->logger, "metadata", "folder=%s %s", folder, error.message);
+    }
+}
+
+int metadata_remove_folder(struct disk *disk, const char *folder, const char *unique, struct error *error)
+{
+    char renamed[2 * DISK_PATH_MAX];
+    snprintf(renamed, sizeof renamed, "%.*s.%s-delete", DISK_PATH_MAX - UUID_TEXT_SIZE - 9, folder, unique);
+    int rc = disk_rename(disk, folder, renamed, error);
+    if (rc == -ENOENT)
+        return 0;
+    return rc != 0 ? rc : disk_remove_tree(disk, renamed, error);
+}
+
+static void report_recovery(struct server *server, const char *folder, const struct log_recovery *recovery)
+{
+    if (recovery->bytes_cut != 0 || recovery->segments_cut != 0)
+        log_warn(server->logger, "storage",
+                 "partition=%s offset=%lld cut_bytes=%llu cut_segments=%u reason=\"%s\" recovery cut the log's end",
+                 folder, (long long)recovery->cut_offset, (unsigned long long)recovery->bytes_cut,
+                 recovery->segments_cut, recovery->reason);
+    if (recovery->indexes_rebuilt != 0 || recovery->bytes_scanned != 0)
+        log_info(server->logger, "storage", "partition=%s scanned_bytes=%llu indexes_rebuilt=%u recovered", folder,
+                 (unsigned long long)recovery->bytes_scanned, recovery->indexes_rebuilt);
+}
+
+static int open_log(struct server *server, const char *folder, slice topic, int32_t partition,
+                    const struct log_config *config, bool is_new, struct log **log, struct error *error)
+{
+    int64_t recovery_point = data_folder_recovery_point(server->folder, topic, partition);
+    int64_t log_start = data_folder_log_start(server->folder, topic, partition);
+    struct log_opening opening = {
+        .clean = is_new || server->start.clean,
+        .recovery_point = recovery_point > 0 && !is_new ? recovery_point : 0,
+        .log_start = log_start > 0 && !is_new ? log_start : 0,
+        .leader_epoch = server->start.leader_epoch,
+        .now = server_now(server),
+    };
+    struct log_recovery recovery = {0};
+    int rc = log_open(&server->logs, folder, config, &opening, log, &recovery, error);
+    report_recovery(server, folder, &recovery);
+    return rc;
+}
+
+int metadata_open_partition(struct server *server, struct topic *topic, int32_t index, bool is_new, struct error *error)
+{
+    char folder[DISK_PATH_MAX];
+    struct log *log = NULL;
+    int rc = partition_folder_name(topic_name(topic), index, folder);
+    if (rc == 0)
+        rc = open_log(server, folder, topic_name(topic), index, &topic->config.log, is_new, &log, error);
+    if (rc == -ENOENT) {
+        log_warn(server->logger, "metadata", "partition=%s the folder was missing and is made anew", folder);
+        rc = log_create_files(server->disk, folder, topic->id, error);
+        if (rc == 0)
+            rc = open_log(server, folder, topic_name(topic), index, &topic->config.log, true, &log, error);
+    }
+    /* A partition that cannot be opened is offline; the others serve. */
+    if (rc != 0)
+        log_error(server->logger, "storage", "partition=%s %s", folder, error->message);
+    int added = topic_add_partition(&server->topics, topic, log);
+    if (added != 0 && log != NULL)
+        log_close(log);
+    return added != 0 ? error_set_status(error, added, "partition %s", folder) : rc;
+}
+
+static int open_partitions(struct server *server, struct error *error)
+{
+    struct topic *topic, *next;
+    HASH_ITER (by_name, server->topics.by_name, topic, next) {
+        for (int32_t i = 0; i < topic->recorded_partitions; i++) {
+            struct error why = {0};
+            int rc = metadata_open_partition(server, topic, i, false, &why);
+            if (rc == -ENOMEM)
+                return error_set(error, rc, "%s", why.message);
+        }
+    }
+    return 0;
+}
+
+/* ---- the log itself ---- */
+
+static int open_metadata_log(struct metadata_log *metadata, struct error *error)
+{
+    struct server *server = metadata->server;
+    struct log_config config = {.segment_bytes = 1 << 20,
+                                .segment_ms = INT64_MAX,
+                                .segment_index_bytes = 1 << 16,
+                                .index_interval_bytes = 4096};
+    slice topic = slice_of_text("__furrow_metadata");
+    int rc = log_create_files(server->disk, METADATA_FOLDER, UUID_ZERO, error);
+    if (rc == 0)
+        rc = open_log(server, METADATA_FOLDER, topic, 0, &config, false, &metadata->log, error);
+    return rc;
+}
+
+int metadata_load(struct metadata_log *metadata, struct error *error)
+{
+    struct server *server = metadata->server;
+    struct loader loader = {.metadata = metadata};
+    arena_init(&loader.arena, server->memory, MEMORY_TOPICS, RECORDS_LIMIT);
+    arena_init(&loader.names, server->memory, MEMORY_TOPICS, RECORDS_LIMIT);
+    int rc = open_metadata_log(metadata, error);
+    if (rc == 0)
+        rc = apply_log(&loader, error);
+    if (rc != 0)
+        error_wrap(error, rc, "metadata log");
+    if (rc == 0)
+        rc = disk_list(server->disk, "", remember_stray, &loader, error);
+    if (rc == 0) {
+        sweep(&loader);
+        rc = open_partitions(server, error);
+    }
+    arena_close(&loader.arena);
+    arena_close(&loader.names);
+    return rc;
+}

@@ -1,0 +1,517 @@
+#include "metadata_private.h"
+
+#include "operations/read.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define BATCH_BYTES_MAX ((size_t)16 << 20) /* of one record: a topic with all its configuration is far smaller */
+
+/* One change from its request to `done`. */
+struct metadata_change {
+    struct metadata_log *metadata;
+    enum { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS } kind;
+    struct log_append append; /* its record, in the log's queue or write */
+    writer record;
+    metadata_done *done;
+    void *context;
+    int status;
+    struct error error;
+
+    struct topic *topic;        /* held; NULL for CREATE until it is made, and for PRODUCER_IDS */
+    struct topic_config config; /* CREATE: the new topic's; CONFIGURE: the one before, in case the write fails */
+    char *name;                 /* CREATE */
+    size_t name_size;
+    struct uuid id;
+    int32_t first_partition; /* CREATE, GROW: the folders to make are [first, end) */
+    int32_t end_partition;
+    int64_t *first_id; /* PRODUCER_IDS */
+    int64_t id_count;
+
+    struct job job; /* makes or removes folders */
+    struct metadata_change *next_busy;
+};
+
+static struct metadata_change *change_of(struct log_append *append)
+{
+    return (struct metadata_change *)((char *)append - offsetof(struct metadata_change, append));
+}
+
+static struct metadata_change *change_of_job(struct job *job)
+{
+    return (struct metadata_change *)((char *)job - offsetof(struct metadata_change, job));
+}
+
+int metadata_encode(writer *w, enum metadata_kind kind, slice name, const struct message_type *value_type,
+                    const void *value, int64_t now)
+{
+    writer key_writer, value_writer;
+    writer_init(&key_writer, w->memory, w->purpose, BATCH_BYTES_MAX);
+    writer_init(&value_writer, w->memory, w->purpose, BATCH_BYTES_MAX);
+    struct metadata_log_key key = {.kind = (int8_t)kind, .name = name};
+    int rc = kafka_encode_key(&metadata_log_key_type, &key, &key_writer);
+    if (rc == 0 && value_type != NULL)
+        rc = kafka_encode_value(value_type, 0, value, &value_writer);
+    if (rc == 0) {
+        struct batch_builder builder;
+        batch_builder_open(&builder, w, &BATCH_OPTIONS_PLAIN);
+        batch_builder_add(&builder, now, writer_slice(&key_writer),
+                          value_type != NULL ? writer_slice(&value_writer) : NULL_SLICE);
+        rc = batch_builder_close(&builder, NULL);
+    }
+    writer_close(&key_writer);
+    writer_close(&value_writer);
+    return rc;
+}
+
+/* ---- the life of a change ---- */
+
+static struct metadata_change *new_change(struct metadata_log *metadata, int kind, metadata_done *done, void *context)
+{
+    struct memory *memory = metadata->server->memory;
+    struct metadata_change *change = memory_alloc_zeroed(memory, MEMORY_TOPICS, sizeof *change);
+    if (change == NULL) {
+        struct error error;
+        done(context, error_set_status(&error, -ENOMEM, "metadata"), &error);
+        return NULL;
+    }
+    change->metadata = metadata;
+    change->kind = kind;
+    change->done = done;
+    change->context = context;
+    writer_init(&change->record, memory, MEMORY_TOPICS, BATCH_BYTES_MAX);
+    metadata->under_way++;
+    return change;
+}
+
+/* A name is busy from the request to create it until its folders are there, and while a deleted topic's folders go. */
+static void set_busy(struct metadata_change *change)
+{
+    change->next_busy = change->metadata->busy;
+    change->metadata->busy = change;
+}
+
+static void unset_busy(struct metadata_change *change)
+{
+    for (struct metadata_change **at = &change->metadata->busy; *at != NULL; at = &(*at)->next_busy) {
+        if (*at == change) {
+            *at = change->next_busy;
+            return;
+        }
+    }
+}
+
+static void end_change(struct metadata_change *change)
+{
+    struct server *server = change->metadata->server;
+    struct memory *memory = server->memory;
+    unset_busy(change);
+    change->metadata->under_way--;
+    change->done(change->context, change->status, &change->error);
+    if (change->topic != NULL)
+        topic_release(&server->topics, change->topic);
+    topic_config_close(&change->config, memory);
+    memory_free(memory, MEMORY_TOPICS, change->name, change->name_size + 1);
+    writer_close(&change->record);
+    memory_free(memory, MEMORY_TOPICS, change, sizeof *change);
+}
+
+/* ---- folders, in the pool ---- */
+
+static slice change_topic_name(const struct metadata_change *change)
+{
+    return change->topic != NULL ? topic_name(change->topic) : slice_of(change->name, change->name_size);
+}
+
+static void make_folders(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    struct disk *disk = change->metadata->server->disk;
+    for (int32_t i = change->first_partition; i < change->end_partition && change->status == 0; i++) {
+        char folder[DISK_PATH_MAX];
+        change->status = partition_folder_name(change_topic_name(change), i, folder);
+        if (change->status == 0)
+            change->status = log_create_files(disk, folder, change->id, &change->error);
+    }
+}
+
+static void remove_folders(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    char unique[UUID_TEXT_SIZE];
+    uuid_print(change->id, unique);
+    for (int32_t i = change->first_partition; i < change->end_partition; i++) {
+        char folder[DISK_PATH_MAX];
+        int rc = partition_folder_name(change_topic_name(change), i, folder);
+        if (rc == 0)
+            rc = metadata_remove_folder(change->metadata->server->disk, folder, unique, &change->error);
+        if (rc != 0)
+            change->status = rc;
+    }
+}
+
+static void folders_removed(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    if (change->status != 0) {
+        /* The topic is gone all the same; what is left of its folders goes at the next start. */
+        log_warn(change->metadata->server->logger, "metadata", "topic=%s %s", change->topic->name,
+                 change->error.message);
+        change->status = 0;
+    }
+    end_change(change);
+}
+
+static void folders_made(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    struct server *server = change->metadata->server;
+    if (change->kind == CREATE) {
+        int rc = topics_add(&server->topics, slice_of(change->name, change->name_size), change->id, &change->config,
+                            &change->topic);
+        if (rc != 0) {
+            change->status = error_set_status(&change->error, rc, "topic %s", change->name);
+            end_change(change);
+            return;
+        }
+        topic_hold(change->topic);
+        change->topic->recorded_partitions = change->end_partition;
+    }
+    if (change->topic->is_deleted && change->status == 0)
+        change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
+    for (int32_t i = change->first_partition; i < change->end_partition && !change->topic->is_deleted; i++) {
+        int rc = metadata_open_partition(server, change->topic, i, true, &change->error);
+        if (rc != 0)
+            change->status = rc;
+    }
+    end_change(change);
+}
+
+/* ---- applying what is safe on the disk ---- */
+
+/* From here on nobody finds the topic; who waits for its records is told, and its files are out of the cache. */
+static void remove_topic(struct metadata_change *change)
+{
+    struct server *server = change->metadata->server;
+    struct topic *topic = change->topic;
+    change->end_partition = topic->recorded_partitions;
+    set_busy(change);
+    topics_remove(&server->topics, topic);
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        char prefix[DISK_PATH_MAX + 1];
+        read_wake(server->reads, topic->partitions[i]);
+        if (topic->partitions[i]->log == NULL)
+            continue;
+        snprintf(prefix, sizeof prefix, "%s/", log_folder(topic->partitions[i]->log));
+        file_cache_forget(server->logs.files, prefix);
+    }
+}
+
+static void apply(struct metadata_change *change)
+{
+    struct server *server = change->metadata->server;
+    change->job.execute = change->kind == DELETE ? remove_folders : make_folders;
+    change->job.done = change->kind == DELETE ? folders_removed : folders_made;
+    switch (change->kind) {
+    case CREATE:
+    case GROW:
+        jobs_submit(&server->jobs, &change->job, JOB_FILES);
+        return;
+    case DELETE:
+        if (change->topic->is_deleted) {
+            change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
+            end_change(change);
+            return;
+        }
+        remove_topic(change);
+        jobs_submit(&server->jobs, &change->job, JOB_FILES);
+        return;
+    case PRODUCER_IDS:
+    case CONFIGURE:
+        end_change(change);
+        return;
+    }
+}
+
+static void use_config(struct topic *topic)
+{
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        if (topic->partitions[i]->log != NULL)
+            log_set_config(topic->partitions[i]->log, &topic->config.log);
+    }
+}
+
+/* Back to what was before the record was queued. */
+static void revert(struct metadata_change *change)
+{
+    if (change->kind == GROW)
+        change->topic->recorded_partitions = change->first_partition;
+    if (change->kind == CONFIGURE) {
+        struct topic_config failed = change->topic->config;
+        change->topic->config = change->config;
+        change->config = failed;
+        use_config(change->topic);
+    }
+}
+
+static void finish_appends(struct log_append *done)
+{
+    while (done != NULL) {
+        struct metadata_change *change = change_of(done);
+        done = done->next;
+        if (change->append.status == 0) {
+            apply(change);
+        } else {
+            change->status = change->append.status;
+            error_set_status(&change->error, change->status, "the metadata log");
+            revert(change);
+            end_change(change);
+        }
+    }
+}
+
+/* ---- writing ---- */
+
+static void write_done(struct writer_job *job);
+
+static void fail_queue(struct metadata_log *metadata, int status)
+{
+    struct log_append *queued = metadata->queue;
+    metadata->queue = NULL;
+    metadata->queue_tail = &metadata->queue;
+    for (struct log_append *append = queued; append != NULL; append = append->next)
+        append->status = status;
+    finish_appends(queued);
+}
+
+static void write_queue(struct metadata_log *metadata)
+{
+    if (metadata->is_writing || metadata->queue == NULL)
+        return;
+    struct server *server = metadata->server;
+    struct log_write *write = NULL;
+    struct log_append *refused = NULL;
+    struct error error;
+    int rc = log_write_begin(metadata->log, &metadata->queue, server_now(server), true, &write, &refused, &error);
+    if (metadata->queue == NULL)
+        metadata->queue_tail = &metadata->queue;
+    if (rc != 0) {
+        log_error(server->logger, "metadata", "%s", error.message);
+        fail_queue(metadata, rc);
+        return;
+    }
+    if (write != NULL) {
+        metadata->is_writing = true;
+        metadata->job = (struct writer_job){.write = write, .wants_sync = true, .done = write_done};
+        writer_thread_submit(server->writer, &metadata->job);
+    }
+    finish_appends(refused);
+}
+
+static void write_done(struct writer_job *job)
+{
+    struct metadata_log *metadata = (struct metadata_log *)((char *)job - offsetof(struct metadata_log, job));
+    struct error error = {0};
+    struct log_append *done = log_write_end(metadata->log, job->write, &error);
+    if (error.code != 0)
+        log_error(metadata->server->logger, "metadata", "%s", error.message);
+    metadata->is_writing = false;
+    write_queue(metadata);
+    finish_appends(done);
+}
+
+static void submit(struct metadata_change *change, int encoded)
+{
+    struct metadata_log *metadata = change->metadata;
+    struct log_append *append = &change->append;
+    append->batch = change->record.data;
+    append->size = change->record.size;
+    if (encoded == 0)
+        encoded = batch_parse_header(writer_slice(&change->record), &append->header, &change->error);
+    if (encoded != 0) {
+        change->status = error_set_status(&change->error, encoded, "metadata record");
+        revert(change);
+        end_change(change);
+        return;
+    }
+    *metadata->queue_tail = append;
+    metadata->queue_tail = &append->next;
+    write_queue(metadata);
+}
+
+/* ---- the records ---- */
+
+static int encode_topic(struct metadata_change *change, slice name, struct uuid id, int32_t partitions,
+                        const struct topic_config *config)
+{
+    struct server *server = change->metadata->server;
+    struct memory *memory = server->memory;
+    const struct topic_config_key *keys;
+    topic_config_keys(&keys);
+    size_t size = config->override_count * sizeof(struct metadata_topic_value_config);
+    struct metadata_topic_value value = {.topic_id = id, .partitions = partitions};
+    value.configs.items = memory_alloc_zeroed(memory, MEMORY_TOPICS, size);
+    if (value.configs.items == NULL)
+        return -ENOMEM;
+    value.configs.count = config->override_count;
+    for (uint16_t i = 0; i < config->override_count; i++) {
+        value.configs.items[i].name = slice_of_text(keys[config->overrides[i].key].name);
+        value.configs.items[i].value = slice_of_text(config->overrides[i].text);
+    }
+    int rc =
+        metadata_encode(&change->record, METADATA_TOPIC, name, &metadata_topic_value_type, &value, server_now(server));
+    memory_free(memory, MEMORY_TOPICS, value.configs.items, size);
+    return rc;
+}
+
+bool metadata_log_is_busy(const struct metadata_log *metadata, slice name)
+{
+    for (const struct metadata_change *change = metadata->busy; change != NULL; change = change->next_busy) {
+        if (slice_equal(name, change_topic_name(change)))
+            return true;
+    }
+    return false;
+}
+
+static void refuse(struct metadata_change *change, int status, const char *why)
+{
+    change->status = error_set(&change->error, status, "%s", why);
+    end_change(change);
+}
+
+void metadata_log_create_topic(struct metadata_log *metadata, slice name, const struct topic_config *config,
+                               int32_t partitions, metadata_done *done, void *context)
+{
+    struct server *server = metadata->server;
+    bool exists = topics_find(&server->topics, name) != NULL || metadata_log_is_busy(metadata, name);
+    struct metadata_change *change = new_change(metadata, CREATE, done, context);
+    if (change == NULL)
+        return;
+    if (exists) {
+        refuse(change, -EEXIST, "the topic exists already");
+        return;
+    }
+    change->name = memory_alloc(server->memory, MEMORY_TOPICS, name.size + 1);
+    if (change->name == NULL || topic_config_copy(&change->config, config, server->memory) != 0) {
+        change->name_size = name.size;
+        refuse(change, -ENOMEM, "out of memory");
+        return;
+    }
+    memcpy(change->name, name.data, name.size);
+    change->name[name.size] = '\0';
+    change->name_size = name.size;
+    uint8_t random[16];
+    server_random(server, random, sizeof random);
+    change->id = uuid_from_random(random);
+    change->end_partition = partitions;
+    set_busy(change);
+    submit(change, encode_topic(change, name, change->id, partitions, config));
+}
+
+static struct metadata_change *topic_change(struct metadata_log *metadata, int kind, struct topic *topic,
+                                            metadata_done *done, void *context)
+{
+    struct metadata_change *change = new_change(metadata, kind, done, context);
+    if (change != NULL) {
+        change->topic = topic;
+        change->id = topic->id;
+        topic_hold(topic);
+    }
+    return change;
+}
+
+void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topic, metadata_done *done, void *context)
+{
+    struct metadata_change *change = topic_change(metadata, DELETE, topic, done, context);
+    if (change == NULL)
+        return;
+    submit(change, metadata_encode(&change->record, METADATA_TOPIC, topic_name(topic), NULL, NULL,
+                                   server_now(metadata->server)));
+}
+
+void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *topic, int32_t partitions,
+                                 metadata_done *done, void *context)
+{
+    struct metadata_change *change = topic_change(metadata, GROW, topic, done, context);
+    if (change == NULL)
+        return;
+    if (topic->recorded_partitions != topic->partition_count) {
+        refuse(change, -EBUSY, "partitions are being added to the topic");
+        return;
+    }
+    if (partitions <= topic->partition_count) {
+        refuse(change, -EINVAL, "the topic has as many partitions already");
+        return;
+    }
+    change->first_partition = topic->partition_count;
+    change->end_partition = partitions;
+    topic->recorded_partitions = partitions;
+    submit(change, encode_topic(change, topic_name(topic), topic->id, partitions, &topic->config));
+}
+
+void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *topic,
+                                   const struct topic_config *config, metadata_done *done, void *context)
+{
+    struct metadata_change *change = topic_change(metadata, CONFIGURE, topic, done, context);
+    if (change == NULL)
+        return;
+    change->config = topic->config;
+    if (topic_config_copy(&topic->config, config, metadata->server->memory) != 0) {
+        topic->config = change->config;
+        change->config = (struct topic_config){.override_count = 0};
+        refuse(change, -ENOMEM, "out of memory");
+        return;
+    }
+    use_config(topic);
+    submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
+}
+
+void metadata_log_reserve_producer_ids(struct metadata_log *metadata, int64_t count, int64_t *first,
+                                       metadata_done *done, void *context)
+{
+    struct metadata_change *change = new_change(metadata, PRODUCER_IDS, done, context);
+    if (change == NULL)
+        return;
+    /* A reservation whose write fails leaves a gap, never an id that is given twice. */
+    *first = metadata->next_producer_id;
+    metadata->next_producer_id += count;
+    struct metadata_producer_ids_value value = {.next_producer_id = metadata->next_producer_id};
+    submit(change, metadata_encode(&change->record, METADATA_PRODUCER_IDS, slice_of_text(""),
+                                   &metadata_producer_ids_value_type, &value, server_now(metadata->server)));
+}
+
+/* ---- opening and closing ---- */
+
+int metadata_log_open(struct server *server, struct metadata_log **metadata_out, struct error *error)
+{
+    struct metadata_log *metadata = memory_alloc_zeroed(server->memory, MEMORY_TOPICS, sizeof *metadata);
+    if (metadata == NULL)
+        return error_set_status(error, -ENOMEM, "metadata");
+    metadata->server = server;
+    metadata->queue_tail = &metadata->queue;
+    int rc = metadata_load(metadata, error);
+    if (rc != 0) {
+        if (metadata->log != NULL)
+            log_close(metadata->log);
+        memory_free(server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
+        return rc;
+    }
+    *metadata_out = metadata;
+    return 0;
+}
+
+void metadata_log_close(struct metadata_log *metadata)
+{
+    log_close(metadata->log);
+    memory_free(metadata->server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
+}
+
+bool metadata_log_idle(const struct metadata_log *metadata)
+{
+    return metadata->under_way == 0;
+}
+
+struct log *metadata_log_log(const struct metadata_log *metadata)
+{
+    return metadata->log;
+}

@@ -1,0 +1,65 @@
+#include "operations/new_topic.h"
+
+#include "metadata_log.h"
+
+#include <errno.h>
+
+static int16_t check_partitions(const struct server *server, const struct new_topic *topic, struct error *error)
+{
+    if (topic->partitions <= 0) {
+        error_set(error, -EINVAL, "Number of partitions must be larger than 0.");
+        return KAFKA_INVALID_PARTITIONS;
+    }
+    if (topic->partitions > NEW_TOPIC_PARTITIONS_MAX ||
+        server->topics.partition_count + (size_t)topic->partitions > NEW_TOPIC_PARTITIONS_MAX) {
+        error_set(error, -EINVAL, "%d partitions asked for, %zu exist: there can be %d in all.", topic->partitions,
+                  server->topics.partition_count, NEW_TOPIC_PARTITIONS_MAX);
+        return KAFKA_POLICY_VIOLATION;
+    }
+    return KAFKA_NONE;
+}
+
+int16_t new_topic_check(struct server *server, struct new_topic *topic, struct error *error)
+{
+    if (!topic_name_valid(topic->name, error))
+        return KAFKA_INVALID_TOPIC_EXCEPTION;
+    if (topics_find(&server->topics, topic->name) != NULL || metadata_log_is_busy(server->metadata, topic->name)) {
+        error_set(error, -EEXIST, "Topic '%.*s' already exists.", SLICE_PRINT(topic->name));
+        return KAFKA_TOPIC_ALREADY_EXISTS;
+    }
+    if (topic->partitions == -1)
+        topic->partitions = (int32_t)config_number(server->config, CONFIG_NUM_PARTITIONS);
+    int16_t code = check_partitions(server, topic, error);
+    if (code != KAFKA_NONE)
+        return code;
+    if (topic->replication_factor == 0 || topic->replication_factor < -1) {
+        error_set(error, -EINVAL, "Replication factor must be larger than 0, or -1 to use the default value.");
+        return KAFKA_INVALID_REPLICATION_FACTOR;
+    }
+    if (topic->replication_factor > 1) {
+        error_set(error, -EINVAL,
+                  "Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached "
+                  "because only 1 broker(s) are registered.",
+                  topic->replication_factor, topic->replication_factor);
+        return KAFKA_INVALID_REPLICATION_FACTOR;
+    }
+    return KAFKA_NONE;
+}
+
+int16_t new_topic_set_config(struct server *server, struct topic_config *config, slice name, slice value,
+                             struct error *error)
+{
+    int key = topic_config_find(name);
+    if (key < 0) {
+        error_set(error, -ENOENT, "Unknown topic config name: %.*s", SLICE_PRINT(name));
+        return KAFKA_INVALID_CONFIG;
+    }
+    if (slice_is_null(value)) {
+        error_set(error, -EINVAL, "Null value not supported for topic configs: %.*s", SLICE_PRINT(name));
+        return KAFKA_INVALID_CONFIG;
+    }
+    int rc = topic_config_set(config, server->config, server->memory, key, value, error);
+    if (rc == 0)
+        return KAFKA_NONE;
+    return rc == -ENOMEM ? KAFKA_UNKNOWN_SERVER_ERROR : KAFKA_INVALID_CONFIG;
+}

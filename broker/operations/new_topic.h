@@ -1,0 +1,20 @@
+/* What must hold for a topic before it is created, in whatever dialect it was asked for; Kafka's rules and words. */
+#pragma once
+
+#include "kafka/error_code.h"
+#include "server.h"
+
+#define NEW_TOPIC_PARTITIONS_MAX 10000 /* of one topic, and of all together */
+
+struct new_topic {
+    slice name;
+    int32_t partitions;         /* -1: num.partitions */
+    int16_t replication_factor; /* -1: the default; 1 is the only other that one node can do */
+};
+
+/* KAFKA_NONE, or Kafka's error with words. Sets the number of partitions where it was left open. */
+int16_t new_topic_check(struct server *server, struct new_topic *topic, struct error *error);
+
+/* Sets one configuration entry of a topic that is being made or changed; KAFKA_NONE or INVALID_CONFIG with words. */
+int16_t new_topic_set_config(struct server *server, struct topic_config *config, slice name, slice value,
+                             struct error *error);
