@@ -1,5 +1,6 @@
 #include "metadata_private.h"
 
+#include "flush.h"
 #include "operations/read.h"
 
 #include <errno.h>
@@ -199,7 +200,8 @@ static void remove_topic(struct metadata_change *change)
     topics_remove(&server->topics, topic);
     for (int32_t i = 0; i < topic->partition_count; i++) {
         char prefix[DISK_PATH_MAX + 1];
-        read_wake(server->reads, topic->partitions[i]);
+        read_wake(server->operations.reads, topic->partitions[i]);
+        flush_forget(server->flush, topic->partitions[i]);
         if (topic->partitions[i]->log == NULL)
             continue;
         snprintf(prefix, sizeof prefix, "%s/", log_folder(topic->partitions[i]->log));

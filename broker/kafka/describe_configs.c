@@ -148,10 +148,10 @@ static bool describe_broker(struct kafka_request *request, const struct describe
                             struct describe_configs_response_resource *answer)
 {
     const struct server *server = request->server;
-    answer->configs.items = arena_alloc(&request->arena, CONFIG_KEYS * sizeof *answer->configs.items);
+    answer->configs.items = arena_alloc(&request->arena, CONFIG_KEY_COUNT * sizeof *answer->configs.items);
     if (answer->configs.items == NULL)
         return false;
-    for (int i = 0; i < CONFIG_KEYS; i++) {
+    for (int i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = config_key(i);
         if (!is_asked_for(resource, key->name))
             continue;
