@@ -23,7 +23,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SCALARS = {"bool", "int8", "int16", "uint16", "int32", "int64", "float64", "uuid"}
+DEFAULTED = {"bool", "int8", "int16", "int32", "int64"}
+SCALARS = DEFAULTED | {"uint16", "float64", "uuid"}
 BLOBS = {"string", "bytes", "records", "record_data"}
 OPEN = 127
 NEVER = (OPEN, -1)
@@ -125,6 +126,8 @@ def parse_field(words):
             parsed.int16_length = True
         else:
             raise DeclarationError(f"unknown word {word}")
+    if parsed.default not in (None, "null") and (parsed.is_array or parsed.type not in DEFAULTED):
+        raise DeclarationError(f"{parsed.type} has no defaults but null")
     return parsed
 
 
@@ -149,6 +152,8 @@ class MessageParser:
         parsed = parse_field(words)
         if parsed.type not in SCALARS | BLOBS:
             parsed.struct = self.struct_named(parsed.type)
+            if not parsed.is_array and parsed.nullable not in (ALWAYS, NEVER):
+                raise DeclarationError("a struct is nullable in all versions or in none")
             self.open.append(parsed.struct)
         self.open[depth - 1].fields.append(parsed)
 
