@@ -166,25 +166,10 @@ class Connection:
         reader.number("i")
         [(name, error, words)] = reader.array(lambda r: (r.string(), r.number("h"), r.string()))
         assert (name, error) == (topic, 0), words
-        # Apache Kafka makes topics in the background.
-        while self.metadata(topic) != 0:
+        # Apache Kafka makes partitions in the background.
+        everything = {topic: {partition: 0 for partition in range(partitions)}}
+        while any(found.error for found in self.fetch(everything, max_wait=0).partitions.values()):
             time.sleep(0.01)
-
-    def metadata(self, topic: str) -> int:
-        """The topic's error in Metadata v4, or that of its first partition."""
-        self.send(request(METADATA, 4, array(string(topic)) + b"\0"))
-        reader = self.response()
-        reader.number("i")
-        reader.array(lambda r: (r.number("i"), r.string(), r.number("i"), r.string()))
-        reader.string()
-        reader.number("i")
-
-        def partition(r):
-            return r.number("h"), r.number("i"), r.number("i"), r.array(lambda x: x.number("i")), r.array(lambda x: x.number("i"))
-
-        [(error, _, _, partitions)] = reader.array(lambda r: (r.number("h"), r.string(), r.number("b"), r.array(partition)))
-        reader.end()
-        return error or partitions[0][0]
 
     def produce(self, topic: str, *values: bytes, acks: int = -1, records: bytes | None = None) -> tuple[int, int]:
         """The error and the base offset; (0, -1) at once for acks=0."""

@@ -1,9 +1,11 @@
 """confluent-kafka: the newest librdkafka."""
 
+import threading
 import time
+from concurrent.futures import Future
 from contextlib import contextmanager
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from clients import BEGINNING, END, At, Client, ClientError, Record, Tail
@@ -47,6 +49,14 @@ class Confluent(Client):
         except KafkaException as error:
             raise ClientError(error.args[0].name()) from None
 
+    def broker_id(self, bootstrap: str) -> int:
+        return AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=15).controller_id
+
+    def topic_ids(self, bootstrap: str, *topics: str) -> list[str]:
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        found = admin.describe_topics(TopicCollection(list(topics)))
+        return [str(found[topic].result(15).topic_id) for topic in topics]
+
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
         # Without idempotence, a retry keeps the order only if it is alone on its way.
         producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "acks": acks, "linger.ms": 5,
@@ -75,6 +85,38 @@ class Confluent(Client):
             raise ClientError(errors[0] if errors else f"{left} records are still on their way")
         return offsets
 
+    @contextmanager
+    def count(self, bootstrap: str, topic: str, codec: str = "none", **settings):
+        """Writes 0, 1, … to partition 0 with acks=all for as long as the context lasts, idempotently unless told otherwise. Gives
+        a future of the acknowledged [number, offset] pairs."""
+        producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "acks": "all", "linger.ms": 5,
+                             "enable.idempotence": True, "retry.backoff.max.ms": 200, "reconnect.backoff.max.ms": 200, **settings})
+        acknowledged = []
+        enough = threading.Event()
+
+        def delivered(error, message):
+            if not error:
+                acknowledged.append([int(message.value()), message.offset()])
+
+        def write():
+            number = 0
+            while not enough.is_set():
+                if len(producer) < 200:
+                    producer.produce(topic, b"%d" % number, partition=0, on_delivery=delivered)
+                    number += 1
+                producer.poll(0 if len(producer) < 200 else 0.01)
+            producer.flush(60)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        pairs = Future()
+        try:
+            yield pairs
+        finally:
+            enough.set()
+            writer.join(90)
+            pairs.set_result(acknowledged)
+
     def _consumer(self, bootstrap, topic, partition, start) -> Consumer:
         consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "assigned", "enable.auto.commit": False,
                              "auto.offset.reset": "error", "topic.metadata.propagation.max.ms": 0})
@@ -92,6 +134,13 @@ class Confluent(Client):
             return ConfluentTail(consumer).take(count)
         except KafkaException as error:
             raise ClientError(error.args[0].name()) from None
+        finally:
+            consumer.close()
+
+    def end_offset(self, bootstrap: str, topic: str, partition: int = 0) -> int:
+        consumer = self._consumer(bootstrap, topic, partition, BEGINNING)
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), 15)[1]
         finally:
             consumer.close()
 

@@ -1,0 +1,72 @@
+"""kill -9 in the middle of writing: what was acknowledged is there, once, in order."""
+
+import random
+import time
+
+import pytest
+
+from clients.confluent import Confluent
+from clients.driver import FranzGo, Java
+from servers import free_port
+
+ROUNDS = 5
+
+reader = Confluent()
+
+
+def read_all(bootstrap: str, topic: str) -> list[tuple[int, bytes]]:
+    """Offset and value of every record."""
+    end = reader.end_offset(bootstrap, topic)
+    return [(record.offset, record.value) for record in reader.consume(bootstrap, topic, end)] if end else []
+
+
+def kill_and_restart(server, chance: random.Random) -> None:
+    time.sleep(chance.uniform(0.1, 0.6))
+    server.kill()
+    time.sleep(chance.uniform(0, 0.2))
+    server.start()
+
+
+@pytest.mark.parametrize("kind", [Confluent, Java, FranzGo], ids=lambda kind: kind.name)
+def test_an_idempotent_producer_outlives_the_server(servers, topic, kind):
+    """One producer through all rounds, which sends again what was not acknowledged: at the end every number it has sent is
+    there, without a gap, a double or a change of order."""
+    server = servers.start(port=free_port())
+    reader.create_topic(server.bootstrap, topic)
+    producer = kind()
+    chance = random.Random(kind.name)
+    try:
+        with producer.count(server.bootstrap, topic, codec="lz4") as pairs:
+            for _ in range(ROUNDS):
+                kill_and_restart(server, chance)
+            time.sleep(1)
+        acknowledged = pairs.result()
+    finally:
+        producer.close()
+    found = read_all(server.bootstrap, topic)
+    assert [value for _, value in found] == [b"%d" % number for number in range(len(found))]
+    assert len(acknowledged) == len(found) > 100
+    assert sorted(acknowledged) == [[int(value), offset] for offset, value in found]
+
+
+def test_each_round_has_a_new_producer(servers, topic):
+    """Producers without idempotence that never send again: what was acknowledged stays through all later rounds; what was not
+    may be there once, or not at all."""
+    server = servers.start(port=free_port())
+    reader.create_topic(server.bootstrap, topic)
+    chance = random.Random(1)
+    acknowledged: dict[int, int] = {}
+    for _ in range(ROUNDS):
+        before = reader.end_offset(server.bootstrap, topic)
+        settings = {"enable.idempotence": False, "retries": 0, "message.timeout.ms": 3000}
+        with reader.count(server.bootstrap, topic, **settings) as pairs:
+            time.sleep(chance.uniform(0.2, 0.6))
+            server.kill()
+        server.start()
+        assert len(pairs.result()) > 0
+        acknowledged.update((offset, number) for number, offset in pairs.result())
+        found = dict(read_all(server.bootstrap, topic))
+        for offset, number in acknowledged.items():
+            assert found[offset] == b"%d" % number
+        of_this_round = [int(value) for offset, value in sorted(found.items()) if offset >= before]
+        assert of_this_round == sorted(set(of_this_round))
