@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from clients import BEGINNING, END, At, Client, ClientError, Record, Tail
 
@@ -56,6 +56,18 @@ class Confluent(Client):
         admin = AdminClient({"bootstrap.servers": bootstrap})
         found = admin.describe_topics(TopicCollection(list(topics)))
         return [str(found[topic].result(15).topic_id) for topic in topics]
+
+    def topics(self, bootstrap: str) -> set[str]:
+        return set(AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=15).topics)
+
+    def topic_config(self, bootstrap: str, topic: str) -> dict[str, str]:
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        return {key: entry.value for key, entry in admin.describe_configs([resource])[resource].result(15).items()}
+
+    def delete_topic(self, bootstrap: str, topic: str) -> None:
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin.delete_topics([topic])[topic].result(15)
 
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
         # Without idempotence, a retry keeps the order only if it is alone on its way.
