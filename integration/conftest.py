@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ topic_numbers = itertools.count()
 def pytest_addoption(parser):
     parser.addoption("--server", choices=["furrowd", "kafka"], default=os.environ.get("FURROW_TEST_SERVER", "furrowd"))
     parser.addoption("--furrowd", type=Path, default=Path(os.environ.get("FURROWD", TREE / "build/release/bin/furrowd")))
+
+
+def pytest_configure(config):
+    """Thousands of connections, here and in the servers that inherit this."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def pytest_collection_modifyitems(config, items):

@@ -66,7 +66,7 @@ def test_kafka_configs_of_a_topic(configs, topics, topic):
     described = configs("--describe", *entity)
     assert "retention.ms=1234567" in described and "max.message.bytes" not in described
     everything = configs("--describe", "--all", *entity)
-    for key in ("cleanup.policy=delete", "segment.bytes=1073741824", "max.message.bytes=1048588", "compression.type=producer"):
+    for key in ("cleanup.policy=delete", "segment.index.bytes=10485760", "max.message.bytes=1048588", "compression.type=producer"):
         assert re.search(rf"^\s*{re.escape(key)} ", everything, re.M), key
     assert "InvalidConfigurationException" in configs("--alter", *entity, "--add-config", "retention.ms=soon", fails=True)
 
