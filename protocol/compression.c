@@ -1,6 +1,6 @@
 #include "compression.h"
 
-#include "codec.h"
+#include "codec_ops.h"
 
 #include <stdalign.h>
 

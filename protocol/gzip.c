@@ -1,6 +1,6 @@
 #define ZLIB_CONST /* zlib only reads its input, and then says so */
 
-#include "codec.h"
+#include "codec_ops.h"
 
 #include <zlib.h>
 

@@ -2,7 +2,7 @@
  * (1.9.4). They have kept their form since 1.9.3; without them the contexts would escape the ledger. */
 #define LZ4F_STATIC_LINKING_ONLY
 
-#include "codec.h"
+#include "codec_ops.h"
 
 #include <lz4frame.h>
 #include <lz4hc.h>

@@ -1,4 +1,4 @@
-#include "codec.h"
+#include "codec_ops.h"
 #include "reader.h"
 #include "snappy_block.h"
 

@@ -18,9 +18,9 @@ static bool grow(writer *w, size_t size)
 {
     if (size > w->limit - w->size)
         return false;
-    size_t capacity = w->capacity != 0 ? w->capacity : FIRST_CAPACITY;
+    size_t capacity = w->capacity != 0 ? w->capacity : w->limit < FIRST_CAPACITY ? w->limit : FIRST_CAPACITY;
     while (capacity - w->size < size)
-        capacity = capacity <= w->limit / 2 ? 2 * capacity : w->size + size;
+        capacity = capacity <= w->limit / 2 ? 2 * capacity : w->limit;
     uint8_t *data = memory_realloc(w->memory, w->purpose, w->data, w->capacity, capacity);
     if (data == NULL)
         return false;

@@ -2,7 +2,7 @@
  * They have kept their form since 1.0; without them the contexts would escape the ledger. */
 #define ZSTD_STATIC_LINKING_ONLY
 
-#include "codec.h"
+#include "codec_ops.h"
 
 #include <zstd.h>
 #include <zstd_errors.h>
