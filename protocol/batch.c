@@ -12,15 +12,18 @@
 #define ATTRIBUTES_POSITION    21
 #define MAX_TIMESTAMP_POSITION 35
 #define LEADER_EPOCH_POSITION  12
+#define OLD_LENGTH_MIN         14 /* of magic 0: CRC, magic, attributes, the lengths of key and value */
 
 static int check_magic(slice bytes, struct batch_header *header, struct error *error)
 {
     header->length = (int32_t)load_u32(bytes.data + 8);
     header->magic = (int8_t)bytes.data[MAGIC_POSITION];
-    if (header->magic == 0 || header->magic == 1)
+    /* The length tells an old message from zeros: the end of a file that was never written to. */
+    if ((header->magic == 0 || header->magic == 1) && header->length >= OLD_LENGTH_MIN)
         return error_set(error, FURROW_UNSUPPORTED, "message format %d is no longer supported", header->magic);
     if (header->magic != BATCH_MAGIC)
-        return error_set(error, FURROW_CORRUPT, "magic %d is unknown", header->magic);
+        return error_set(error, FURROW_CORRUPT, "length %" PRId32 ", magic %d: no batch", header->length,
+                         header->magic);
     return 0;
 }
 
