@@ -131,7 +131,7 @@ int disk_read_file(struct disk *disk, const char *path, size_t limit, enum memor
         rc = error_set_status(error, -ENOMEM, "read");
         goto err_close;
     }
-    size_t got;
+    size_t got = 0;
     rc = file_read(file, block, (size_t)length, 0, &got, error);
     if (rc == 0 && got != length)
         rc = error_set(error, -EIO, "it became shorter while it was read");
