@@ -114,14 +114,20 @@ group_size() {
     check 'size within tools/size.budget' "$root/tools/size" --check
 }
 
-run_integration() { # preset [cmake option…]
-    build_preset "$@"
+run_integration() { # preset option…
     "$root/integration/setup"
-    "$root/integration/run" --furrowd "$root/build/$1/bin/furrowd"
+    "$root/integration/run" --furrowd "$root/build/$1/bin/furrowd" "${@:2}"
 }
 
-group_integration() { run_integration release -DWITH_WERROR=ON; }
-group_integration-sanitize() { run_integration sanitize; }
+group_integration() {
+    build_preset release -DWITH_WERROR=ON
+    run_integration release
+}
+
+group_integration-sanitize() {
+    build_preset sanitize
+    run_integration sanitize --untimed
+}
 
 group_quickstart() {
     local data
