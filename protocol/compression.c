@@ -120,8 +120,10 @@ int decompressor_open(struct decompressor *d, enum codec codec, slice input, siz
                       struct error *error)
 {
     *d = (struct decompressor){.memory = memory, .input = never_null(input), .limit = limit};
-    if (codec >= CODECS)
-        return error_set(error, FURROW_UNSUPPORTED, "codec %d is unknown", codec);
+    if (codec >= CODECS) {
+        error_set(error, FURROW_UNSUPPORTED, "codec %d is unknown", codec);
+        return FURROW_UNSUPPORTED;
+    }
     d->ops = all_ops[codec];
     return d->ops->open != NULL ? d->ops->open(d, error) : 0;
 }

@@ -13,9 +13,9 @@ static size_t put_word(uint32_t *state, uint8_t *bytes, size_t size)
 {
     static const char *const words[] = {"offset ",  "partition ", "the ",     "batch, ", "leader epoch ", "of ",
                                         "records ", "42 ",        "segment.", "\n",      "{\"key\": ",    "a "};
-    const char *word = words[sample_next(state) % (sizeof words / sizeof words[0])];
-    size_t length = strlen(word) < size ? strlen(word) : size;
-    memcpy(bytes, word, length);
+    slice word = slice_of_text(words[sample_next(state) % (sizeof words / sizeof words[0])]);
+    size_t length = word.size < size ? word.size : size;
+    memcpy(bytes, word.data, length);
     return length;
 }
 
