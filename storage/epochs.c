@@ -103,9 +103,11 @@ void epochs_write(const struct epochs *epochs, writer *w)
 static int take_epoch(void *context, int32_t epoch, int64_t start_offset)
 {
     struct epochs *epochs = context;
-    const struct epoch_start *last = epochs->count != 0 ? &epochs->starts[epochs->count - 1] : NULL;
-    if (last != NULL && (epoch <= last->epoch || start_offset <= last->start_offset))
-        return FURROW_CORRUPT;
+    if (epochs->count != 0) {
+        const struct epoch_start *last = &epochs->starts[epochs->count - 1];
+        if (epoch <= last->epoch || start_offset <= last->start_offset)
+            return FURROW_CORRUPT;
+    }
     if (!make_room(epochs))
         return -ENOMEM;
     epochs->starts[epochs->count++] = (struct epoch_start){epoch, start_offset};

@@ -38,7 +38,7 @@ struct simulated_file {
 
 static struct simulated_disk *of(const struct disk *disk)
 {
-    return (struct simulated_disk *)disk;
+    return (struct simulated_disk *)(void *)disk;
 }
 
 /* ---- every call passes here first ---- */
@@ -84,7 +84,7 @@ static bool is_done(struct simulated_disk *disk, enum outcome outcome)
 
 static struct simulated_file *file_of(struct file *file)
 {
-    return (struct simulated_file *)file;
+    return (struct simulated_file *)(void *)file;
 }
 
 static enum outcome begin_file_call(struct simulated_file *file, enum simulated_call call, int *rc)
