@@ -4,7 +4,6 @@
 #include <nmmintrin.h>
 #include <wmmintrin.h>
 #elif defined(__aarch64__)
-#include <arm_acle.h>
 #include <sys/auxv.h>
 #ifndef HWCAP_CRC32
 #define HWCAP_CRC32 (1 << 7)
@@ -103,18 +102,23 @@ SSE42 static uint32_t by_sse42(uint32_t c, const uint8_t *p, size_t size)
 }
 
 #elif defined(__aarch64__)
+/* Builtins, for clang's <arm_acle.h> has the intrinsics only where the whole file is compiled for the extension. */
 #ifdef __clang__
-#define ARMV8_CRC __attribute__((target("crc")))
+#define ARMV8_CRC        __attribute__((target("crc")))
+#define ARMV8_CRC32C_U64 __builtin_arm_crc32cd
+#define ARMV8_CRC32C_U8  __builtin_arm_crc32cb
 #else
-#define ARMV8_CRC __attribute__((target("+crc")))
+#define ARMV8_CRC        __attribute__((target("+crc")))
+#define ARMV8_CRC32C_U64 __builtin_aarch64_crc32cx
+#define ARMV8_CRC32C_U8  __builtin_aarch64_crc32cb
 #endif
 
 ARMV8_CRC static uint32_t by_armv8(uint32_t c, const uint8_t *p, size_t size)
 {
     for (; size >= 8; p += 8, size -= 8)
-        c = __crc32cd(c, load_little_u64(p));
+        c = ARMV8_CRC32C_U64(c, load_little_u64(p));
     for (; size != 0; p++, size--)
-        c = __crc32cb(c, *p);
+        c = ARMV8_CRC32C_U8(c, *p);
     return c;
 }
 #endif

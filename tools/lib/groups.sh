@@ -9,14 +9,14 @@
 group_list='
 integration-sanitize:kcat default-jdk-headless maven python3-venv ca-certificates:real clients against a server built with ASan and UBSan
 oracle:default-jdk-headless maven ca-certificates:every message against the classes of kafka-clients (tests/oracle/run)
-sanitize::all suites with gcc, ASan and UBSan
-unit::all suites with gcc, release build
+sanitize:libsnappy-dev:all suites with gcc, ASan and UBSan
+unit:libsnappy-dev:all suites with gcc, release build
 tidy:clang-14 clang-tidy-14:clang-tidy over all sources
-clang:clang-14:all suites with clang, release build
+clang:clang-14 libsnappy-dev:all suites with clang, release build
 s390x:gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static:protocol and storage suites on 64-bit big endian, emulated
 armhf:gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static:protocol and storage suites on 32 bit, emulated
 fuzz:clang-14 libclang-rt-14-dev:every fuzz target for a few seconds, from its seeds
-thread::all suites with gcc and TSan (only with --long, or by name)
+thread:libsnappy-dev:all suites with gcc and TSan (only with --long, or by name)
 format:clang-format-14 shellcheck:clang-format on C, shellcheck on shell, syntax of Python
 include::an include that points up does not compile
 size:binutils:text and data by room against tools/size.budget
