@@ -45,7 +45,8 @@ bool codec_parse(slice text, enum codec *codec);
 int codec_default_level(enum codec codec);
 bool codec_level_valid(enum codec codec, int level);
 
-/* Appends the compressed bytes. -ENOMEM when the ledger refuses or the writer's limit is met. */
+/* Appends the compressed bytes. -ENOMEM when the ledger refuses or the writer's limit is met; the writer may then hold
+ * a part (writer_cut). zstd asks the writer for the worst case at once: the input's size and a 256th. */
 MUST_USE int codec_compress(enum codec codec, slice input, int level, writer *w, struct error *error);
 
 /* Appends what `input` holds, at most `limit` bytes.
