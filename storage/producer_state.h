@@ -62,6 +62,9 @@ MUST_USE int producer_state_update(struct producer_state *state, const struct ba
 MUST_USE int producer_state_end_transaction(struct producer_state *state, const struct batch_header *header,
                                             int32_t coordinator_epoch, int64_t timestamp);
 
+/* Puts a producer in as it is, over what is known of its id; not within a run. -ENOMEM: nothing changed. */
+MUST_USE int producer_state_restore(struct producer_state *state, const struct producer *producer);
+
 void producer_state_begin(struct producer_state *state);
 void producer_state_commit(struct producer_state *state);
 void producer_state_rollback(struct producer_state *state);

@@ -2,8 +2,10 @@
 #include "offset_index.h"
 #include "seeded_random.h"
 #include "simulated_disk.h"
+#include "vector_file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define BASE INT64_C(5000000000) /* beyond 32 bits */
 
@@ -270,9 +272,37 @@ static void any_failing_call_is_told(void)
     finish();
 }
 
+/* What Kafka wrote is read, and written the same (vectors/README.md). */
+static void files_are_kafkas(void)
+{
+    start();
+    slice trimmed = vector_read("trimmed.index"), zero_tail = vector_read("zero-tail.index");
+    REQUIRE(trimmed.size == (size_t)40 * 8 && zero_tail.size > trimmed.size);
+    CHECK(write_at(zero_tail.data, zero_tail.size, 0) == 0);
+    struct offset_index loaded;
+    REQUIRE(offset_index_load(&loaded, file, BASE, NULL) == 0);
+    CHECK_EQUAL(loaded.entries, 40);
+    CHECK(offset_index_check(&loaded, file, BASE + 300, 1000000, NULL) == 0);
+
+    for (uint32_t i = 0; i < 40; i++) {
+        if (offset_index_tail_is_full(&tail))
+            CHECK(offset_index_flush(&index_, &tail, file, NULL) == 0);
+        CHECK(offset_index_add(&index_, &tail, BASE + 7 * (int64_t)i + 3, 5000 * i + 4200));
+    }
+    CHECK(offset_index_flush(&index_, &tail, file, NULL) == 0);
+    uint8_t bytes[40 * 8 + 1];
+    size_t got;
+    REQUIRE(file_read(file, bytes, sizeof bytes, 0, &got, NULL) == 0);
+    CHECK(slice_equal(slice_of(bytes, got), trimmed));
+    CHECK_EQUAL(loaded.last.offset, index_.last.offset);
+    free((void *)trimmed.data);
+    free((void *)zero_tail.data);
+    finish();
+}
+
 SUITE("offset index", CHECK_TEST(entries_are_kafkas_eight_bytes), CHECK_TEST(an_empty_index_sends_to_the_start),
       CHECK_TEST(entries_must_rise_and_fit), CHECK_TEST(a_search_finds_the_last_entry_at_or_before),
       CHECK_TEST(before_the_first_entry_is_the_start), CHECK_TEST(a_full_file_takes_at_most_21_reads),
       CHECK_TEST(torn_and_zero_tails_are_not_counted), CHECK_TEST(a_failed_write_is_taken_back),
       CHECK_TEST(entries_added_during_a_flush_stay_in_the_tail), CHECK_TEST(wrong_entries_are_found),
-      CHECK_TEST(any_failing_call_is_told))
+      CHECK_TEST(any_failing_call_is_told), CHECK_TEST(files_are_kafkas))

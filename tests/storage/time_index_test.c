@@ -1,8 +1,10 @@
 #include "check.h"
 #include "simulated_disk.h"
 #include "time_index.h"
+#include "vector_file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define BASE INT64_C(5000000000) /* beyond 32 bits */
 #define T0   INT64_C(1700000000000)
@@ -212,8 +214,36 @@ static void any_failing_call_is_told(void)
     finish();
 }
 
+/* What Kafka wrote is read, and written the same (vectors/README.md). */
+static void files_are_kafkas(void)
+{
+    start();
+    slice trimmed = vector_read("trimmed.timeindex"), zero_tail = vector_read("zero-tail.timeindex");
+    REQUIRE(trimmed.size == (size_t)40 * 12 && zero_tail.size > trimmed.size);
+    CHECK(write_at(zero_tail.data, zero_tail.size, 0) == 0);
+    struct time_index loaded;
+    REQUIRE(time_index_load(&loaded, file, BASE, NULL) == 0);
+    CHECK_EQUAL(loaded.entries, 40);
+    CHECK(time_index_check(&loaded, file, BASE + 300, NULL) == 0);
+
+    for (uint32_t i = 0; i < 40; i++) {
+        if (time_index_tail_is_full(&tail))
+            CHECK(time_index_flush(&index_, &tail, file, NULL) == 0);
+        CHECK(time_index_add(&index_, &tail, T0 + 11 * (int64_t)i, BASE + 7 * (int64_t)i + 3));
+    }
+    CHECK(time_index_flush(&index_, &tail, file, NULL) == 0);
+    uint8_t bytes[40 * 12 + 1];
+    size_t got;
+    REQUIRE(file_read(file, bytes, sizeof bytes, 0, &got, NULL) == 0);
+    CHECK(slice_equal(slice_of(bytes, got), trimmed));
+    CHECK_EQUAL(loaded.last.offset, index_.last.offset);
+    free((void *)trimmed.data);
+    free((void *)zero_tail.data);
+    finish();
+}
+
 SUITE("time index", CHECK_TEST(entries_are_kafkas_twelve_bytes), CHECK_TEST(only_a_larger_time_makes_an_entry),
       CHECK_TEST(a_search_finds_the_last_entry_at_or_before), CHECK_TEST(torn_and_zero_tails_are_not_counted),
       CHECK_TEST(time_zero_at_the_base_is_an_entry_when_alone),
       CHECK_TEST(entries_added_during_a_flush_stay_in_the_tail), CHECK_TEST(wrong_entries_are_found),
-      CHECK_TEST(any_failing_call_is_told))
+      CHECK_TEST(any_failing_call_is_told), CHECK_TEST(files_are_kafkas))
