@@ -15,7 +15,9 @@ topic_numbers = itertools.count()
 
 def pytest_addoption(parser):
     parser.addoption("--server", choices=["furrowd", "kafka"], default=os.environ.get("FURROW_TEST_SERVER", "furrowd"))
-    parser.addoption("--furrowd", type=Path, default=Path(os.environ.get("FURROWD", TREE / "build/release/bin/furrowd")))
+    parser.addoption(
+        "--furrowd", type=Path, default=Path(os.environ.get("FURROWD", TREE / "build/release/bin/furrowd"))
+    )
 
 
 def pytest_configure(config):

@@ -1,7 +1,9 @@
 """Peers that mean no good, many of them, in a process of their own: hostile.py PORT TOPIC COUNT.
 
-Of the connections, half send a proper request at a byte a second, a quarter stop in the middle of a frame, and a quarter ask for
-all that the topic holds, again and again, and never read an answer. Prints a line when all are there; ends with stdin."""
+Of the connections, half send a proper request at a byte a second, a quarter stop in the middle of a frame, and a
+quarter ask for all that the topic holds, again and again, and never read an answer. Prints a line when all are there;
+ends with stdin.
+"""
 
 import resource
 import selectors

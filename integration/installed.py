@@ -9,7 +9,18 @@ GO_DRIVER = CACHE / "go/driver"
 
 
 def java(main_class: str, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:
-    """The command that runs a class of Apache Kafka or of our driver; tuned to start fast, for it mostly lives a second."""
-    return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx384m",
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *options,
-            "-cp", f"{CACHE}/java/classes:{CACHE}/java/lib/*", main_class, *arguments]
+    """The command that runs a class of Apache Kafka or of our driver; tuned to start fast, for it mostly lives a
+    second."""
+    return [
+        "java",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Xshare:auto",
+        "-Xmx384m",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        *options,
+        "-cp",
+        f"{CACHE}/java/classes:{CACHE}/java/lib/*",
+        main_class,
+        *arguments,
+    ]

@@ -2,7 +2,6 @@
 
 Both take Kafka's keys as settings, listen on 127.0.0.1 and write all their output to one log file."""
 
-import os
 import random
 import re
 import signal
@@ -18,8 +17,8 @@ SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer
 
 
 def free_port() -> int:
-    """A port that nobody uses, outside of the range from which the system takes ports for outgoing connections: a client that
-    keeps connecting to a dead server can then never be given that server's port."""
+    """A port that nobody uses, outside of the range from which the system takes ports for outgoing connections: a
+    client that keeps connecting to a dead server can then never be given that server's port."""
     while True:
         port = random.randrange(20000, 32000)
         with socket.socket() as probe:
@@ -125,8 +124,12 @@ class Furrowd(Server):
 
     def _command(self) -> list[str]:
         settings = {"listeners": f"127.0.0.1:{self.port}", **self.settings}
-        return [str(self.binary), "--data", str(self.data), *(word for key, value in settings.items()
-                                                            for word in ("--set", f"{key}={value}"))]
+        return [
+            str(self.binary),
+            "--data",
+            str(self.data),
+            *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")),
+        ]
 
     def _listens(self, output: str) -> bool:
         found = self.LISTENING.search(output)
@@ -162,12 +165,18 @@ class ApacheKafka(Server):
         }
         properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         if not (self.data / "meta.properties").exists():
-            subprocess.run(java("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(properties)),
-                           check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                java("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(properties)),
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
 
     def _command(self) -> list[str]:
-        return java("kafka.Kafka", str(self.folder / "server.properties"),
-                    options=("-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",))
+        return java(
+            "kafka.Kafka",
+            str(self.folder / "server.properties"),
+            options=("-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",),
+        )
 
     def _listens(self, output: str) -> bool:
         return "Kafka Server started" in output

@@ -41,7 +41,9 @@ def create(server, client, clients):
     maker = client if client.creates_topics else clients[Confluent]
 
     def create(topic, partitions=1, **config):
-        maker.create_topic(server.bootstrap, topic, partitions, {key.replace("_", "."): value for key, value in config.items()})
+        maker.create_topic(
+            server.bootstrap, topic, partitions, {key.replace("_", "."): value for key, value in config.items()}
+        )
 
     return create
 
@@ -67,7 +69,10 @@ def dataset(client: Client, seed: int | str, partitions: int = 3) -> list[Record
     ]
     records = [replace(record, partition=number % partitions) for number, record in enumerate(records)]
     if client.sets_timestamps:
-        records = [replace(record, timestamp=now - 1000 * len(records) + 1000 * number) for number, record in enumerate(records)]
+        records = [
+            replace(record, timestamp=now - 1000 * len(records) + 1000 * number)
+            for number, record in enumerate(records)
+        ]
     return records
 
 
@@ -119,9 +124,14 @@ def test_reads_from_a_time(server, client, clients, create, topic):
     records = [Record(b"%d" % number, timestamp=now - 100_000 + 1000 * number) for number in range(100)]
     writer = client if client.sets_timestamps else clients[Confluent]
     for start in range(0, 100, 10):
-        writer.produce(server.bootstrap, records[start:start + 10], topic)
-    for number, time_asked in ((0, 0), (0, records[0].timestamp), (1, records[0].timestamp + 1), (57, records[57].timestamp),
-                               (99, records[99].timestamp)):
+        writer.produce(server.bootstrap, records[start : start + 10], topic)
+    for number, time_asked in (
+        (0, 0),
+        (0, records[0].timestamp),
+        (1, records[0].timestamp + 1),
+        (57, records[57].timestamp),
+        (99, records[99].timestamp),
+    ):
         read = client.consume(server.bootstrap, topic, len(records) - number, start=At(time_asked))
         assert [record.offset for record in read] == list(range(number, 100)), time_asked
 

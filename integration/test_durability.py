@@ -29,8 +29,8 @@ def kill_and_restart(server, chance: random.Random) -> None:
 
 @pytest.mark.parametrize("kind", [Confluent, Java, FranzGo], ids=lambda kind: kind.name)
 def test_an_idempotent_producer_outlives_the_server(servers, topic, kind):
-    """One producer through all rounds, which sends again what was not acknowledged: at the end every number it has sent is
-    there, without a gap, a double or a change of order."""
+    """One producer through all rounds, which sends again what was not acknowledged: at the end every number it has sent
+    is there, without a gap, a double or a change of order."""
     server = servers.start(port=free_port())
     reader.create_topic(server.bootstrap, topic)
     producer = kind()
@@ -50,8 +50,8 @@ def test_an_idempotent_producer_outlives_the_server(servers, topic, kind):
 
 
 def test_each_round_has_a_new_producer(servers, topic):
-    """Producers without idempotence that never send again: what was acknowledged stays through all later rounds; what was not
-    may be there once, or not at all."""
+    """Producers without idempotence that never send again: what was acknowledged stays through all later rounds; what
+    was not may be there once, or not at all."""
     server = servers.start(port=free_port())
     reader.create_topic(server.bootstrap, topic)
     chance = random.Random(1)

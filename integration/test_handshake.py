@@ -7,8 +7,21 @@ import pytest
 from wire import API_VERSIONS, METADATA, Connection, Reader, array, batch, produce_request, read_api_array, request
 
 # librdkafka 2.0 turns a feature off when the advertised versions leave one of these out.
-LIBRDKAFKA_WINDOWS = {0: (3, 7), 1: (4, 10), 2: (1, 1), 8: (2, 2), 9: (1, 1), 10: (0, 0), 11: (0, 0), 12: (0, 0), 13: (0, 0),
-                      14: (0, 0), 17: (0, 1), 22: (0, 0), 36: (0, 0)}
+LIBRDKAFKA_WINDOWS = {
+    0: (3, 7),
+    1: (4, 10),
+    2: (1, 1),
+    8: (2, 2),
+    9: (1, 1),
+    10: (0, 0),
+    11: (0, 0),
+    12: (0, 0),
+    13: (0, 0),
+    14: (0, 0),
+    17: (0, 1),
+    22: (0, 0),
+    36: (0, 0),
+}
 
 
 @pytest.fixture
@@ -88,7 +101,9 @@ def test_an_unknown_request_closes_the_connection(server, connection, key, versi
 
 def test_pipelined_requests_are_answered_in_order(server, connection, topic):
     connection.create_topic(topic)
-    connection.send(b"".join(produce_request(topic, batch(b"%d" % number), acks=-1, correlation=number) for number in range(100)))
+    connection.send(
+        b"".join(produce_request(topic, batch(b"%d" % number), acks=-1, correlation=number) for number in range(100))
+    )
     assert [connection.produced(number) for number in range(100)] == [(0, number) for number in range(100)]
 
 

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 from servers import Server
-from wire import API_VERSIONS, FETCH, METADATA, PRODUCE, Connection, array, batch, fetch_request, produce_request, request, string
+from wire import (
+    API_VERSIONS,
+    FETCH,
+    METADATA,
+    PRODUCE,
+    Connection,
+    array,
+    batch,
+    fetch_request,
+    produce_request,
+    request,
+    string,
+)
 
 PEERS = 2000
 MEMORY_LIMIT = 32 << 20
@@ -49,8 +61,11 @@ BROKEN = {
     "array beyond the frame": request(METADATA, 4, struct.pack(">i", 2**31 - 1)),
     "array of two billion nothings": request(FETCH, 11, b"\0" * 21 + struct.pack(">i", 2**31 - 1)),
     "string beyond the frame": request(METADATA, 4, array(struct.pack(">h", 30000))),
-    "records beyond the frame": request(PRODUCE, 7, string(None) + struct.pack(">hi", -1, 1000) + array(string("topic") + array(
-        struct.pack(">ii", 0, 2**31 - 1)))),
+    "records beyond the frame": request(
+        PRODUCE,
+        7,
+        string(None) + struct.pack(">hi", -1, 1000) + array(string("topic") + array(struct.pack(">ii", 0, 2**31 - 1))),
+    ),
     "an endless varint": request(METADATA, 12, b"\xff" * 20, flexible=True),
 }
 
@@ -73,7 +88,9 @@ def test_garbage_of_all_kinds(server, bystander):
     """Good requests with bytes changed, and noise in frames: whatever comes back, the server stays."""
     chance = random.Random(7)
     for _ in range(300):
-        good = bytearray(chance.choice([GOOD, fetch_request({"topic": {0: 0}}, max_wait=0), request(API_VERSIONS, 0, b"")]))
+        good = bytearray(
+            chance.choice([GOOD, fetch_request({"topic": {0: 0}}, max_wait=0), request(API_VERSIONS, 0, b"")])
+        )
         if chance.random() < 0.3:
             good[8:] = chance.randbytes(chance.randrange(200))
         for _ in range(chance.randrange(1, 6)):

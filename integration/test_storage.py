@@ -5,7 +5,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 
 from clients import Record, content
 from clients.confluent import Confluent
@@ -16,23 +15,30 @@ from servers import Server, free_port
 client = Confluent()
 
 # What kafka-dump-log says of a file in which it finds nothing wrong.
-CLEAN = re.compile(r"""Dumping\ .* | Log\ starting\ offset:\ .* | .*\ passed\ sanity\ check\. | .*\ is\ empty\.
-    | (baseOffset|\|\ offset|offset|timestamp|producerId):\ .*""", re.X)
+CLEAN = re.compile(
+    r"""Dumping\ .* | Log\ starting\ offset:\ .* | .*\ passed\ sanity\ check\. | .*\ is\ empty\.
+    | (baseOffset|\|\ offset|offset|timestamp|producerId):\ .*""",
+    re.X,
+)
 
 
 def dump(files: list[Path], *options: str) -> list[str]:
     command = java("org.apache.kafka.tools.DumpLogSegments", *options, "--files", ",".join(map(str, files)))
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     # It expects every file to begin at offset 0, and says so of all but the first.
-    said = re.sub(r"Non-consecutive offsets in .*/(\d{20})\.log\n(?=  -1 is followed by (\d+)\n)",
-                  lambda found: "" if int(found[1]) == int(found[2]) else found[0], done.stderr)
+    said = re.sub(
+        r"Non-consecutive offsets in .*/(\d{20})\.log\n(?=  -1 is followed by (\d+)\n)",
+        lambda found: "" if int(found[1]) == int(found[2]) else found[0],
+        done.stderr,
+    )
     assert done.returncode == 0 and re.sub(r"  -1 is followed by \d+\n", "", said) == "", done.stderr
     return done.stdout.splitlines()
 
 
 def check_files(folder: Path, values: int, running: bool = False) -> None:
-    """kafka-dump-log finds nothing wrong, and all the values. The indexes of the last segment of a running server may be longer
-    than what is in them, so they are left out."""
+    """kafka-dump-log finds nothing wrong, and all the values. The indexes of the last segment of a running server may
+    be longer than what is in them, so they are left out."""
+
     def files(*suffixes):
         return sorted(file for file in folder.iterdir() if file.suffix in suffixes)
 
@@ -90,7 +96,10 @@ def test_a_clean_stop_keeps_everything(servers, topic):
     server = servers.start(port=free_port())
     client.create_topic(server.bootstrap, topic, 2, {"retention.ms": "7654321", "max.message.bytes": "5000"})
     client.create_topic(server.bootstrap, topic + "-other")
-    records = [Record(b"%d" % number, b"key", (("name", b"value"),), 1_700_000_000_000 + number, number % 2) for number in range(100)]
+    records = [
+        Record(b"%d" % number, b"key", (("name", b"value"),), 1_700_000_000_000 + number, number % 2)
+        for number in range(100)
+    ]
     client.produce(server.bootstrap, records, topic, "zstd", idempotent=True)
     ids = client.topic_ids(server.bootstrap, topic, topic + "-other")
     read = [client.consume(server.bootstrap, topic, 50, partition) for partition in (0, 1)]
@@ -142,4 +151,4 @@ def test_a_damaged_batch_is_an_error_and_what_follows_it_is_not(servers, topic):
     server.start()
     assert client.consume(server.bootstrap, topic, 1, start=2)[0].value == b"value 2" * 100
     assert client.consume(server.bootstrap, topic, 1, start=0)[0].value == b"value 0" * 100
-    assert log.read_bytes()[:len(bytes_of_log)] != bytes_of_log
+    assert log.read_bytes()[: len(bytes_of_log)] != bytes_of_log

@@ -20,23 +20,36 @@ def tool(main_class: str, *arguments: str, fails: bool = False) -> str:
 
 @pytest.fixture
 def topics(server):
-    return lambda *arguments, **options: tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", server.bootstrap,
-                                              *arguments, **options)
+    return lambda *arguments, **options: tool(
+        "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", server.bootstrap, *arguments, **options
+    )
 
 
 @pytest.fixture
 def configs(server):
-    return lambda *arguments, **options: tool("kafka.admin.ConfigCommand", "--bootstrap-server", server.bootstrap, *arguments,
-                                              **options)
+    return lambda *arguments, **options: tool(
+        "kafka.admin.ConfigCommand", "--bootstrap-server", server.bootstrap, *arguments, **options
+    )
 
 
 def test_kafka_topics_from_creation_to_deletion(topics, topic):
-    assert f"Created topic {topic}" in topics("--create", "--topic", topic, "--partitions", "2", "--replication-factor", "1",
-                                              "--config", "retention.ms=3600000")
+    assert f"Created topic {topic}" in topics(
+        "--create",
+        "--topic",
+        topic,
+        "--partitions",
+        "2",
+        "--replication-factor",
+        "1",
+        "--config",
+        "retention.ms=3600000",
+    )
     assert topic in topics("--list").split()
     described = topics("--describe", "--topic", topic)
-    assert re.search(rf"Topic: {topic}\tTopicId: \S{{22}}\tPartitionCount: 2\tReplicationFactor: 1\tConfigs: .*retention.ms=3600000",
-                     described)
+    assert re.search(
+        rf"Topic: {topic}\tTopicId: \S{{22}}\tPartitionCount: 2\tReplicationFactor: 1\tConfigs: .*retention.ms=3600000",
+        described,
+    )
     assert len(re.findall(r"Partition: \d+\tLeader: (\d+)\tReplicas: \1\tIsr: \1", described)) == 2
     topics("--alter", "--topic", topic, "--partitions", "5")
     assert "PartitionCount: 5" in topics("--describe", "--topic", topic)
@@ -51,7 +64,10 @@ def test_kafka_topics_says_what_is_wrong(topics, topic):
         ("does not exist", ["--describe", "--topic", "no-such-topic"]),
         ("InvalidReplicationFactorException", ["--create", "--topic", topic + "x", "--replication-factor", "3"]),
         ("InvalidPartitionsException", ["--alter", "--topic", topic, "--partitions", "1"]),
-        ("Invalid value soon for configuration retention.ms", ["--create", "--topic", topic + "y", "--config", "retention.ms=soon"]),
+        (
+            "Invalid value soon for configuration retention.ms",
+            ["--create", "--topic", topic + "y", "--config", "retention.ms=soon"],
+        ),
     ):
         assert expected in topics(*arguments, fails=True)
 
@@ -66,13 +82,22 @@ def test_kafka_configs_of_a_topic(configs, topics, topic):
     described = configs("--describe", *entity)
     assert "retention.ms=1234567" in described and "max.message.bytes" not in described
     everything = configs("--describe", "--all", *entity)
-    for key in ("cleanup.policy=delete", "segment.index.bytes=10485760", "max.message.bytes=1048588", "compression.type=producer"):
+    for key in (
+        "cleanup.policy=delete",
+        "segment.index.bytes=10485760",
+        "max.message.bytes=1048588",
+        "compression.type=producer",
+    ):
         assert re.search(rf"^\s*{re.escape(key)} ", everything, re.M), key
-    assert "InvalidConfigurationException" in configs("--alter", *entity, "--add-config", "retention.ms=soon", fails=True)
+    assert "InvalidConfigurationException" in configs(
+        "--alter", *entity, "--add-config", "retention.ms=soon", fails=True
+    )
 
 
 def test_kafka_configs_of_the_broker(configs, server):
-    described = configs("--describe", "--all", "--entity-type", "brokers", "--entity-name", str(client.broker_id(server.bootstrap)))
+    described = configs(
+        "--describe", "--all", "--entity-type", "brokers", "--entity-name", str(client.broker_id(server.bootstrap))
+    )
     assert re.search(r"^\s*auto\.create\.topics\.enable=false ", described, re.M)
     assert re.search(r"^\s*message\.max\.bytes=1048588 ", described, re.M)
 
@@ -83,8 +108,15 @@ def test_kafka_get_offsets(server, topics, topic):
     client.produce(server.bootstrap, records, topic)
 
     def offsets(time: str) -> list[str]:
-        return tool("org.apache.kafka.tools.GetOffsetShell", "--bootstrap-server", server.bootstrap, "--topic", topic,
-                    "--time", time).split()
+        return tool(
+            "org.apache.kafka.tools.GetOffsetShell",
+            "--bootstrap-server",
+            server.bootstrap,
+            "--topic",
+            topic,
+            "--time",
+            time,
+        ).split()
 
     assert offsets("latest") == [f"{topic}:0:10", f"{topic}:1:0"]
     assert offsets("earliest") == [f"{topic}:0:0", f"{topic}:1:0"]
@@ -94,7 +126,20 @@ def test_kafka_get_offsets(server, topics, topic):
 
 def test_kafka_producer_perf_test(server, topics, topic):
     topics("--create", "--topic", topic)
-    said = tool("org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--num-records", "20000", "--record-size", "500",
-                "--throughput", "-1", "--bootstrap-server", server.bootstrap, "--command-property", "acks=all")
+    said = tool(
+        "org.apache.kafka.tools.ProducerPerformance",
+        "--topic",
+        topic,
+        "--num-records",
+        "20000",
+        "--record-size",
+        "500",
+        "--throughput",
+        "-1",
+        "--bootstrap-server",
+        server.bootstrap,
+        "--command-property",
+        "acks=all",
+    )
     assert "20000 records sent" in said
     assert len(client.consume(server.bootstrap, topic, 20000)) == 20000

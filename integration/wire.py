@@ -29,7 +29,9 @@ def varint(number: int) -> bytes:
     return bytes(out + bytes([number]))
 
 
-def batch(*values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), timestamp: int | None = None, magic: int = 2) -> bytes:
+def batch(
+    *values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), timestamp: int | None = None, magic: int = 2
+) -> bytes:
     """A record batch without compression; `producer` is its id, epoch and first sequence."""
     now = int(time.time() * 1000) if timestamp is None else timestamp
     records = b""
@@ -46,17 +48,35 @@ def request(key: int, version: int, body: bytes, correlation: int = 1, flexible:
     return struct.pack(">i", len(frame)) + frame
 
 
-def produce_request(topic: str, records: bytes, acks: int = -1, partition: int = 0, version: int = 7, correlation: int = 1) -> bytes:
+def produce_request(
+    topic: str, records: bytes, acks: int = -1, partition: int = 0, version: int = 7, correlation: int = 1
+) -> bytes:
     data = struct.pack(">i", partition) + struct.pack(">i", len(records)) + records
     body = string(None) + struct.pack(">hi", acks, 10_000) + array(string(topic) + array(data))
     return request(PRODUCE, version, body, correlation)
 
 
-def fetch_request(topics: dict[str, dict[int, int]], max_wait: int = 500, min_bytes: int = 1, max_bytes: int = 50 << 20,
-                  session: int = 0, epoch: int = -1, partition_bytes: int = 1 << 20, correlation: int = 1) -> bytes:
+def fetch_request(
+    topics: dict[str, dict[int, int]],
+    max_wait: int = 500,
+    min_bytes: int = 1,
+    max_bytes: int = 50 << 20,
+    session: int = 0,
+    epoch: int = -1,
+    partition_bytes: int = 1 << 20,
+    correlation: int = 1,
+) -> bytes:
     """Fetch v11; topics are {name: {partition: offset}}."""
-    asked = [string(name) + array(*(struct.pack(">iiqqi", partition, -1, offset, -1, partition_bytes)
-                                    for partition, offset in partitions.items())) for name, partitions in topics.items()]
+    asked = [
+        string(name)
+        + array(
+            *(
+                struct.pack(">iiqqi", partition, -1, offset, -1, partition_bytes)
+                for partition, offset in partitions.items()
+            )
+        )
+        for name, partitions in topics.items()
+    ]
     body = struct.pack(">iiiibii", -1, max_wait, min_bytes, max_bytes, 0, session, epoch)
     return request(FETCH, 11, body + array(*asked) + array() + string(""), correlation)
 
@@ -69,7 +89,7 @@ class Reader:
     def take(self, count: int) -> bytes:
         assert self.at + count <= len(self.data), "the response is too short"
         self.at += count
-        return self.data[self.at - count:self.at]
+        return self.data[self.at - count : self.at]
 
     def number(self, kind: str) -> int:
         return struct.unpack(">" + kind, self.take(struct.calcsize(">" + kind)))[0]
@@ -160,7 +180,9 @@ class Connection:
 
     def create_topic(self, topic: str, partitions: int = 1, **config: str) -> None:
         configs = array(*(string(key.replace("_", ".")) + string(value) for key, value in config.items()))
-        body = array(string(topic) + struct.pack(">ih", partitions, 1) + array() + configs) + struct.pack(">ib", 10_000, 0)
+        body = array(string(topic) + struct.pack(">ih", partitions, 1) + array() + configs) + struct.pack(
+            ">ib", 10_000, 0
+        )
         self.send(request(CREATE_TOPICS, 2, body))
         reader = self.response()
         reader.number("i")
@@ -178,8 +200,12 @@ class Connection:
 
     def produced(self, correlation: int = 1) -> tuple[int, int]:
         reader = self.response(correlation)
-        [(_, [(_, error, offset, _, _)])] = reader.array(lambda r: (r.string(), r.array(
-            lambda p: (p.number("i"), p.number("h"), p.number("q"), p.number("q"), p.number("q")))))
+        [(_, [(_, error, offset, _, _)])] = reader.array(
+            lambda r: (
+                r.string(),
+                r.array(lambda p: (p.number("i"), p.number("h"), p.number("q"), p.number("q"), p.number("q"))),
+            )
+        )
         reader.number("i")
         reader.end()
         return error, offset
@@ -206,4 +232,6 @@ class Connection:
 
 
 def read_api_array(reader: Reader) -> dict[int, tuple[int, int]]:
-    return {key: (low, high) for key, low, high in reader.array(lambda r: (r.number("h"), r.number("h"), r.number("h")))}
+    return {
+        key: (low, high) for key, low, high in reader.array(lambda r: (r.number("h"), r.number("h"), r.number("h")))
+    }

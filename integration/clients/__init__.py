@@ -1,7 +1,7 @@
 """Real Kafka clients behind one face, so that each test is written once.
 
-A client makes topics, writes records and reads them back; what it cannot do it says in its attributes. Errors come out as
-ClientError with the client's own word for them."""
+A client makes topics, writes records and reads them back; what it cannot do it says in its attributes. Errors come out
+as ClientError with the client's own word for them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ class Record:
         def short(data):
             return data if data is None or len(data) < 60 else f"<{len(data)} bytes>"
 
-        return (f"Record({self.partition}@{self.offset} t={self.timestamp} key={short(self.key)} value={short(self.value)} "
-                f"headers={self.headers})")
+        return (
+            f"Record({self.partition}@{self.offset} t={self.timestamp} key={short(self.key)} value={short(self.value)} "
+            f"headers={self.headers})"
+        )
 
 
 def content(records: list[Record]) -> list[Record]:
@@ -59,20 +61,32 @@ class Client:
     sets_timestamps = True
     null_headers = True
     empty_values_without_key = True
-    # What the client says of a topic that is not there, of a record above the topic's limit, of a topic name that is none.
+    # What the client says of a topic that is not there, of a record above the topic's limit, of a topic name that is
+    # none.
     unknown_topic: tuple[str, ...] = ("UNKNOWN_TOPIC_OR_PARTITION",)
     too_large: tuple[str, ...] = ("MESSAGE_TOO_LARGE",)
     invalid_name: tuple[str, ...] = ("INVALID_TOPIC_EXCEPTION",)
 
-    def create_topic(self, bootstrap: str, topic: str, partitions: int = 1, config: dict[str, str] | None = None) -> None:
+    def create_topic(
+        self, bootstrap: str, topic: str, partitions: int = 1, config: dict[str, str] | None = None
+    ) -> None:
         raise NotImplementedError
 
-    def produce(self, bootstrap: str, records: list[Record], topic: str, codec: str = "none", acks: str = "all",
-                idempotent: bool = False) -> list[int] | None:
+    def produce(
+        self,
+        bootstrap: str,
+        records: list[Record],
+        topic: str,
+        codec: str = "none",
+        acks: str = "all",
+        idempotent: bool = False,
+    ) -> list[int] | None:
         """The offsets that the server gave, None where the client does not tell."""
         raise NotImplementedError
 
-    def consume(self, bootstrap: str, topic: str, count: int, partition: int = 0, start: str | int | At = BEGINNING) -> list[Record]:
+    def consume(
+        self, bootstrap: str, topic: str, count: int, partition: int = 0, start: str | int | At = BEGINNING
+    ) -> list[Record]:
         """At least `count` records; more only if the server has them."""
         raise NotImplementedError
 

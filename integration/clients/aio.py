@@ -58,13 +58,23 @@ class AioKafka(Client):
 
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
         async def produce():
-            producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type=None if codec == "none" else codec,
-                                        acks=acks if acks == "all" else int(acks), enable_idempotence=idempotent, linger_ms=5,
-                                        max_request_size=8 << 20, request_timeout_ms=5000)
+            producer = AIOKafkaProducer(
+                bootstrap_servers=bootstrap,
+                compression_type=None if codec == "none" else codec,
+                acks=acks if acks == "all" else int(acks),
+                enable_idempotence=idempotent,
+                linger_ms=5,
+                max_request_size=8 << 20,
+                request_timeout_ms=5000,
+            )
             await producer.start()
             try:
-                sent = [await producer.send(topic, record.value, record.key, record.partition, record.timestamp,
-                                            list(record.headers)) for record in records]
+                sent = [
+                    await producer.send(
+                        topic, record.value, record.key, record.partition, record.timestamp, list(record.headers)
+                    )
+                    for record in records
+                ]
                 delivered = [await future for future in sent]
                 return None if acks == "0" else [record.offset for record in delivered]
             finally:
@@ -73,7 +83,9 @@ class AioKafka(Client):
         return self.run(produce())
 
     async def consumer(self, bootstrap, topic, partition, start) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="none", check_crcs=True)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="none", check_crcs=True
+        )
         await consumer.start()
         place = TopicPartition(topic, partition)
         consumer.assign([place])
@@ -91,8 +103,10 @@ class AioKafka(Client):
         records: list[Record] = []
         while len(records) < count:
             for batch in (await consumer.getmany(timeout_ms=200)).values():
-                records += [Record(read.value, read.key, tuple(read.headers), read.timestamp, read.partition, read.offset)
-                            for read in batch]
+                records += [
+                    Record(read.value, read.key, tuple(read.headers), read.timestamp, read.partition, read.offset)
+                    for read in batch
+                ]
         return records
 
     def consume(self, bootstrap, topic, count, partition=0, start=BEGINNING):

@@ -5,7 +5,15 @@ import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from clients import BEGINNING, END, At, Client, ClientError, Record, Tail
@@ -13,8 +21,14 @@ from clients import BEGINNING, END, At, Client, ClientError, Record, Tail
 
 def to_record(message) -> Record:
     # An empty key is told from none, an empty value too; headers are None when there are none.
-    return Record(message.value(), message.key(), tuple(message.headers() or ()), message.timestamp()[1], message.partition(),
-                  message.offset())
+    return Record(
+        message.value(),
+        message.key(),
+        tuple(message.headers() or ()),
+        message.timestamp()[1],
+        message.partition(),
+        message.offset(),
+    )
 
 
 class ConfluentTail(Tail):
@@ -71,10 +85,19 @@ class Confluent(Client):
 
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
         # Without idempotence, a retry keeps the order only if it is alone on its way.
-        producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "acks": acks, "linger.ms": 5,
-                             "enable.idempotence": idempotent, "max.in.flight": 5 if idempotent else 1,
-                             "message.max.bytes": 8 << 20,
-                             "topic.metadata.propagation.max.ms": 1000, "message.timeout.ms": 15000})
+        producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "compression.type": codec,
+                "acks": acks,
+                "linger.ms": 5,
+                "enable.idempotence": idempotent,
+                "max.in.flight": 5 if idempotent else 1,
+                "message.max.bytes": 8 << 20,
+                "topic.metadata.propagation.max.ms": 1000,
+                "message.timeout.ms": 15000,
+            }
+        )
         offsets: list[int | None] = [None] * len(records)
         errors = []
 
@@ -84,12 +107,20 @@ class Confluent(Client):
                     errors.append(error.name())
                 else:
                     offsets[number] = message.offset()
+
             return call
 
         try:
             for number, record in enumerate(records):
-                producer.produce(topic, record.value, record.key, record.partition, delivered(number),
-                                 timestamp=record.timestamp or 0, headers=list(record.headers))
+                producer.produce(
+                    topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    delivered(number),
+                    timestamp=record.timestamp or 0,
+                    headers=list(record.headers),
+                )
         except KafkaException as error:
             raise ClientError(error.args[0].name()) from None
         left = producer.flush(20)
@@ -99,10 +130,20 @@ class Confluent(Client):
 
     @contextmanager
     def count(self, bootstrap: str, topic: str, codec: str = "none", **settings):
-        """Writes 0, 1, … to partition 0 with acks=all for as long as the context lasts, idempotently unless told otherwise. Gives
-        a future of the acknowledged [number, offset] pairs."""
-        producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "acks": "all", "linger.ms": 5,
-                             "enable.idempotence": True, "retry.backoff.max.ms": 200, "reconnect.backoff.max.ms": 200, **settings})
+        """Writes 0, 1, … to partition 0 with acks=all for as long as the context lasts, idempotently unless told
+        otherwise. Gives a future of the acknowledged [number, offset] pairs."""
+        producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "compression.type": codec,
+                "acks": "all",
+                "linger.ms": 5,
+                "enable.idempotence": True,
+                "retry.backoff.max.ms": 200,
+                "reconnect.backoff.max.ms": 200,
+                **settings,
+            }
+        )
         acknowledged = []
         enough = threading.Event()
 
@@ -130,8 +171,15 @@ class Confluent(Client):
             pairs.set_result(acknowledged)
 
     def _consumer(self, bootstrap, topic, partition, start) -> Consumer:
-        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "assigned", "enable.auto.commit": False,
-                             "auto.offset.reset": "error", "topic.metadata.propagation.max.ms": 0})
+        consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "assigned",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "topic.metadata.propagation.max.ms": 0,
+            }
+        )
         if isinstance(start, At):
             [found] = consumer.offsets_for_times([TopicPartition(topic, partition, start.timestamp)], 15)
             start = found.offset

@@ -1,4 +1,5 @@
-"""Clients that live in a process of their own, Java's kafka-clients and franz-go: a JSON line for each command and each answer."""
+"""Clients that live in a process of their own, Java's kafka-clients and franz-go: a JSON line for each command and each
+answer."""
 
 import base64
 import json
@@ -21,13 +22,25 @@ def decode(text: str | None) -> bytes | None:
 
 
 def to_json(record: Record) -> dict:
-    return {"partition": record.partition, "timestamp": record.timestamp, "key": encode(record.key), "value": encode(record.value),
-            "headers": [{"name": name, "value": encode(value)} for name, value in record.headers]}
+    return {
+        "partition": record.partition,
+        "timestamp": record.timestamp,
+        "key": encode(record.key),
+        "value": encode(record.value),
+        "headers": [{"name": name, "value": encode(value)} for name, value in record.headers],
+    }
 
 
 def from_json(record: dict) -> Record:
     headers = tuple((header["name"], decode(header["value"])) for header in record["headers"])
-    return Record(decode(record["value"]), decode(record["key"]), headers, record["timestamp"], record["partition"], record["offset"])
+    return Record(
+        decode(record["value"]),
+        decode(record["key"]),
+        headers,
+        record["timestamp"],
+        record["partition"],
+        record["offset"],
+    )
 
 
 class Driver(Client):
@@ -35,7 +48,9 @@ class Driver(Client):
 
     def __init__(self):
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.process = subprocess.Popen(
+            self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True
+        )
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -72,15 +87,33 @@ class Driver(Client):
         self.call("create", bootstrap, topic, partitions=partitions, config=config or {})
 
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
-        return self.call("produce", bootstrap, topic, codec=codec, acks=acks, idempotent=idempotent,
-                         records=[to_json(record) for record in records])
+        return self.call(
+            "produce",
+            bootstrap,
+            topic,
+            codec=codec,
+            acks=acks,
+            idempotent=idempotent,
+            records=[to_json(record) for record in records],
+        )
 
     @contextmanager
     def count(self, bootstrap: str, topic: str, codec: str = "none"):
-        """Writes 0, 1, … to partition 0, idempotently and with acks=all, for as long as the context lasts. Gives a future of the
-        acknowledged [number, offset] pairs."""
-        self.tell(json.dumps({"op": "count", "bootstrap": bootstrap, "topic": topic, "codec": codec, "acks": "all",
-                              "idempotent": True, "seconds": self.seconds}))
+        """Writes 0, 1, … to partition 0, idempotently and with acks=all, for as long as the context lasts. Gives a
+        future of the acknowledged [number, offset] pairs."""
+        self.tell(
+            json.dumps(
+                {
+                    "op": "count",
+                    "bootstrap": bootstrap,
+                    "topic": topic,
+                    "codec": codec,
+                    "acks": "all",
+                    "idempotent": True,
+                    "seconds": self.seconds,
+                }
+            )
+        )
         pairs = Future()
         try:
             yield pairs

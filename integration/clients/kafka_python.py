@@ -24,8 +24,10 @@ class KafkaPythonTail(Tail):
             if time.monotonic() > deadline:
                 raise ClientError(f"only {len(records)} records in {seconds} s")
             for batch in self.consumer.poll(timeout_ms=200).values():
-                records += [Record(read.value, read.key, tuple(read.headers or ()), read.timestamp, read.partition, read.offset)
-                            for read in batch]
+                records += [
+                    Record(read.value, read.key, tuple(read.headers or ()), read.timestamp, read.partition, read.offset)
+                    for read in batch
+                ]
         return records
 
 
@@ -39,20 +41,30 @@ class KafkaPython(Client):
     def create_topic(self, bootstrap, topic, partitions=1, config=None):
         admin = KafkaAdminClient(bootstrap_servers=bootstrap)
         try:
-            admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1, "configs": config or {}}})
+            admin.create_topics(
+                {topic: {"num_partitions": partitions, "replication_factor": 1, "configs": config or {}}}
+            )
         except KafkaError as error:
             raise named(error) from None
         finally:
             admin.close()
 
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
-        producer = KafkaProducer(bootstrap_servers=bootstrap, compression_type=None if codec == "none" else codec,
-                                 acks=acks if acks == "all" else int(acks), enable_idempotence=idempotent, linger_ms=5,
-                                 max_request_size=8 << 20, max_block_ms=3000,
-                                 max_in_flight_requests_per_connection=5 if idempotent else 1)
+        producer = KafkaProducer(
+            bootstrap_servers=bootstrap,
+            compression_type=None if codec == "none" else codec,
+            acks=acks if acks == "all" else int(acks),
+            enable_idempotence=idempotent,
+            linger_ms=5,
+            max_request_size=8 << 20,
+            max_block_ms=3000,
+            max_in_flight_requests_per_connection=5 if idempotent else 1,
+        )
         try:
-            sent = [producer.send(topic, record.value, record.key, list(record.headers), record.partition, record.timestamp)
-                    for record in records]
+            sent = [
+                producer.send(topic, record.value, record.key, list(record.headers), record.partition, record.timestamp)
+                for record in records
+            ]
             return [future.get(15).offset for future in sent]
         except KafkaError as error:
             raise named(error) from None

@@ -30,9 +30,17 @@ def parse(output: bytes) -> tuple[list[Record], bytes]:
         for header in filter(None, output[value_end:line_end].decode().split(",")):
             name, _, value = header.partition("=")
             headers.append((name, None if value == "NULL" else value.encode()))
-        records.append(Record(output[key_end:value_end] if size >= 0 else None, output[at:key_end] if key_size >= 0 else None,
-                              tuple(headers), timestamp, partition, offset))
-        output = output[line_end + 1:]
+        records.append(
+            Record(
+                output[key_end:value_end] if size >= 0 else None,
+                output[at:key_end] if key_size >= 0 else None,
+                tuple(headers),
+                timestamp,
+                partition,
+                offset,
+            )
+        )
+        output = output[line_end + 1 :]
     return records, output
 
 
@@ -71,15 +79,35 @@ class Kcat(Client):
     invalid_name = ("Invalid topic",)
 
     def produce(self, bootstrap, records, topic, codec="none", acks="all", idempotent=False):
-        """kcat gives all records of one run the same partition, key and headers, so each group of such records is a run."""
+        """kcat gives all records of one run the same partition, key and headers, so each group of such records is a
+        run."""
+
         def like(record):
             return record.partition, record.key, record.headers, record.value is None, record.value == b""
 
         for (partition, key, headers, null, empty), group in groupby(records, like):
             values = [record.value or b"" for record in group]
-            options = ["-P", "-t", topic, "-p", str(partition), "-z", codec, "-X", f"acks={acks}", "-X", "linger.ms=5",
-                       "-X", f"enable.idempotence={str(idempotent).lower()}", "-X", "message.max.bytes=8000000",
-                       "-X", f"max.in.flight={5 if idempotent else 1}", "-X", "topic.metadata.propagation.max.ms=3000"]
+            options = [
+                "-P",
+                "-t",
+                topic,
+                "-p",
+                str(partition),
+                "-z",
+                codec,
+                "-X",
+                f"acks={acks}",
+                "-X",
+                "linger.ms=5",
+                "-X",
+                f"enable.idempotence={str(idempotent).lower()}",
+                "-X",
+                "message.max.bytes=8000000",
+                "-X",
+                f"max.in.flight={5 if idempotent else 1}",
+                "-X",
+                "topic.metadata.propagation.max.ms=3000",
+            ]
             for name, value in headers:
                 options += ["-H", f"{name}={value.decode()}"]
             if null:
@@ -101,8 +129,24 @@ class Kcat(Client):
     def consume(self, bootstrap, topic, count, partition=0, start=BEGINNING):
         at = {BEGINNING: "beginning", END: "end"}.get(start) if isinstance(start, str) else start
         at = f"s@{start.timestamp}" if isinstance(start, At) else str(at)
-        done = kcat(bootstrap, "-C", "-t", topic, "-p", str(partition), "-o", at, "-c", str(count), "-e", "-q", "-f", FORMAT,
-                    "-X", "topic.metadata.propagation.max.ms=0")
+        done = kcat(
+            bootstrap,
+            "-C",
+            "-t",
+            topic,
+            "-p",
+            str(partition),
+            "-o",
+            at,
+            "-c",
+            str(count),
+            "-e",
+            "-q",
+            "-f",
+            FORMAT,
+            "-X",
+            "topic.metadata.propagation.max.ms=0",
+        )
         if done.returncode != 0:
             raise error_of(done)
         records, rest = parse(done.stdout)
@@ -111,8 +155,11 @@ class Kcat(Client):
 
     @contextmanager
     def tail(self, bootstrap, topic, partition=0):
-        process = subprocess.Popen(["kcat", "-b", bootstrap, "-C", "-t", topic, "-p", str(partition), "-o", "end", "-u",
-                                    "-f", FORMAT], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            ["kcat", "-b", bootstrap, "-C", "-t", topic, "-p", str(partition), "-o", "end", "-u", "-f", FORMAT],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         try:
             # kcat says when it has reached the end, and with that where the end was.
             said = b""

@@ -92,8 +92,9 @@ func (c command) create(ctx context.Context) (any, error) {
 
 func (c command) producer(more ...kgo.Opt) (*kgo.Client, error) {
 	options := []kgo.Opt{
-		kgo.SeedBrokers(c.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(codecs[c.Codec]),
-		kgo.RequiredAcks(ackLevels[c.Acks]), kgo.ProducerBatchMaxBytes(8 << 20), kgo.ProducerLinger(5 * time.Millisecond),
+		kgo.SeedBrokers(c.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(codecs[c.Codec]), kgo.RequiredAcks(ackLevels[c.Acks]),
+		kgo.ProducerBatchMaxBytes(8 << 20), kgo.ProducerLinger(5 * time.Millisecond),
 	}
 	if !c.Idempotent {
 		options = append(options, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1))
@@ -128,8 +129,8 @@ func (c command) produce(ctx context.Context) (any, error) {
 	return offsets, nil
 }
 
-// count writes the numbers 0, 1, … to partition 0, however often the server goes away, until stdin says that it is enough,
-// and answers with the acknowledged ones: [number, offset] each.
+// count writes the numbers 0, 1, … to partition 0, however often the server goes away, until stdin says that it is
+// enough, and answers with the acknowledged ones: [number, offset] each.
 func (c command) count(enough <-chan string) (any, error) {
 	client, err := c.producer()
 	if err != nil {

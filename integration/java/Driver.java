@@ -29,8 +29,8 @@ import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** Apache Kafka's own client, told by JSON lines on stdin what to do; it answers each with a line on stdout. The commands are the
- * methods of clients/driver.py. Bytes are base64. */
+/** Apache Kafka's own client, told by JSON lines on stdin what to do; it answers each with a line on stdout. The commands
+ * are the methods of clients/driver.py. Bytes are base64. */
 public class Driver {
     private static final ObjectMapper json = new ObjectMapper();
     private static final BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
@@ -46,7 +46,8 @@ public class Driver {
             } catch (Exception error) {
                 Throwable cause = error instanceof ExecutionException ? error.getCause() : error;
                 Errors known = Errors.forException(cause);
-                answer.put("error", known == Errors.UNKNOWN_SERVER_ERROR ? cause.getClass().getSimpleName() : known.name());
+                boolean local = known == Errors.UNKNOWN_SERVER_ERROR;
+                answer.put("error", local ? cause.getClass().getSimpleName() : known.name());
                 answer.put("detail", cause.toString());
             }
             out.println(answer);
@@ -82,7 +83,8 @@ public class Driver {
     private static JsonNode create(JsonNode command) throws Exception {
         Map<String, String> config = new HashMap<>();
         command.get("config").properties().forEach(entry -> config.put(entry.getKey(), entry.getValue().asText()));
-        NewTopic topic = new NewTopic(command.get("topic").asText(), command.get("partitions").asInt(), (short) 1).configs(config);
+        NewTopic topic = new NewTopic(command.get("topic").asText(), command.get("partitions").asInt(), (short) 1);
+        topic.configs(config);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", command.get("bootstrap").asText()))) {
             admin.createTopics(List.of(topic)).all().get();
         }
@@ -112,8 +114,9 @@ public class Driver {
                 for (JsonNode header : record.get("headers"))
                     headers.add(header.get("name").asText(), bytes(header.get("value")));
                 Long timestamp = record.get("timestamp").isNull() ? null : record.get("timestamp").asLong();
-                sent.add(producer.send(new ProducerRecord<>(topic, record.get("partition").asInt(), timestamp,
-                                                            bytes(record.get("key")), bytes(record.get("value")), headers)));
+                int partition = record.get("partition").asInt();
+                byte[] key = bytes(record.get("key")), value = bytes(record.get("value"));
+                sent.add(producer.send(new ProducerRecord<>(topic, partition, timestamp, key, value, headers)));
             }
             for (Future<RecordMetadata> future : sent)
                 offsets.add(future.get().offset());
@@ -121,9 +124,10 @@ public class Driver {
         return offsets;
     }
 
-    /** Writes the numbers 0, 1, … to partition 0, however often the server goes away, until a line on stdin says that it is
-     * enough. Answers with the acknowledged ones: [number, offset] each. */
+    /** Writes the numbers 0, 1, … to partition 0, however often the server goes away, until a line on stdin says that it
+     * is enough. Answers with the acknowledged ones: [number, offset] each. */
     private static JsonNode count(JsonNode command) throws Exception {
+        String topic = command.get("topic").asText();
         ArrayNode acknowledged = json.createArrayNode();
         Semaphore window = new Semaphore(200);
         try (KafkaProducer<byte[], byte[]> producer = producer(command, 60000)) {
@@ -131,7 +135,7 @@ public class Driver {
                 long sent = number;
                 window.acquire();
                 byte[] value = Long.toString(number).getBytes();
-                producer.send(new ProducerRecord<>(command.get("topic").asText(), 0, null, value), (metadata, error) -> {
+                producer.send(new ProducerRecord<>(topic, 0, null, value), (metadata, error) -> {
                     if (error == null)
                         acknowledged.addArray().add(sent).add(metadata.offset());
                     window.release();
@@ -158,7 +162,8 @@ public class Driver {
             case "end": consumer.seekToEnd(partitions); break;
             case "offset": consumer.seek(partition, command.get("at").asLong()); break;
             default:
-                OffsetAndTimestamp found = consumer.offsetsForTimes(Map.of(partition, command.get("at").asLong())).get(partition);
+                Map<TopicPartition, Long> time = Map.of(partition, command.get("at").asLong());
+                OffsetAndTimestamp found = consumer.offsetsForTimes(time).get(partition);
                 if (found == null)
                     consumer.seekToEnd(partitions);
                 else
@@ -175,7 +180,8 @@ public class Driver {
                 throw new java.util.concurrent.TimeoutException("only " + records.size() + " records");
             for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
                 ObjectNode read = records.addObject();
-                read.put("partition", record.partition()).put("offset", record.offset()).put("timestamp", record.timestamp());
+                read.put("partition", record.partition()).put("offset", record.offset());
+                read.put("timestamp", record.timestamp());
                 read.put("key", record.key()).put("value", record.value());
                 ArrayNode headers = read.putArray("headers");
                 for (Header header : record.headers())
