@@ -1,6 +1,6 @@
 #include "metadata_private.h"
 
-#include "flush.h"
+#include "operations/environment.h"
 #include "operations/read.h"
 
 #include <errno.h>
@@ -200,8 +200,7 @@ static void remove_topic(struct metadata_change *change)
     topics_remove(&server->topics, topic);
     for (int32_t i = 0; i < topic->partition_count; i++) {
         char prefix[DISK_PATH_MAX + 1];
-        read_wake(server->operations.reads, topic->partitions[i]);
-        flush_forget(server->flush, topic->partitions[i]);
+        read_wake(server->operations->reads, topic->partitions[i]);
         if (topic->partitions[i]->log == NULL)
             continue;
         snprintf(prefix, sizeof prefix, "%s/", log_folder(topic->partitions[i]->log));
