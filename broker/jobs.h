@@ -9,9 +9,10 @@
 #include <uv.h>
 
 enum job_kind {
-    JOB_READ,  /* a cold read or a search by time: somebody waits for it */
-    JOB_FILES, /* making and removing files: somebody waits, seldom */
-    JOB_FLUSH, /* background syncs, checkpoints */
+    JOB_READ,    /* a cold read or a search by time: somebody waits for it */
+    JOB_RECORDS, /* opening and compressing batches: somebody waits */
+    JOB_FILES,   /* making and removing files: somebody waits, seldom */
+    JOB_FLUSH,   /* background syncs, checkpoints */
     JOB_KINDS
 };
 

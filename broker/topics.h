@@ -19,8 +19,6 @@ struct partition {
     int32_t index;
     struct log *log; /* NULL while it is made, and when it could not be opened: offline */
 
-    struct log_append *append_queue; /* operations/append: what waits for the next write */
-    struct log_append **append_tail;
     struct partition_append *append; /* operations/append: its own state, NULL at rest */
     struct read_waiter *waiters;     /* operations/read: who waits for records */
     struct partition *next_dirty;    /* flush: partitions with unsynced bytes */

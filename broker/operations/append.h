@@ -5,7 +5,7 @@
  * one write. The order of a partition's batches is the order of the requests.
  *
  * The caller owns the request and the batches' bytes until `done`; the bytes are stamped in place. `done` is called
- * once, never from within append_start. The parts' topics are held meanwhile. */
+ * once, never from within append_start. A part's topic is held until the part has its result. */
 #pragma once
 
 #include "arena.h"
@@ -43,9 +43,9 @@ struct append_part {
     /* Private */
     struct log_append entry;
     struct append_request *request;
+    struct append_preparation *preparation; /* while the batch is looked into, and while its output is needed */
     struct append_part *next_held;
-    struct append_preparation *preparation; /* while a pool job looks into the batch, and while its output is needed */
-    bool is_ready;
+    bool is_ready; /* of those held: may be queued when those before it are */
 };
 
 struct append_request {
@@ -59,8 +59,8 @@ struct append_request {
     void *context;
 
     /* Private */
-    int32_t pending; /* parts without a result, and one while append_start runs */
-    struct append_request *next_done;
+    int32_t pending;                  /* parts without a result */
+    struct append_request *next_done; /* all parts were refused at once */
 };
 
 MUST_USE int append_service_open(struct operations *operations, struct append_service **service, struct error *error);

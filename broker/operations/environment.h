@@ -5,6 +5,7 @@
 #pragma once
 
 #include "jobs.h"
+#include "logger.h"
 #include "topics.h"
 #include "writer_thread.h"
 
@@ -18,6 +19,7 @@ struct operations {
     struct jobs *jobs;
     struct writer_thread *writer;
     struct topics *topics;
+    struct logger *logger;               /* NULL: nobody hears of failures */
     struct flush *flush;                 /* NULL: nobody syncs in the background */
     int64_t (*now)(const void *context); /* wall clock, ms since 1970 */
     const void *now_context;

@@ -4,5 +4,5 @@
 #include "kafka/error_code.h"
 #include "status.h"
 
-/* KAFKA_NONE for 0. The disk's failures and a lack of memory become KAFKA_STORAGE_ERROR: clients try again. */
+/* KAFKA_NONE for 0. The disk's failures and a lack of memory become KAFKA_KAFKA_STORAGE_ERROR: clients try again. */
 enum kafka_error failure_code(int status);

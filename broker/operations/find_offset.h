@@ -35,3 +35,10 @@ struct find_offset {
 };
 
 void find_offset_start(struct operations *operations, struct find_offset *find);
+
+/* KIP-320: where the batches of `epoch`, or of the largest one before it, end; both -1 when that is not known. An epoch
+ * counts from the start of its run, whether or not a batch was written in it. */
+void find_epoch_end(const struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset);
+
+/* KAFKA_NONE, or what a client is told whose idea of the leader's epoch (-1: none) is not the present one. */
+enum kafka_error find_epoch_error(const struct log *log, int32_t client_epoch);

@@ -13,7 +13,6 @@
 #include "operations/environment.h"
 
 struct read_request;
-struct read_job;
 
 struct read_waiter {
     struct read_waiter *next, **link; /* on its partition's list */
@@ -37,7 +36,8 @@ struct read_part {
     /* Private */
     struct log_read *slot; /* from the request's arena, at the first read */
     struct read_waiter waiter;
-    uint32_t counted; /* bytes found or appended since, no more than max_bytes */
+    uint32_t counted;   /* bytes found, or appended since; no more than max_bytes */
+    int64_t end_offset; /* of the round: nothing is read at or past it */
 };
 
 struct read_request {
@@ -55,14 +55,15 @@ struct read_request {
     /* Private */
     struct read_service *service;
     int state;
-    int32_t next_part;  /* of the round under way */
-    int64_t bytes_left; /* of the round under way */
-    bool found_first;
-    uint32_t jobs;     /* under way or queued */
-    uint64_t counted;  /* of all parts */
-    uint64_t deadline; /* ms of the loop's clock */
+    bool is_last_round; /* done after it, whatever it finds */
     bool is_cancelled;
-    struct read_request *next, *previous; /* by deadline, while it waits; else on the list of those to be continued */
+    bool found_first;   /* in this round: a part that has records */
+    int32_t found;      /* in this round: parts with bytes */
+    int64_t bytes_left; /* in this round */
+    uint32_t jobs;      /* of this round, not done */
+    uint64_t counted;   /* bytes, of all parts */
+    uint64_t deadline;  /* ms of the loop's clock */
+    struct read_request *next, *previous;
 };
 
 MUST_USE int read_service_open(struct operations *operations, struct read_service **service, struct error *error);

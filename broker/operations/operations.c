@@ -1,0 +1,91 @@
+#include "operations/operations.h"
+
+#include "kafka/fetch_session.h"
+#include "server.h"
+
+#include <errno.h>
+
+static int64_t now_of_server(const void *context)
+{
+    return server_now(context);
+}
+
+static void random_of_server(void *context, void *to, size_t size)
+{
+    server_random(context, to, size);
+}
+
+static int open_rest(struct server *server, struct error *error)
+{
+    int rc = producer_ids_open(server, &server->producer_ids);
+    if (rc != 0)
+        return error_set_status(error, rc, "producer ids");
+    rc = fetch_sessions_open(server->memory, FETCH_SESSIONS_MAX, random_of_server, server, &server->sessions);
+    if (rc != 0) {
+        producer_ids_close(server->producer_ids);
+        return error_set_status(error, rc, "fetch sessions");
+    }
+    return 0;
+}
+
+int operations_open(struct server *server, struct error *error)
+{
+    struct operations *operations = memory_alloc_zeroed(server->memory, MEMORY_SERVER, sizeof *operations);
+    if (operations == NULL)
+        return error_set_status(error, -ENOMEM, "operations");
+    *operations = (struct operations){
+        .memory = server->memory,
+        .loop = server->loop,
+        .jobs = &server->jobs,
+        .writer = server->writer,
+        .topics = &server->topics,
+        .logger = server->logger,
+        .flush = server->flush,
+        .now = now_of_server,
+        .now_context = server,
+    };
+    int rc = append_service_open(operations, &operations->appends, error);
+    if (rc != 0)
+        goto err_free;
+    rc = read_service_open(operations, &operations->reads, error);
+    if (rc != 0)
+        goto err_close_appends;
+    rc = open_rest(server, error);
+    if (rc != 0)
+        goto err_close_reads;
+    server->operations = operations;
+    server->appends = operations->appends;
+    server->reads = operations->reads;
+    return 0;
+
+err_close_reads:
+    read_service_close(operations->reads);
+err_close_appends:
+    append_service_close(operations->appends);
+err_free:
+    memory_free(server->memory, MEMORY_SERVER, operations, sizeof *operations);
+    return rc;
+}
+
+void operations_end_waits(struct server *server)
+{
+    read_service_end_waits(server->reads);
+}
+
+bool operations_idle(const struct server *server)
+{
+    return append_service_idle(server->appends) && read_service_idle(server->reads) &&
+           producer_ids_idle(server->producer_ids);
+}
+
+void operations_close(struct server *server)
+{
+    append_service_close(server->appends);
+    read_service_close(server->reads);
+    producer_ids_close(server->producer_ids);
+    fetch_sessions_close(server->sessions);
+    memory_free(server->memory, MEMORY_SERVER, server->operations, sizeof *server->operations);
+    server->operations = NULL;
+    server->appends = NULL;
+    server->reads = NULL;
+}
