@@ -126,7 +126,6 @@ int topic_add_partition(struct topics *topics, struct topic *topic, struct log *
     partition->topic = topic;
     partition->index = topic->partition_count;
     partition->log = log;
-    partition->append_tail = &partition->append_queue;
     topic->partitions[topic->partition_count++] = partition;
     topics->partition_count++;
     return 0;
