@@ -20,6 +20,7 @@
 #include "batch.h"
 #include "file.h"
 #include "file_cache.h"
+#include "offset_index.h"
 
 struct log;
 
@@ -62,6 +63,11 @@ struct log_recovery {
  * `folder` as from partition_folder_name. */
 MUST_USE int log_create_files(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error);
 
+/* Removes the folder and all that is in it, and what is left of it from an earlier try; a value-only job for any
+ * thread. The log is closed. For a topic that is deleted, rename the folder to `<topic>-<partition>.<uuid>-delete`
+ * first: a start removes what it finds under such a name. */
+MUST_USE int log_delete_files(struct disk *disk, const char *folder, struct error *error);
+
 /* Opens what is in `folder`, recovering first when the stop was not clean. Blocks on the disk: at start, or for a
  * folder just made. Errors: FURROW_CORRUPT with words; the disk's. */
 MUST_USE int log_open(const struct log_environment *environment, const char *folder, const struct log_config *config,
@@ -82,7 +88,8 @@ int64_t log_end_offset(const struct log *log);
 int64_t log_stable_end_offset(const struct log *log);
 int64_t log_synced_end_offset(const struct log *log);
 int32_t log_leader_epoch(const struct log *log);
-uint64_t log_bytes(const struct log *log); /* of all segments */
+int64_t log_active_base(const struct log *log); /* of the segment that is appended to */
+uint64_t log_bytes(const struct log *log);      /* of all segments */
 uint64_t log_unsynced_bytes(const struct log *log);
 bool log_is_offline(const struct log *log); /* after a failed sync, or a disk that cannot be written */
 /* Offset and epoch for OffsetForLeaderEpoch (KIP-320): the end offset of the largest epoch <= `epoch` (epoch and
@@ -133,6 +140,41 @@ MUST_USE int log_sync_end(struct log *log, struct log_sync *sync, struct error *
 
 /* ---- reading ---- */
 
+/* A batch with this base offset starts at this position. */
+struct log_read_point {
+    int64_t offset;
+    uint32_t position;
+};
+
+#define LOG_READ_POINTS 4
+
+/* What a read carries from step to step; nobody else looks at it. */
+struct log_read_private {
+    struct disk *disk;
+    struct memory *memory;
+    const char *folder;
+    struct file_cache_entry *pinned; /* of the file; NULL while it is the read's own */
+    struct file_cache_entry *left;   /* of a segment that had nothing, to be released too */
+    struct offset_index index;       /* of the last segment; of others it is loaded */
+    int64_t segment_base;
+    int64_t segment_end_offset;
+    int64_t next_base; /* of the segment behind it; -1: none */
+    int64_t next_end_offset;
+    uint32_t segment_size;
+    uint32_t next_size;
+    uint32_t known_from; /* CRCs of [from, to) are known to be right */
+    uint32_t known_to;
+    uint32_t checked_from; /* CRCs of [from, to) were found right by this read */
+    uint32_t checked_to;
+    struct log_read_point start; /* where the search begins */
+    bool started;                /* start is set */
+    bool exact;                  /* and is where the batch with the offset starts */
+    bool is_last;
+    bool executed;
+    struct log_read_point points[LOG_READ_POINTS]; /* where batches start that will be asked for next */
+    uint32_t point_count;
+};
+
 struct log_read {
     /* Asked */
     int64_t offset;
@@ -147,14 +189,7 @@ struct log_read {
     uint32_t bytes;
     int status; /* FURROW_OUT_OF_RANGE, FURROW_CORRUPT (that batch; reads past it work), the disk's */
 
-    /* Private to the log */
-    struct file_cache_entry *pinned;
-    int64_t segment_base;
-    uint64_t segment_end;   /* bytes of it that may be read */
-    uint64_t verified_from; /* range whose CRCs were checked by this read */
-    uint64_t verified_to;
-    uint64_t start_position; /* where the search for the batch starts: the index's or a hint's */
-    bool searched;           /* start_position is set */
+    struct log_read_private private;
 };
 
 /* Returns 1 when the read is complete (status says how): the offset was found by a hint or the index tail and the bytes

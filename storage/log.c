@@ -1,0 +1,290 @@
+#include "log_private.h"
+
+#include "batch_iterator.h"
+
+#include <stdio.h>
+
+/* ---- creating ---- */
+
+static int make_empty_file(struct disk *disk, const char *folder, enum segment_part part, struct error *error)
+{
+    char path[DISK_PATH_MAX];
+    segment_path(folder, 0, part, path);
+    struct file *file;
+    int rc = disk_open_file(disk, path, FILE_CREATE, &file, error);
+    if (rc == 0)
+        file_close(file);
+    return rc;
+}
+
+static int write_metadata(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error)
+{
+    char path[DISK_PATH_MAX];
+    char id[UUID_TEXT_SIZE];
+    char text[64];
+    uuid_print(topic_id, id);
+    snprintf(path, sizeof path, "%s/" LOG_METADATA_FILE, folder);
+    snprintf(text, sizeof text, "version: 0\ntopic_id: %s\n", id);
+    return disk_replace_file(disk, path, slice_of_text(text), error);
+}
+
+int log_create_files(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error)
+{
+    int rc;
+    if ((rc = disk_make_folder(disk, folder, error)) != 0 || (rc = disk_sync_folder(disk, "", error)) != 0 ||
+        (rc = make_empty_file(disk, folder, SEGMENT_LOG, error)) != 0 ||
+        (rc = make_empty_file(disk, folder, SEGMENT_OFFSET_INDEX, error)) != 0 ||
+        (rc = make_empty_file(disk, folder, SEGMENT_TIME_INDEX, error)) != 0 ||
+        (rc = write_metadata(disk, folder, topic_id, error)) != 0)
+        return error_wrap(error, rc, "%s", folder);
+    return 0; /* replacing a file has synced the folder */
+}
+
+int log_delete_files(struct disk *disk, const char *folder, struct error *error)
+{
+    int rc = disk_remove_tree(disk, folder, error);
+    return rc == 0 ? disk_sync_folder(disk, "", error) : rc;
+}
+
+int log_remove_segment_files(struct disk *disk, const char *folder, int64_t base_offset, struct error *error)
+{
+    for (int part = 0; part < SEGMENT_PARTS; part++) {
+        char path[DISK_PATH_MAX];
+        segment_path(folder, base_offset, (enum segment_part)part, path);
+        int rc = disk_remove_file(disk, path, error);
+        if (rc != 0 && rc != -ENOENT)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- closing ---- */
+
+void log_close(struct log *log)
+{
+    struct memory *memory = log->environment.memory;
+    char prefix[DISK_PATH_MAX];
+    snprintf(prefix, sizeof prefix, "%s/", log->folder);
+    file_cache_forget(log->environment.files, prefix);
+    producer_state_close(log->producers);
+    epochs_close(&log->epochs);
+    if (log->tails != NULL)
+        memory_free(memory, MEMORY_LOGS, log->tails, sizeof *log->tails);
+    memory_free(memory, MEMORY_LOGS, log->segments, log->segment_capacity * sizeof *log->segments);
+    memory_free(memory, MEMORY_LOGS, log, sizeof *log + log->folder_size);
+}
+
+/* ---- looking ---- */
+
+void log_set_config(struct log *log, const struct log_config *config)
+{
+    log->config = *config;
+}
+
+const char *log_folder(const struct log *log)
+{
+    return log->folder;
+}
+
+struct uuid log_topic_id(const struct log *log)
+{
+    return log->topic_id;
+}
+
+int64_t log_start_offset(const struct log *log)
+{
+    return log->start;
+}
+
+int64_t log_end_offset(const struct log *log)
+{
+    return log->end;
+}
+
+int64_t log_stable_end_offset(const struct log *log)
+{
+    return log->stable_end;
+}
+
+int64_t log_synced_end_offset(const struct log *log)
+{
+    return log->synced_end;
+}
+
+int32_t log_leader_epoch(const struct log *log)
+{
+    return log->leader_epoch;
+}
+
+int64_t log_active_base(const struct log *log)
+{
+    return log->segments[log->segment_count - 1].base_offset;
+}
+
+uint64_t log_bytes(const struct log *log)
+{
+    return log->bytes;
+}
+
+uint64_t log_unsynced_bytes(const struct log *log)
+{
+    return log->written_bytes - log->synced_bytes;
+}
+
+bool log_is_offline(const struct log *log)
+{
+    return log->offline;
+}
+
+void log_find_epoch_end(const struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset)
+{
+    epochs_find_end(&log->epochs, epoch, log->end, found_epoch, end_offset);
+}
+
+int log_set_start_offset(struct log *log, int64_t offset, struct error *error)
+{
+    if (offset < 0 || offset > log->end)
+        return error_set(error, FURROW_OUT_OF_RANGE, "%s: offset %" PRId64 " is not in %" PRId64 "..%" PRId64,
+                         log->folder, offset, log->start, log->end);
+    if (offset > log->start)
+        log->start = offset;
+    return 0;
+}
+
+/* ---- segments ---- */
+
+uint32_t log_find_segment(const struct log *log, int64_t offset)
+{
+    uint32_t low = 0;
+    uint32_t high = log->segment_count; /* the answer is in [low, high) */
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (log->segments[middle].base_offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int log_reserve_segment(struct log *log)
+{
+    if (log->segment_count < log->segment_capacity)
+        return 0;
+    uint32_t capacity = log->segment_capacity + log->segment_capacity / 2 + 1;
+    struct segment *segments = memory_realloc(log->environment.memory, MEMORY_LOGS, log->segments,
+                                              log->segment_capacity * sizeof *segments, capacity * sizeof *segments);
+    if (segments == NULL)
+        return -ENOMEM;
+    log->segments = segments;
+    log->segment_capacity = capacity;
+    return 0;
+}
+
+/* ---- producers ---- */
+
+/* A marker's value: version i16, coordinator epoch i32 (kafka.md §6). -1 when it is no such thing. */
+static int32_t marker_coordinator_epoch(slice batch)
+{
+    struct batch_iterator it;
+    if (batch.data == NULL || batch_iterator_open(&it, batch, NULL, batch.size, NULL) != 0)
+        return -1;
+    struct record record;
+    int32_t epoch = -1;
+    if (batch_iterator_next(&it, &record, NULL) == 1) {
+        reader value = reader_of(record.value);
+        (void)read_i16(&value);
+        int32_t read = read_i32(&value);
+        epoch = reader_ok(&value) ? read : -1;
+    }
+    batch_iterator_close(&it);
+    return epoch;
+}
+
+int log_note_producer(struct producer_state *producers, const struct batch_header *header, slice batch,
+                      int64_t timestamp)
+{
+    if (!batch_has_producer(header))
+        return 0;
+    if (batch_is_control(header))
+        return producer_state_end_transaction(producers, header, marker_coordinator_epoch(batch), timestamp);
+    if (header->base_sequence < 0)
+        return 0;
+    return producer_state_update(producers, header, timestamp);
+}
+
+void log_update_stable_end(struct log *log)
+{
+    int64_t open = producer_state_first_open_offset(log->producers);
+    log->stable_end = open >= 0 && open < log->end ? open : log->end;
+}
+
+struct producer_listing {
+    log_producer_callback *callback;
+    void *context;
+};
+
+static int list_producer(void *context, const struct producer *producer)
+{
+    const struct producer_listing *listing = context;
+    struct log_producer listed = {.producer_id = producer->id,
+                                  .epoch = producer->epoch,
+                                  .last_sequence = BATCH_NO_SEQUENCE,
+                                  .last_offset = -1,
+                                  .last_timestamp = producer->timestamp};
+    if (producer->batch_count > 0) {
+        const struct producer_batch *last = &producer->batches[producer->batch_count - 1];
+        listed.last_sequence = last->last_sequence;
+        listed.last_offset = last->last_offset;
+    }
+    return listing->callback(listing->context, &listed);
+}
+
+int log_list_producers(const struct log *log, log_producer_callback *callback, void *context)
+{
+    struct producer_listing listing = {callback, context};
+    return producer_state_list(log->producers, list_producer, &listing);
+}
+
+/* ---- file handles ---- */
+
+void log_handle_find(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part)
+{
+    char path[DISK_PATH_MAX];
+    segment_path(log->folder, base_offset, part, path);
+    handle->pinned = file_cache_find(log->environment.files, path);
+    handle->file = handle->pinned != NULL ? file_cache_file(handle->pinned) : NULL;
+}
+
+int log_handle_open(struct log_handle *handle, struct disk *disk, const char *folder, int64_t base_offset,
+                    enum segment_part part, enum file_mode mode, struct error *error)
+{
+    if (handle->file != NULL)
+        return 0;
+    char path[DISK_PATH_MAX];
+    segment_path(folder, base_offset, part, path);
+    return disk_open_file(disk, path, mode, &handle->file, error);
+}
+
+int log_handle_pin(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part)
+{
+    if (handle->file == NULL || handle->pinned != NULL)
+        return 0;
+    char path[DISK_PATH_MAX];
+    segment_path(log->folder, base_offset, part, path);
+    int rc = file_cache_insert(log->environment.files, path, handle->file, &handle->pinned);
+    if (rc == 0)
+        handle->file = file_cache_file(handle->pinned);
+    else
+        handle->pinned = NULL;
+    return rc;
+}
+
+void log_handle_release(struct log *log, struct log_handle *handle)
+{
+    if (handle->pinned != NULL)
+        file_cache_release(log->environment.files, handle->pinned);
+    else if (handle->file != NULL)
+        file_close(handle->file);
+    *handle = (struct log_handle){0};
+}

@@ -1,0 +1,320 @@
+/* Reading: what is done in the pool. The batch with the offset is found from the nearest index entry by walking
+ * headers; then the range is made as long as the limit lets it and ends at a batch. Bytes whose CRCs are not known to
+ * be right are read and checked batch by batch; the range ends before one that is wrong, and a read that would begin
+ * with one is FURROW_CORRUPT.
+ *
+ * A batch that cannot even be stepped over, for its header is wrong, is stepped over by the next index entry. The
+ * offsets up to the batch there are lost. */
+#include "log_private.h"
+
+#include "reader.h"
+
+struct search {
+    struct log_read *read;
+    struct log_read_private *p;
+    struct segment_scan scan;
+    struct log_handle index; /* opened when asked */
+    bool index_loaded;
+    struct error error; /* of which nobody wants the words */
+};
+
+/* ---- the index file ---- */
+
+static int open_index(struct search *s)
+{
+    if (s->index_loaded)
+        return 0;
+    struct log_read_private *p = s->p;
+    int rc =
+        log_handle_open(&s->index, p->disk, p->folder, p->segment_base, SEGMENT_OFFSET_INDEX, FILE_READ, &s->error);
+    if (rc == 0 && !p->is_last)
+        rc = offset_index_load(&p->index, s->index.file, p->segment_base, &s->error);
+    s->index_loaded = rc == 0;
+    return rc;
+}
+
+static int read_entry(struct search *s, uint32_t i, struct offset_position *entry)
+{
+    uint8_t bytes[OFFSET_INDEX_ENTRY_SIZE];
+    size_t got = 0;
+    int rc = file_read(s->index.file, bytes, sizeof bytes, (uint64_t)i * sizeof bytes, &got, &s->error);
+    if (rc != 0)
+        return rc;
+    if (got < sizeof bytes)
+        return FURROW_CORRUPT;
+    entry->offset = s->p->segment_base + load_u32(bytes);
+    entry->position = load_u32(bytes + 4);
+    return 0;
+}
+
+/* How many entries have a position <= `position`; the last of them is in *entry when there is one. */
+static int count_entries(struct search *s, uint32_t position, uint32_t *count, struct offset_position *entry)
+{
+    int rc = open_index(s);
+    if (rc != 0)
+        return rc;
+    uint32_t low = 0;
+    uint32_t high = s->p->index.entries;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        struct offset_position found;
+        rc = read_entry(s, middle, &found);
+        if (rc != 0)
+            return rc;
+        if (found.position <= position) {
+            low = middle + 1;
+            *entry = found;
+        } else {
+            high = middle;
+        }
+    }
+    *count = low;
+    return 0;
+}
+
+/* A broken or missing index costs time, not the read. */
+static uint32_t index_position(struct search *s)
+{
+    struct offset_position found = {0, 0};
+    if (s->p->segment_size <= SEGMENT_SCAN_HEADERS || open_index(s) != 0 ||
+        offset_index_find(&s->p->index, s->index.file, s->read->offset, &found, &s->error) != 0 ||
+        found.position >= s->p->segment_size)
+        return 0;
+    return found.position;
+}
+
+/* ---- the batch with the offset ---- */
+
+/* Goes on at the next index entry behind what cannot be read. False when there is none. */
+static bool step_over(struct search *s)
+{
+    uint32_t count;
+    struct offset_position entry;
+    if (count_entries(s, s->scan.position, &count, &entry) != 0 || count >= s->p->index.entries ||
+        read_entry(s, count, &entry) != 0 || entry.position >= s->p->segment_size)
+        return false;
+    segment_scan_seek(&s->scan, entry.position, s->scan.next_offset, s->p->segment_end_offset);
+    return true;
+}
+
+/* 1: found; 0: the segment has no such offset and none behind it; FURROW_CORRUPT, the disk's. */
+static int find_batch(struct search *s, struct segment_batch *batch)
+{
+    int64_t offset = s->read->offset;
+    bool lost = false; /* the batch that comes next does not follow the one before */
+    for (;;) {
+        int64_t expected = s->scan.next_offset;
+        int rc = segment_scan_next(&s->scan, batch, &s->error);
+        if (rc == FURROW_CORRUPT) {
+            if (!step_over(s))
+                return FURROW_CORRUPT;
+            lost = true;
+            continue;
+        }
+        if (rc != 1)
+            return rc;
+        if (batch_last_offset(&batch->header) < offset) {
+            lost = false;
+            continue;
+        }
+        if (batch->header.base_offset <= offset)
+            return 1;
+        if (lost)
+            return FURROW_CORRUPT;
+        if (batch->header.base_offset <= expected)
+            return 1;
+        /* Offsets are missing: compacted, or the base offset, which no CRC covers, is wrong. The next batch tells. */
+        struct segment_batch next;
+        uint32_t position = s->scan.position;
+        int64_t next_offset = s->scan.next_offset;
+        rc = segment_scan_next(&s->scan, &next, &s->error);
+        segment_scan_seek(&s->scan, position, next_offset, s->p->segment_end_offset);
+        return rc < 0 ? rc : 1;
+    }
+}
+
+static void start_scan(struct search *s)
+{
+    struct log_read_private *p = s->p;
+    uint32_t position = p->started ? p->start.position : index_position(s);
+    int64_t from = p->exact ? p->start.offset : p->segment_base;
+    segment_scan_seek(&s->scan, position, from, p->segment_end_offset);
+}
+
+/* ---- the range ---- */
+
+/* From the batch boundary where the scan stands, over whole batches that end at or before `limit`, hold nothing at or
+ * past the read's end offset and, with `check`, have right CRCs. Ends before anything that is wrong. */
+static int walk(struct search *s, uint64_t limit, bool check, struct log_read_point *end)
+{
+    bool gap = false;
+    struct log_read_point before = *end;
+    for (;;) {
+        struct segment_batch batch;
+        int64_t expected = s->scan.next_offset;
+        int rc = segment_scan_next(&s->scan, &batch, &s->error);
+        if (rc == FURROW_CORRUPT && gap)
+            *end = before; /* it may be the base offset before it that is wrong */
+        if (rc == 0 || rc == FURROW_CORRUPT)
+            return 0;
+        if (rc < 0)
+            return rc;
+        if ((uint64_t)batch.position + batch_size(&batch.header) > limit ||
+            batch.header.base_offset >= s->read->end_offset)
+            return 0;
+        rc = check ? segment_scan_check(&s->scan, &batch, &s->error) : 0;
+        if (rc == FURROW_CORRUPT)
+            return 0;
+        if (rc < 0)
+            return rc;
+        gap = batch.header.base_offset > expected;
+        before = *end;
+        *end = (struct log_read_point){batch_last_offset(&batch.header) + 1, s->scan.position};
+    }
+}
+
+/* As walk, over bytes that are known to be right: most of them are skipped by the index. */
+static int skip(struct search *s, uint64_t limit, struct log_read_point *end)
+{
+    struct log_read_private *p = s->p;
+    if (p->segment_size <= limit && p->segment_end_offset <= s->read->end_offset) {
+        *end = (struct log_read_point){p->segment_end_offset, p->segment_size};
+        return 0;
+    }
+    uint32_t count = 0;
+    struct offset_position entry = {0, 0};
+    bool known = count_entries(s, (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX), &count, &entry) == 0;
+    if (known && count > 0 && entry.position > end->position && entry.position < p->segment_size &&
+        entry.offset < s->read->end_offset)
+        segment_scan_seek(&s->scan, entry.position, end->offset, p->segment_end_offset);
+    else
+        segment_scan_seek(&s->scan, end->position, end->offset, p->segment_end_offset);
+    struct log_read_point from = *end;
+    int rc = walk(s, limit, false, end);
+    if (rc == 0 && end->position == from.position && s->scan.position > from.position && known && count > 0 &&
+        entry.position > from.position) {
+        /* The batch at the entry does not fit: the range ends before it, at a boundary that only a walk finds. */
+        segment_scan_seek(&s->scan, from.position, from.offset, p->segment_end_offset);
+        rc = walk(s, limit, false, end);
+    }
+    return rc;
+}
+
+static bool is_known(const struct log_read_private *p, uint32_t from, uint64_t to)
+{
+    if (to > p->segment_size)
+        to = p->segment_size;
+    return from >= p->known_from && to <= p->known_to;
+}
+
+/* Boundaries behind the range, for the reads that will follow. */
+static int look_ahead(struct search *s, struct log_read_point end)
+{
+    struct log_read_private *p = s->p;
+    for (;;) {
+        p->points[p->point_count++] = end;
+        uint64_t limit = (uint64_t)end.position + s->read->max_bytes;
+        if (p->point_count == LOG_READ_POINTS || end.position >= p->segment_size || !is_known(p, end.position, limit))
+            return 0;
+        struct log_read_point next = end;
+        int rc = skip(s, limit, &next);
+        if (rc != 0 || next.position == end.position)
+            return rc;
+        end = next;
+    }
+}
+
+static int find_range(struct search *s, const struct segment_batch *first)
+{
+    struct log_read *read = s->read;
+    struct log_read_private *p = s->p;
+    uint32_t size = (uint32_t)batch_size(&first->header);
+    if (size > read->max_bytes && !read->whole_batch)
+        return 0;
+    uint64_t limit = (uint64_t)first->position + (read->max_bytes > size ? read->max_bytes : size);
+    bool check = !is_known(p, first->position, limit);
+    if (check) {
+        int rc = segment_scan_check(&s->scan, first, &s->error);
+        if (rc != 0)
+            return rc;
+        if (limit > first->position + (uint64_t)LOG_READ_CHECK_BYTES)
+            limit = first->position + (uint64_t)LOG_READ_CHECK_BYTES;
+    }
+    struct log_read_point end = {batch_last_offset(&first->header) + 1, first->position + size};
+    int rc = check ? walk(s, limit, true, &end) : skip(s, limit, &end);
+    if (rc != 0)
+        return rc;
+    read->position = first->position;
+    read->bytes = end.position - first->position;
+    if (check) {
+        p->checked_from = first->position;
+        p->checked_to = end.position;
+    }
+    return look_ahead(s, end);
+}
+
+/* ---- the job ---- */
+
+static int open_scan(struct search *s)
+{
+    struct log_read_private *p = s->p;
+    struct log_handle handle = {s->read->file, p->pinned};
+    int rc = log_handle_open(&handle, p->disk, p->folder, p->segment_base, SEGMENT_LOG, FILE_READ_WRITE, &s->error);
+    if (rc != 0)
+        return rc;
+    s->read->file = handle.file;
+    bool known = p->known_from == 0 && p->known_to == p->segment_size;
+    return segment_scan_open(&s->scan, p->memory, s->read->file, p->segment_size,
+                             known ? SEGMENT_SCAN_HEADERS : SEGMENT_SCAN_BATCHES, &s->error);
+}
+
+static int run(struct search *s, bool *found)
+{
+    int rc = open_scan(s);
+    if (rc != 0)
+        return rc;
+    start_scan(s);
+    struct segment_batch first;
+    rc = find_batch(s, &first);
+    *found = rc != 0;
+    if (rc == 1)
+        rc = find_range(s, &first);
+    segment_scan_close(&s->scan);
+    if (s->index.file != NULL)
+        file_close(s->index.file);
+    return rc;
+}
+
+/* All offsets from the asked one to the segment's end are gone: the next segment's first batch is next. */
+static void go_to_next_segment(struct log_read *read)
+{
+    struct log_read_private *p = &read->private;
+    struct log_handle handle = {read->file, NULL};
+    if (p->pinned == NULL && handle.file != NULL)
+        file_close(handle.file);
+    p->left = p->pinned;
+    p->pinned = NULL;
+    read->file = NULL;
+    p->segment_base = p->next_base;
+    p->segment_end_offset = p->next_end_offset;
+    p->segment_size = p->next_size;
+    p->known_from = p->known_to = 0;
+    p->is_last = false;
+    p->next_base = -1;
+    p->start = (struct log_read_point){p->segment_base, 0};
+    p->started = p->exact = true;
+}
+
+void log_read_execute(struct log_read *read)
+{
+    struct log_read_private *p = &read->private;
+    p->executed = true;
+    bool found = true;
+    struct search search = {.read = read, .p = p};
+    read->status = run(&search, &found);
+    if (read->status == 0 && !found && p->next_base >= 0) {
+        go_to_next_segment(read);
+        search = (struct search){.read = read, .p = p};
+        read->status = run(&search, &found);
+    }
+}

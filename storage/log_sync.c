@@ -1,0 +1,193 @@
+/* Syncing. Everything that is not on the disk for certain is one range of segments, from unsynced_base to the last; the
+ * names made in the folder; and the leader epochs, which must be in their checkpoint before a batch of theirs counts as
+ * synced, or a power cut could leave the batch and forget that the epoch has begun.
+ *
+ * A segment that another one stands behind gets no more bytes: its indexes and the producer snapshot that closes it are
+ * synced with it, so that all of a segment below the recovery point can be trusted.
+ *
+ * A sync may run beside a write. It promises what was written before it began. */
+#include "log_private.h"
+
+#include <stdio.h>
+
+static int prepare_files(struct log *log, struct log_sync *sync, uint32_t extra_files)
+{
+    uint32_t first = log_find_segment(log, log->unsynced_base);
+    uint32_t count = log->segment_count - first;
+    sync->files =
+        memory_alloc_zeroed(log->environment.memory, MEMORY_LOGS, (count + extra_files) * sizeof *sync->files);
+    if (sync->files == NULL)
+        return -ENOMEM;
+    sync->file_count = count + extra_files;
+    for (uint32_t i = 0; i < count; i++) {
+        struct log_sync_file *file = &sync->files[i];
+        file->base_offset = log->segments[first + i].base_offset;
+        file->next_base = first + i + 1 < log->segment_count ? log->segments[first + i + 1].base_offset : -1;
+        log_handle_find(log, &file->log, file->base_offset, SEGMENT_LOG);
+    }
+    return 0;
+}
+
+int log_sync_prepare(struct log *log, struct log_sync *sync, uint32_t extra_files)
+{
+    struct memory *memory = log->environment.memory;
+    *sync = (struct log_sync){.disk = log->environment.disk,
+                              .folder = log->folder,
+                              .end = log->end,
+                              .written_bytes = log->written_bytes,
+                              .folder_changes = log->folder_changes,
+                              .epoch_changes = log->epoch_changes,
+                              .sync_folder = log->folder_changes != log->folder_synced};
+    writer_init(&sync->epochs, memory, MEMORY_LOGS, CHECKPOINT_LIMIT);
+    if (log->epoch_changes != log->epochs_written) {
+        epochs_write(&log->epochs, &sync->epochs);
+        if (!writer_ok(&sync->epochs))
+            goto err_close;
+    }
+    if (prepare_files(log, sync, extra_files) != 0)
+        goto err_close;
+    return 0;
+
+err_close:
+    writer_close(&sync->epochs);
+    return -ENOMEM;
+}
+
+/* Indexes and snapshot of a segment that is complete. They may be missing: then recovery makes them again. */
+static int sync_part(struct log_sync *sync, int64_t base_offset, enum segment_part part)
+{
+    struct log_handle handle = {0};
+    int rc = log_handle_open(&handle, sync->disk, sync->folder, base_offset, part, FILE_READ_WRITE, &sync->error);
+    if (rc != 0)
+        return rc == -ENOENT ? 0 : rc;
+    rc = file_sync(handle.file, &sync->error);
+    file_close(handle.file);
+    if (rc != 0)
+        sync->lost = true;
+    return rc;
+}
+
+static int sync_segment(struct log_sync *sync, struct log_sync_file *file)
+{
+    int rc = file_sync(file->log.file, &sync->error);
+    if (rc != 0) {
+        sync->lost = true;
+        return rc;
+    }
+    if (file->next_base < 0)
+        return 0;
+    if ((rc = sync_part(sync, file->base_offset, SEGMENT_OFFSET_INDEX)) != 0 ||
+        (rc = sync_part(sync, file->base_offset, SEGMENT_TIME_INDEX)) != 0)
+        return rc;
+    return sync_part(sync, file->next_base, SEGMENT_SNAPSHOT);
+}
+
+static int write_epochs(struct log_sync *sync)
+{
+    if (sync->epochs.size == 0)
+        return 0;
+    char path[DISK_PATH_MAX];
+    snprintf(path, sizeof path, "%s/" LOG_EPOCHS_FILE, sync->folder);
+    return disk_replace_file(sync->disk, path, writer_slice(&sync->epochs), &sync->error);
+}
+
+/* What can fail without a loss comes first. */
+void log_sync_run(struct log_sync *sync)
+{
+    for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++) {
+        struct log_sync_file *file = &sync->files[i];
+        sync->status = log_handle_open(&file->log, sync->disk, sync->folder, file->base_offset, SEGMENT_LOG,
+                                       FILE_READ_WRITE, &sync->error);
+    }
+    if (sync->status == 0)
+        sync->status = write_epochs(sync);
+    for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++)
+        sync->status = sync_segment(sync, &sync->files[i]);
+    if (sync->status == 0 && sync->sync_folder) {
+        sync->status = disk_sync_folder(sync->disk, sync->folder, &sync->error);
+        sync->lost = sync->status != 0;
+    }
+}
+
+void log_sync_finish(struct log *log, struct log_sync *sync)
+{
+    if (sync->lost)
+        log->offline = true;
+    if (sync->status != 0)
+        return;
+    if (sync->end > log->synced_end)
+        log->synced_end = sync->end;
+    if (sync->written_bytes > log->synced_bytes)
+        log->synced_bytes = sync->written_bytes;
+    if (sync->folder_changes > log->folder_synced)
+        log->folder_synced = sync->folder_changes;
+    if (sync->epoch_changes > log->epochs_written)
+        log->epochs_written = sync->epoch_changes;
+    int64_t last = sync->files[sync->file_count - 1].base_offset;
+    if (last > log->unsynced_base)
+        log->unsynced_base = last;
+    if (log->synced_bytes != log->written_bytes)
+        return; /* something was written meanwhile: the last segment's handle is dirty again */
+    for (uint32_t i = 0; i < sync->file_count; i++) {
+        if (sync->files[i].log.pinned != NULL)
+            file_cache_mark_synced(sync->files[i].log.pinned);
+    }
+}
+
+void log_sync_drop(struct log *log, struct log_sync *sync)
+{
+    for (uint32_t i = 0; i < sync->file_count; i++)
+        log_handle_release(log, &sync->files[i].log);
+    memory_free(log->environment.memory, MEMORY_LOGS, sync->files, sync->file_count * sizeof *sync->files);
+    writer_close(&sync->epochs);
+}
+
+bool log_needs_sync(const struct log *log)
+{
+    return log->synced_end != log->end || log->folder_changes != log->folder_synced ||
+           log->epoch_changes != log->epochs_written ||
+           log->unsynced_base != log->segments[log->segment_count - 1].base_offset;
+}
+
+int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error)
+{
+    *sync = NULL;
+    if (log->offline)
+        return error_set_status(error, FURROW_OFFLINE, "%s", log->folder);
+    if (!log_needs_sync(log))
+        return 0;
+    struct log_sync *made = memory_alloc(log->environment.memory, MEMORY_LOGS, sizeof *made);
+    if (made == NULL)
+        return error_set_status(error, -ENOMEM, "%s: sync", log->folder);
+    if (log_sync_prepare(log, made, 0) != 0) {
+        memory_free(log->environment.memory, MEMORY_LOGS, made, sizeof *made);
+        return error_set_status(error, -ENOMEM, "%s: sync", log->folder);
+    }
+    *sync = made;
+    return 0;
+}
+
+void log_sync_execute(struct log_sync *sync)
+{
+    sync->executed = true;
+    log_sync_run(sync);
+}
+
+int log_sync_end(struct log *log, struct log_sync *sync, struct error *error)
+{
+    int rc = sync->executed ? sync->status : -ECANCELED;
+    if (sync->executed) {
+        for (uint32_t i = 0; i < sync->file_count; i++)
+            log_handle_pin(log, &sync->files[i].log, sync->files[i].base_offset, SEGMENT_LOG);
+        log_sync_finish(log, sync);
+    } else {
+        error_set_status(&sync->error, rc, "sync");
+    }
+    if (rc != 0 && error != NULL) {
+        *error = sync->error;
+        error_wrap(error, rc, "%s", log->folder);
+    }
+    log_sync_drop(log, sync);
+    memory_free(log->environment.memory, MEMORY_LOGS, sync, sizeof *sync);
+    return rc;
+}

@@ -1,0 +1,457 @@
+/* Writing: what is decided on the loop.
+ *
+ * Happy path. begin walks the queue: each batch is checked against what its producer sent before, gets the next offset
+ * and the leader epoch, stamped into its bytes, and an index entry where one is due. All of that happens to copies: the
+ * head and the index tails in the write, the producers provisionally. The write covers one segment: where a batch wants
+ * a new one, the run ends before it, and the next run begins with the roll. end puts the copies into the log.
+ *
+ * Failures. Nothing was changed in the log before the end, so a failed write is dropped: the offsets it had given are
+ * given again. Bytes that it may have left behind the log's end are cut off by the job itself, or, where that failed
+ * too, by the next write (tail_dirty). A failed sync takes the log offline: what is on the disk is unknown until
+ * recovery has read it.
+ *
+ * Rolling, as Kafka's LogSegment.shouldRoll: the batch does not fit, the segment is older than segment.ms by the
+ * timestamps of its batches (by the clock when they have none), an index is full, or the offset is too far from the
+ * segment's base. */
+#include "log_write_job.h"
+
+/* ---- making and dropping ---- */
+
+static struct log_write *make_write(struct log *log, bool sync)
+{
+    struct memory *memory = log->environment.memory;
+    if (log->tails == NULL) {
+        log->tails = memory_alloc_zeroed(memory, MEMORY_LOGS, sizeof *log->tails);
+        if (log->tails == NULL)
+            return NULL;
+    }
+    struct log_write *write = memory_alloc_zeroed(memory, MEMORY_LOGS, sizeof *write);
+    if (write == NULL)
+        return NULL;
+    write->disk = log->environment.disk;
+    write->memory = memory;
+    write->folder = log->folder;
+    write->appends_tail = &write->appends;
+    write->base_offset = log_last_segment(log)->base_offset;
+    write->position = log_last_segment(log)->size;
+    write->cut_first = log->tail_dirty;
+    write->left_bytes = log->tail_dirty;
+    write->stray_base = log->stray_base;
+    write->wants_sync = sync;
+    write->head = log->head;
+    write->tails = *log->tails;
+    write->end = log->end;
+    writer_init(&write->snapshot, memory, MEMORY_PRODUCERS, PRODUCER_SNAPSHOT_MAX_SIZE);
+    for (int i = 0; i < INDEX_WRITES; i++)
+        writer_init(&write->indexes[i].bytes, memory, MEMORY_LOGS, SEGMENT_MAX_BYTES);
+    writer_init(&write->sync.epochs, memory, MEMORY_LOGS, CHECKPOINT_LIMIT);
+    return write;
+}
+
+static void drop_write(struct log *log, struct log_write *write)
+{
+    log_sync_drop(log, &write->sync);
+    log_handle_release(log, &write->log);
+    for (int i = 0; i < INDEX_WRITES; i++) {
+        log_handle_release(log, &write->indexes[i].handle);
+        writer_close(&write->indexes[i].bytes);
+    }
+    writer_close(&write->snapshot);
+    memory_free(write->memory, MEMORY_LOGS, write->parts, (size_t)write->part_capacity * sizeof *write->parts);
+    memory_free(write->memory, MEMORY_LOGS, write, sizeof *write);
+}
+
+/* ---- index entries ---- */
+
+/* Moves what is in the copied tail to the bytes that go to the file with this write. */
+static int take_index_tail(struct log_write *write, struct log_index_write *to)
+{
+    struct offset_index *index = &write->head.index;
+    struct offset_index_tail *tail = &write->tails.index;
+    if (to->bytes.size == 0) {
+        to->base_offset = write->base_offset;
+        to->part = SEGMENT_OFFSET_INDEX;
+        to->position = offset_index_file_bytes(index);
+    }
+    uint8_t bytes[OFFSET_INDEX_TAIL_MAX * OFFSET_INDEX_ENTRY_SIZE];
+    write_bytes(&to->bytes, slice_of(bytes, offset_index_encode(tail, bytes)));
+    offset_index_flushed(index, tail, tail->count);
+    return writer_ok(&to->bytes) ? 0 : -ENOMEM;
+}
+
+static int take_times_tail(struct log_write *write, struct log_index_write *to)
+{
+    struct time_index *times = &write->head.times;
+    struct time_index_tail *tail = &write->tails.times;
+    if (to->bytes.size == 0) {
+        to->base_offset = write->base_offset;
+        to->part = SEGMENT_TIME_INDEX;
+        to->position = time_index_file_bytes(times);
+    }
+    uint8_t bytes[TIME_INDEX_TAIL_MAX * TIME_INDEX_ENTRY_SIZE];
+    write_bytes(&to->bytes, slice_of(bytes, time_index_encode(tail, bytes)));
+    time_index_flushed(times, tail, tail->count);
+    return writer_ok(&to->bytes) ? 0 : -ENOMEM;
+}
+
+/* Room in both tails for one more entry. */
+static int reserve_index_entry(struct log_write *write)
+{
+    if (offset_index_tail_is_full(&write->tails.index) && take_index_tail(write, &write->indexes[INDEX_NEW]) != 0)
+        return -ENOMEM;
+    if (time_index_tail_is_full(&write->tails.times) && take_times_tail(write, &write->indexes[TIMES_NEW]) != 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* ---- rolling ---- */
+
+static bool must_roll(const struct log *log, const struct log_write *write, const struct batch_header *header,
+                      int64_t now)
+{
+    const struct log_head *head = &write->head;
+    const struct log_config *config = &log->config;
+    uint64_t size = (uint64_t)write->position + write->size;
+    if (size == 0)
+        return false;
+    if (size + batch_size(header) > (uint64_t)config->segment_bytes)
+        return true;
+    int64_t since = head->first_timestamp >= 0 ? head->first_timestamp : head->created;
+    int64_t until = head->first_timestamp >= 0 ? header->max_timestamp : now;
+    if (until > since && until - since > config->segment_ms)
+        return true;
+    uint32_t index_entries = head->index.entries + write->tails.index.count;
+    uint32_t time_entries = head->times.entries + write->tails.times.count;
+    return index_entries >= (uint32_t)config->segment_index_bytes / OFFSET_INDEX_ENTRY_SIZE ||
+           time_entries + 1 >= (uint32_t)config->segment_index_bytes / TIME_INDEX_ENTRY_SIZE ||
+           offset_index_is_far(&head->index, batch_last_offset(header));
+}
+
+/* The write goes to a new segment at the log's end; it carries the last words of the old one. */
+static int prepare_roll(struct log *log, struct log_write *write, int64_t now)
+{
+    if (log_reserve_segment(log) != 0)
+        return -ENOMEM;
+    if (time_index_tail_is_full(&write->tails.times) && take_times_tail(write, &write->indexes[TIMES_OLD]) != 0)
+        return -ENOMEM;
+    (void)log_head_note_end(&write->head, &write->tails);
+    if (take_index_tail(write, &write->indexes[INDEX_OLD]) != 0 ||
+        take_times_tail(write, &write->indexes[TIMES_OLD]) != 0)
+        return -ENOMEM;
+    write->indexes[INDEX_OLD].cut = true;
+    write->indexes[TIMES_OLD].cut = true;
+    write->old_base = write->base_offset;
+    write->old_size = write->position;
+    producer_state_write(log->producers, &write->snapshot);
+    if (!writer_ok(&write->snapshot))
+        return -ENOMEM;
+
+    write->rolled = true;
+    write->base_offset = log->end;
+    write->position = 0;
+    log_head_init(&write->head, log->end, now);
+    write->tails.index.count = 0;
+    write->tails.times.count = 0;
+    return 0;
+}
+
+/* ---- taking from the queue ---- */
+
+static int reserve_part(struct log_write *write)
+{
+    if (write->part_count < write->part_capacity)
+        return 0;
+    int capacity = write->part_capacity != 0 ? write->part_capacity * 4 : 4;
+    struct iovec *parts =
+        memory_realloc(write->memory, MEMORY_LOGS, write->parts, (size_t)write->part_capacity * sizeof *parts,
+                       (size_t)capacity * sizeof *parts);
+    if (parts == NULL)
+        return -ENOMEM;
+    write->parts = parts;
+    write->part_capacity = capacity;
+    return 0;
+}
+
+static void add_part(struct log_write *write, const struct log_append *append)
+{
+    struct iovec *last = write->part_count > 0 ? &write->parts[write->part_count - 1] : NULL;
+    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == append->batch)
+        last->iov_len += append->size;
+    else
+        write->parts[write->part_count++] = (struct iovec){append->batch, append->size};
+}
+
+static void take_append(struct log_write *write, struct log_append **queue)
+{
+    struct log_append *append = *queue;
+    *queue = append->next;
+    append->next = NULL;
+    *write->appends_tail = append;
+    write->appends_tail = &append->next;
+}
+
+/* 0 when it may be appended. */
+static int check_append(const struct log *log, struct log_append *append)
+{
+    if (append->size > (uint64_t)log->config.segment_bytes)
+        return FURROW_TOO_LARGE;
+    if (!batch_has_producer(&append->header) || batch_is_control(&append->header))
+        return 0;
+    return producer_state_check(log->producers, &append->header, &append->base_offset, NULL);
+}
+
+static bool is_full(const struct log_write *write, const struct log_append *append)
+{
+    return write->part_count >= LOG_WRITE_MAX_PARTS ||
+           (write->size > 0 && (uint64_t)write->size + append->size > LOG_WRITE_MAX_BYTES);
+}
+
+static int accept_append(struct log *log, struct log_write *write, struct log_append *append, int64_t now)
+{
+    struct batch_header *header = &append->header;
+    if (write->size == 0 && must_roll(log, write, header, now) && prepare_roll(log, write, now) != 0)
+        return -ENOMEM;
+    if (reserve_part(write) != 0 || reserve_index_entry(write) != 0)
+        return -ENOMEM;
+    int rc = log_note_producer(log->producers, header, slice_of(append->batch, append->size), now);
+    if (rc != 0)
+        return rc;
+    /* From here on nothing can fail: a batch is in the write as a whole or not at all. */
+    add_part(write, append);
+    log_head_note(&write->head, &write->tails, log->config.index_interval_bytes, header, write->position + write->size);
+    batch_stamp_offset(append->batch, header->base_offset, header->leader_epoch);
+    append->base_offset = header->base_offset;
+    append->status = 0;
+    write->size += (uint32_t)append->size;
+    write->end = batch_last_offset(header) + 1;
+    return 0;
+}
+
+/* 1: taken; 0: the run ends before it. */
+static int take_next(struct log *log, struct log_write *write, struct log_append **queue, int64_t now)
+{
+    struct log_append *append = *queue;
+    append->base_offset = -1;
+    append->status = check_append(log, append);
+    if (append->status != 0) {
+        take_append(write, queue);
+        return 1;
+    }
+    append->header.base_offset = write->end;
+    append->header.leader_epoch = log->leader_epoch;
+    if (is_full(write, append) || (write->size > 0 && must_roll(log, write, &append->header, now)))
+        return 0;
+    int rc = accept_append(log, write, append, now);
+    if (rc != 0)
+        return rc;
+    take_append(write, queue);
+    return 1;
+}
+
+/* ---- begin ---- */
+
+static int prepare_sync(struct log *log, struct log_write *write)
+{
+    int rc = log_sync_prepare(log, &write->sync, write->rolled ? 1 : 0);
+    if (rc != 0)
+        return rc;
+    struct log_sync *sync = &write->sync;
+    sync->end = write->end;
+    sync->written_bytes += write->size;
+    if (write->rolled) {
+        sync->sync_folder = true;
+        sync->folder_changes++;
+        sync->files[sync->file_count - 2].next_base = write->base_offset;
+        sync->files[sync->file_count - 1].base_offset = write->base_offset;
+        sync->files[sync->file_count - 1].next_base = -1;
+    }
+    return 0;
+}
+
+/* The epoch joins the log's epochs at once, so that a sync within this write saves it; a failure takes it back. */
+static int prepare_epoch(struct log *log, struct log_write *write)
+{
+    int rc = epochs_append(&log->epochs, log->leader_epoch, log->end);
+    if (rc < 0)
+        return rc;
+    write->new_epoch = rc > 0;
+    log->epoch_changes += rc > 0;
+    return 0;
+}
+
+static void take_epoch_back(struct log *log, struct log_write *write)
+{
+    if (write->new_epoch && epochs_cut_end(&log->epochs, log->end))
+        log->epoch_changes++;
+}
+
+static int fill_write(struct log *log, struct log_write *write, struct log_append **queue, int64_t now)
+{
+    producer_state_begin(log->producers);
+    int rc = 1;
+    while (rc > 0 && *queue != NULL)
+        rc = take_next(log, write, queue, now);
+    if (write->size > 0 && rc <= 0)
+        return 0; /* what was taken so far is written; the rest may have memory next time */
+    return rc < 0 ? rc : 0;
+}
+
+static void find_handles(struct log *log, struct log_write *write)
+{
+    log_handle_find(log, &write->log, write->base_offset, SEGMENT_LOG);
+    for (int i = 0; i < INDEX_WRITES; i++) {
+        struct log_index_write *index = &write->indexes[i];
+        if (index->bytes.size > 0 || index->cut)
+            log_handle_find(log, &index->handle, index->base_offset, index->part);
+    }
+}
+
+/* Walks all of them, so not with every write. */
+static void expire_producers(struct log *log, int64_t now)
+{
+    static const int64_t interval_ms = 60000;
+    if (now >= log->expired_at && now - log->expired_at < interval_ms)
+        return;
+    log->expired_at = now;
+    producer_state_expire(log->producers, now, log->environment.producer_expiry_ms);
+}
+
+int log_write_begin(struct log *log, struct log_append **queue, int64_t now, bool sync, struct log_write **write,
+                    struct log_append **done, struct error *error)
+{
+    *write = NULL;
+    *done = NULL;
+    if (log->offline)
+        return error_set_status(error, FURROW_OFFLINE, "%s", log->folder);
+    if (log->writing)
+        return error_set_status(error, -EBUSY, "%s: write", log->folder);
+    expire_producers(log, now);
+    struct log_write *made = make_write(log, sync);
+    if (made == NULL)
+        return error_set_status(error, -ENOMEM, "%s: write", log->folder);
+    int rc = fill_write(log, made, queue, now);
+    if (rc == 0 && made->size > 0)
+        rc = prepare_epoch(log, made);
+    if (rc == 0 && made->size > 0 && sync)
+        rc = prepare_sync(log, made);
+    if (rc != 0)
+        goto err_rollback;
+    if (made->size == 0) {
+        *done = made->appends;
+        producer_state_commit(log->producers);
+        drop_write(log, made);
+        return 0;
+    }
+    find_handles(log, made);
+    log->writing = true;
+    *write = made;
+    return 0;
+
+err_rollback:
+    producer_state_rollback(log->producers);
+    take_epoch_back(log, made);
+    *made->appends_tail = *queue; /* back to the front of the queue, in order */
+    *queue = made->appends;
+    drop_write(log, made);
+    return error_set_status(error, rc, "%s: write", log->folder);
+}
+
+/* ---- end ---- */
+
+static void commit(struct log *log, struct log_write *write)
+{
+    log->tail_dirty = false;
+    log->stray_base = -1;
+    struct segment *segment = log_last_segment(log);
+    if (write->rolled) {
+        segment->largest_timestamp = log->head.largest.timestamp;
+        segment = &log->segments[log->segment_count++];
+        *segment = (struct segment){.base_offset = write->base_offset};
+        log->snapshot_offset = write->base_offset;
+        log->folder_changes++;
+    }
+    segment->size = write->position + write->size;
+    segment->largest_timestamp = write->head.largest.timestamp;
+    segment_note_verified(segment, write->position, segment->size);
+    log->bytes += write->size;
+    log->written_bytes += write->size;
+    log->head = write->head;
+    *log->tails = write->tails;
+    log->end = write->end;
+    producer_state_commit(log->producers);
+    log_update_stable_end(log);
+    if (write->wants_sync)
+        log_sync_finish(log, &write->sync);
+}
+
+/* The new files are removed or will be: no handle may lead to them. */
+static void forget_roll(struct log *log, struct log_write *write)
+{
+    static const enum segment_part parts[] = {SEGMENT_LOG, SEGMENT_OFFSET_INDEX, SEGMENT_TIME_INDEX};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char path[DISK_PATH_MAX];
+        segment_path(log->folder, write->base_offset, parts[i], path);
+        file_cache_forget(log->environment.files, path);
+    }
+    log->folder_changes++;
+    if (log->snapshot_offset == write->base_offset)
+        log->snapshot_offset = log->start; /* an older one, or none: not this one any more */
+}
+
+static void roll_back(struct log *log, struct log_write *write)
+{
+    producer_state_rollback(log->producers);
+    take_epoch_back(log, write);
+    log->tail_dirty = write->left_bytes;
+    log->stray_base = write->left_files ? write->base_offset : write->stray_base;
+    if (write->rolled && write->executed)
+        forget_roll(log, write);
+    for (struct log_append *append = write->appends; append != NULL; append = append->next) {
+        /* A duplicate of a batch in this write fails with it. */
+        bool failed_with = append->status == FURROW_DUPLICATE_SEQUENCE && append->base_offset >= log->end;
+        if (append->status == 0 || failed_with) {
+            append->status = write->status;
+            append->base_offset = -1;
+        }
+    }
+}
+
+/* The handles go to the cache. One that it has no room for is closed; with unsynced bytes that would lose the news of
+ * an error, so the write counts as failed then. */
+static void keep_handles(struct log *log, struct log_write *write)
+{
+    struct log_sync *sync = &write->sync;
+    for (uint32_t i = 0; i < sync->file_count; i++)
+        log_handle_pin(log, &sync->files[i].log, sync->files[i].base_offset, SEGMENT_LOG);
+    for (int i = 0; i < INDEX_WRITES; i++)
+        log_handle_pin(log, &write->indexes[i].handle, write->indexes[i].base_offset, write->indexes[i].part);
+    if (write->log.file == NULL)
+        return;
+    if (log_handle_pin(log, &write->log, write->base_offset, SEGMENT_LOG) == 0) {
+        file_cache_mark_dirty(write->log.pinned);
+    } else if (write->status == 0 && !write->wants_sync) {
+        write->status = error_set_status(&write->error, -ENOMEM, "file cache");
+        write->left_bytes = true;
+    }
+}
+
+struct log_append *log_write_end(struct log *log, struct log_write *write, struct error *error)
+{
+    struct log_append *appends = write->appends;
+    if (!write->executed)
+        write->status = error_set_status(&write->error, -ECANCELED, "write");
+    keep_handles(log, write);
+    if (write->sync.lost)
+        log->offline = true;
+    if (write->status == 0)
+        commit(log, write);
+    else
+        roll_back(log, write);
+    if (write->status != 0 && error != NULL) {
+        *error = write->error;
+        error_wrap(error, write->status, "%s", log->folder);
+    }
+    log->writing = false;
+    drop_write(log, write);
+    return appends;
+}

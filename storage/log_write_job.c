@@ -1,0 +1,120 @@
+/* Writing: what is done on the writer's thread. A roll first completes the old segment and makes the new one's files;
+ * then the batches go out in one call, and index entries only when a tail was full. */
+#include "log_write_job.h"
+
+static int write_index(struct log_write *write, struct log_index_write *index)
+{
+    if (index->bytes.size == 0 && !index->cut)
+        return 0;
+    int rc = log_handle_open(&index->handle, write->disk, write->folder, index->base_offset, index->part, FILE_CREATE,
+                             &write->error);
+    if (rc != 0)
+        return rc;
+    struct iovec part = {index->bytes.data, index->bytes.size};
+    if (part.iov_len > 0)
+        rc = file_write(index->handle.file, &part, 1, index->position, &write->error);
+    if (rc == 0 && index->cut)
+        rc = file_truncate(index->handle.file, index->position + part.iov_len, &write->error);
+    return rc;
+}
+
+/* An earlier roll that failed may have left a file there, so it is emptied. */
+static int make_file(struct log_write *write, enum segment_part part, slice content)
+{
+    struct log_handle handle = {0};
+    int rc = log_handle_open(&handle, write->disk, write->folder, write->base_offset, part, FILE_CREATE, &write->error);
+    if (rc != 0)
+        return rc;
+    rc = file_truncate(handle.file, 0, &write->error);
+    struct iovec bytes = {(void *)(uintptr_t)content.data, content.size};
+    if (rc == 0 && content.size > 0)
+        rc = file_write(handle.file, &bytes, 1, 0, &write->error);
+    file_close(handle.file);
+    return rc;
+}
+
+/* The segment that is complete now must not end in bytes of a failed write. */
+static int cut_old(struct log_write *write)
+{
+    if (!write->cut_first)
+        return 0;
+    struct log_handle handle = {0};
+    int rc = log_handle_open(&handle, write->disk, write->folder, write->old_base, SEGMENT_LOG, FILE_READ_WRITE,
+                             &write->error);
+    if (rc != 0)
+        return rc;
+    rc = file_truncate(handle.file, write->old_size, &write->error);
+    file_close(handle.file);
+    return rc;
+}
+
+static int roll(struct log_write *write)
+{
+    int rc;
+    write->left_files = true;
+    if ((rc = cut_old(write)) != 0 || (rc = write_index(write, &write->indexes[INDEX_OLD])) != 0 ||
+        (rc = write_index(write, &write->indexes[TIMES_OLD])) != 0 ||
+        (rc = make_file(write, SEGMENT_SNAPSHOT, writer_slice(&write->snapshot))) != 0 ||
+        (rc = make_file(write, SEGMENT_OFFSET_INDEX, NULL_SLICE)) != 0)
+        return rc;
+    return make_file(write, SEGMENT_TIME_INDEX, NULL_SLICE);
+}
+
+static int write_batches(struct log_write *write)
+{
+    int rc = log_handle_open(&write->log, write->disk, write->folder, write->base_offset, SEGMENT_LOG,
+                             write->rolled ? FILE_CREATE : FILE_READ_WRITE, &write->error);
+    if (rc != 0)
+        return rc;
+    if (write->rolled || write->cut_first) {
+        rc = file_truncate(write->log.file, write->position, &write->error);
+        if (rc != 0)
+            return rc;
+        write->left_bytes = false;
+    }
+    write->wrote = true;
+    return file_write(write->log.file, write->parts, write->part_count, write->position, &write->error);
+}
+
+/* The error is that of the failure before. A segment that the log does not have must not be found at the next start:
+ * its files go. */
+static void clean_up(struct log_write *write)
+{
+    if (write->rolled)
+        write->left_files = log_remove_segment_files(write->disk, write->folder, write->base_offset, NULL) != 0;
+    else if (write->wrote)
+        write->left_bytes = file_truncate(write->log.file, write->position, NULL) != 0;
+}
+
+void log_write_execute(struct log_write *write)
+{
+    write->executed = true;
+    int rc = 0;
+    if (write->stray_base >= 0)
+        rc = log_remove_segment_files(write->disk, write->folder, write->stray_base, &write->error);
+    if (rc == 0) {
+        write->stray_base = -1;
+        rc = write->rolled ? roll(write) : 0;
+    }
+    if (rc == 0)
+        rc = write_batches(write);
+    if (rc == 0)
+        rc = write_index(write, &write->indexes[INDEX_NEW]);
+    if (rc == 0)
+        rc = write_index(write, &write->indexes[TIMES_NEW]);
+    write->status = rc;
+    if (rc != 0)
+        clean_up(write);
+}
+
+void log_write_sync(struct log_write *write)
+{
+    if (!write->wants_sync || write->status != 0)
+        return;
+    log_sync_run(&write->sync);
+    if (write->sync.status == 0)
+        return;
+    write->status = write->sync.status;
+    write->error = write->sync.error;
+    clean_up(write);
+}
