@@ -77,4 +77,4 @@ void session_remove_partition(struct fetch_sessions *sessions, struct fetch_sess
                               struct session_partition *partition);
 void session_move_to_end(struct fetch_session *session, struct session_partition *partition);
 /* The name of a topic that was named by an id: kept, to tell a topic that was made anew from one that never was. */
-MUST_USE int session_name_topic(struct fetch_sessions *sessions, struct session_topic *topic, slice name);
+int session_name_topic(struct fetch_sessions *sessions, struct session_topic *topic, slice name);
