@@ -1,0 +1,92 @@
+/* Defaults that follow the size of the machine, and what one key makes of another. */
+#include "config_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/resource.h>
+
+#define KIB ((int64_t)1 << 10)
+#define MIB ((int64_t)1 << 20)
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* The largest power of two that is not above. */
+static int64_t round_down(int64_t value)
+{
+    int64_t power = 1;
+    while (power <= value / 2)
+        power *= 2;
+    return power;
+}
+
+static int64_t open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 4096;
+    return clamp((int64_t)limit.rlim_cur / 2, 16, 4096);
+}
+
+int config_size_defaults(struct config *config, const struct machine *machine)
+{
+    int64_t memory = clamp((int64_t)(machine->memory_bytes & INT64_MAX), 16 * MIB, INT64_MAX);
+    struct {
+        enum config_id id;
+        int64_t value;
+    } sized[] = {
+        {CONFIG_SOCKET_REQUEST_MAX_BYTES, clamp(memory / 16, 64 * KIB, 100 * MIB)},
+        {CONFIG_FURROW_MEMORY_LIMIT_BYTES, clamp(memory / 4, 256 * KIB, 1024 * MIB)},
+        {CONFIG_LOG_SEGMENT_BYTES, clamp(round_down(memory / 8), MIB, 1024 * MIB)},
+        {CONFIG_MAX_OPEN_FILES, open_files()},
+    };
+    for (size_t i = 0; i < sizeof sized / sizeof sized[0]; i++) {
+        int rc = config_set_default(config, sized[i].id, sized[i].value);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static bool is_set(const struct config *config, enum config_id id)
+{
+    return config->values[id].source != CONFIG_FROM_DEFAULT;
+}
+
+/* Where `finer` is not set itself, its default is `coarser` × `factor`. */
+static int derive(struct config *config, enum config_id finer, enum config_id coarser, int64_t factor)
+{
+    if (is_set(config, finer))
+        return 0;
+    int64_t value = config_number(config, coarser);
+    return config_set_default(config, finer, value < 0 ? value : value * factor);
+}
+
+static int derive_all(struct config *config)
+{
+    enum config_id retention =
+        is_set(config, CONFIG_LOG_RETENTION_MINUTES) ? CONFIG_LOG_RETENTION_MINUTES : CONFIG_LOG_RETENTION_HOURS;
+    int64_t unit = retention == CONFIG_LOG_RETENTION_MINUTES ? 60000 : 3600000;
+    int rc = derive(config, CONFIG_LOG_RETENTION_MS, retention, unit);
+    if (rc == 0)
+        rc = derive(config, CONFIG_LOG_ROLL_MS, CONFIG_LOG_ROLL_HOURS, 3600000);
+    if (rc == 0)
+        rc = derive(config, CONFIG_LOG_ROLL_JITTER_MS, CONFIG_LOG_ROLL_JITTER_HOURS, 3600000);
+    return rc;
+}
+
+int config_finish(struct config *config, struct error *error)
+{
+    int rc = derive_all(config);
+    if (rc != 0)
+        return error_set_status(error, rc, "configuration");
+    int64_t request = config_number(config, CONFIG_SOCKET_REQUEST_MAX_BYTES);
+    int64_t memory = config_number(config, CONFIG_FURROW_MEMORY_LIMIT_BYTES);
+    if (request > memory)
+        return error_set(error, -EINVAL,
+                         "socket.request.max.bytes=%" PRId64 " is more than furrow.memory.limit.bytes=%" PRId64,
+                         request, memory);
+    return 0;
+}
