@@ -12,15 +12,10 @@
 #include "kafka/api.h"
 #include "kafka/error_code.h"
 #include "kafka/messages.h"
+#include "response.h"
 #include "server.h"
 
 struct connection;
-
-/* Where bytes of an answer lie in a file; the source of a splice. */
-struct file_range {
-    struct file *file;
-    uint64_t position;
-};
 
 struct kafka_request {
     struct server *server;
@@ -36,10 +31,15 @@ struct kafka_request {
     void (*release)(struct kafka_request *request);
     void *handler_state;
 
-    struct kafka_request *next; /* the connection's */
-    struct request_buffer *buffer;
+    /* Private to the session */
+    struct kafka_request *next;
+    struct request_buffer *buffer; /* NULL once it is answered */
     struct response *response;
+    size_t charged; /* bytes of the connection's account */
+    bool is_produce;
+    bool is_started;
     bool is_ended;
+    bool closes; /* the connection, when its turn comes */
 };
 
 typedef void kafka_handler(struct kafka_request *request);
@@ -47,6 +47,8 @@ typedef void kafka_handler(struct kafka_request *request);
 /* Encodes the struct of api->response and queues it. Splices' sources are struct file_range, which must stay until
  * release is called. An answer that cannot be encoded closes the connection, with a log line. */
 void kafka_answer(struct kafka_request *request, const void *response);
+/* In another version than the request's: ApiVersions alone does so. */
+void kafka_answer_version(struct kafka_request *request, int16_t version, const void *response);
 /* No answer: acks=0. */
 void kafka_finish(struct kafka_request *request);
 /* Closes the connection after what is queued before; `reason` goes to the log. */
@@ -58,6 +60,10 @@ void kafka_request_address(const struct kafka_request *request, char host[256], 
 /* The handler of an API, NULL when it is not served (handlers.c has the table). */
 kafka_handler *kafka_find_handler(int16_t api_key);
 
+/* ApiVersions in a version that is not served is answered all the same (api_versions.c). */
+kafka_handler kafka_refuse_api_versions;
+
+/* What is served. */
 #define KAFKA_HANDLERS(X)                                                                                              \
     X(PRODUCE, handle_produce)                                                                                         \
     X(FETCH, handle_fetch)                                                                                             \
@@ -75,6 +81,20 @@ kafka_handler *kafka_find_handler(int16_t api_key);
     X(DESCRIBE_CLUSTER, handle_describe_cluster)                                                                       \
     X(DESCRIBE_TOPIC_PARTITIONS, handle_describe_topic_partitions)
 
+/* Advertised, because clients judge a server by these windows, and answered as by a broker on which the coordinator is
+ * not available (unavailable.c). */
+#define KAFKA_UNAVAILABLE_HANDLERS(X)                                                                                  \
+    X(OFFSET_COMMIT, answer_unavailable_offset_commit)                                                                 \
+    X(OFFSET_FETCH, answer_unavailable_offset_fetch)                                                                   \
+    X(FIND_COORDINATOR, answer_unavailable_find_coordinator)                                                           \
+    X(JOIN_GROUP, answer_unavailable_join_group)                                                                       \
+    X(HEARTBEAT, answer_unavailable_heartbeat)                                                                         \
+    X(LEAVE_GROUP, answer_unavailable_leave_group)                                                                     \
+    X(SYNC_GROUP, answer_unavailable_sync_group)                                                                       \
+    X(SASL_HANDSHAKE, answer_unavailable_sasl_handshake)                                                               \
+    X(SASL_AUTHENTICATE, answer_unavailable_sasl_authenticate)
+
 #define X(key, function) kafka_handler function;
 KAFKA_HANDLERS(X)
+KAFKA_UNAVAILABLE_HANDLERS(X)
 #undef X
