@@ -12,6 +12,7 @@ MUST_USE int flush_create(struct server *server, struct flush **flush);
 /* Nothing may be under way. */
 void flush_destroy(struct flush *flush);
 
-/* The partition has bytes that are not synced; doing it again changes nothing. After each append without a sync. */
+/* After each append: the partition has bytes that are not synced, or that are and lie past the recovery point on the
+ * disk. Doing it again changes nothing. */
 void flush_note_dirty(struct flush *flush, struct partition *partition);
 bool flush_idle(const struct flush *flush);

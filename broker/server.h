@@ -14,6 +14,7 @@
 
 struct connections;
 struct flush;
+struct lifecycle;
 struct metadata_log;
 struct operations;
 struct append_service;
@@ -27,6 +28,7 @@ struct server {
     struct config *config;
     uv_loop_t *loop;
 
+    int lock; /* of the data folder, held while the server runs */
     struct disk *disk;
     struct data_folder *folder;
     struct data_folder_start start; /* cluster id, node id, leader epoch */
@@ -37,6 +39,7 @@ struct server {
     struct writer_thread *writer;
     struct flush *flush; /* background syncs; told of each append that was not synced */
     struct connections *connections;
+    struct lifecycle *lifecycle; /* server.c: signals, listeners, the way to the end */
 
     struct topics topics;
     struct metadata_log *metadata; /* where topics, configurations and producer id blocks are remembered */
@@ -50,3 +53,14 @@ struct server {
 /* Wall clock, ms since 1970, as of this turn of the loop or newer. */
 int64_t server_now(const struct server *server);
 void server_random(struct server *server, void *to, size_t size);
+
+/* ---- its life, for main.c ---- */
+
+/* Opens everything in the data folder `data`, recovering what needs it, and listens. memory, logger, config and loop
+ * are set already. Blocking. After a failure nothing is left open. */
+MUST_USE int server_open(struct server *server, const char *data, struct error *error);
+/* Serves until SIGTERM or SIGINT; then ends in order: accepts nothing, finishes what is under way, flushes the logs and
+ * marks the folder as cleanly left. Errors: what could not be flushed. */
+MUST_USE int server_run(struct server *server, struct error *error);
+/* After server_run. */
+void server_close(struct server *server);

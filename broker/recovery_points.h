@@ -1,0 +1,23 @@
+/* What the data folder's checkpoints say of every partition, as values that a pool job can write. */
+#pragma once
+
+#include "checkpoint.h"
+#include "memory.h"
+
+struct server;
+
+struct recovery_points {
+    struct memory *memory;
+    struct checkpoint_offset *synced; /* one for each log that is open: up to where it is synced */
+    size_t synced_count;
+    struct checkpoint_offset *starts; /* of logs that start past 0 */
+    size_t starts_count;
+    uint8_t *block; /* holds all of it, the names too */
+    size_t block_size;
+};
+
+/* -ENOMEM */
+MUST_USE int recovery_points_collect(struct server *server, struct recovery_points *points);
+/* Blocking; on any thread. */
+MUST_USE int recovery_points_write(const struct recovery_points *points, struct disk *disk, struct error *error);
+void recovery_points_free(struct recovery_points *points);

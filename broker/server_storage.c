@@ -1,0 +1,147 @@
+#include "server_storage.h"
+
+#include "flush.h"
+#include "metadata_log.h"
+#include "operations/operations.h"
+#include "recovery_points.h"
+#include "server.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static int open_disk(struct server *server, const char *data, struct error *error)
+{
+    int rc = data_folder_lock(data, &server->lock, error);
+    if (rc != 0)
+        return rc;
+    rc = disk_open_real(data, server->memory, &server->disk, error);
+    if (rc != 0)
+        goto err_unlock;
+    uint8_t random[32];
+    server_random(server, random, sizeof random);
+    int32_t node_id = (int32_t)config_number(server->config, CONFIG_NODE_ID);
+    rc = data_folder_open(server->disk, node_id, random, &server->folder, &server->start, error);
+    if (rc != 0)
+        goto err_close_disk;
+    uint32_t max_open = (uint32_t)config_number(server->config, CONFIG_MAX_OPEN_FILES);
+    rc = file_cache_create(server->disk, max_open, &server->logs.files);
+    if (rc != 0) {
+        rc = error_set_status(error, rc, "file cache");
+        goto err_close_folder;
+    }
+    server->logs.disk = server->disk;
+    server->logs.memory = server->memory;
+    server->logs.producer_expiry_ms = config_number(server->config, CONFIG_PRODUCER_ID_EXPIRATION_MS);
+    return 0;
+
+err_close_folder:
+    data_folder_close(server->folder);
+err_close_disk:
+    disk_close(server->disk);
+err_unlock:
+    close(server->lock);
+    return rc;
+}
+
+static void close_disk(struct server *server)
+{
+    file_cache_close(server->logs.files);
+    data_folder_close(server->folder);
+    disk_close(server->disk);
+    close(server->lock);
+}
+
+static void log_start(const struct server *server, const char *data)
+{
+    const char *how = server->start.fresh ? "fresh" : server->start.clean ? "clean" : "unclean";
+    log_info(server->logger, "storage",
+             "data=%s cluster_id=%s node_id=%d leader_epoch=%d last_stop=%s topics=%zu "
+             "partitions=%zu opened",
+             log_quote(slice_of_text(data)).text, server->start.cluster_id, server->start.node_id,
+             server->start.leader_epoch, how, server->topics.count, server->topics.partition_count);
+}
+
+int server_storage_open(struct server *server, const char *data, struct error *error)
+{
+    int rc = open_disk(server, data, error);
+    if (rc != 0)
+        return rc;
+    topics_init(&server->topics, server->memory);
+    rc = metadata_log_open(server, &server->metadata, error);
+    if (rc != 0)
+        goto err_close_topics;
+    rc = flush_create(server, &server->flush);
+    if (rc != 0) {
+        rc = error_set_status(error, rc, "background flush");
+        goto err_close_metadata;
+    }
+    rc = operations_open(server, error);
+    if (rc != 0)
+        goto err_destroy_flush;
+    log_start(server, data);
+    return 0;
+
+err_destroy_flush:
+    flush_destroy(server->flush);
+err_close_metadata:
+    metadata_log_close(server->metadata);
+err_close_topics:
+    topics_close(&server->topics);
+    close_disk(server);
+    return rc;
+}
+
+bool server_storage_idle(const struct server *server)
+{
+    return operations_idle(server) && metadata_log_idle(server->metadata) && flush_idle(server->flush);
+}
+
+static int flush_log(struct server *server, struct log *log, struct error *error)
+{
+    if (log_is_offline(log))
+        return error_set(error, FURROW_OFFLINE, "%s: offline, recovery looks at it at the next start", log_folder(log));
+    return log_flush_for_stop(log, server_now(server), error);
+}
+
+/* Goes on after a failure: what can be flushed is. */
+static int flush_logs(struct server *server, struct error *error)
+{
+    int rc = flush_log(server, metadata_log_log(server->metadata), error);
+    for (struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
+        for (int32_t i = 0; i < topic->partition_count; i++) {
+            struct log *log = topic->partitions[i]->log;
+            int failed = log != NULL ? flush_log(server, log, error) : 0;
+            if (failed != 0)
+                log_error(server->logger, "storage", "%s", error->message);
+            rc = rc != 0 ? rc : failed;
+        }
+    }
+    return rc;
+}
+
+int server_storage_flush(struct server *server, struct error *error)
+{
+    struct recovery_points points;
+    int rc = flush_logs(server, error);
+    int collected = recovery_points_collect(server, &points);
+    if (collected != 0)
+        return error_set_status(error, collected, "recovery points");
+    int written = recovery_points_write(&points, server->disk, rc == 0 ? error : NULL);
+    recovery_points_free(&points);
+    if (rc != 0 || written != 0) /* without the mark, the next start recovers */
+        return rc != 0 ? rc : written;
+    return data_folder_mark_clean(server->disk, error);
+}
+
+void server_storage_close_handles(struct server *server)
+{
+    operations_close(server);
+    flush_destroy(server->flush);
+}
+
+void server_storage_close(struct server *server)
+{
+    metadata_log_close(server->metadata);
+    topics_close(&server->topics);
+    close_disk(server);
+}
