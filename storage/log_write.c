@@ -174,11 +174,14 @@ static int reserve_part(struct log_write *write)
 
 static void add_part(struct log_write *write, const struct log_append *append)
 {
-    struct iovec *last = write->part_count > 0 ? &write->parts[write->part_count - 1] : NULL;
-    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == append->batch)
-        last->iov_len += append->size;
-    else
-        write->parts[write->part_count++] = (struct iovec){append->batch, append->size};
+    if (write->part_count > 0) {
+        struct iovec *last = &write->parts[write->part_count - 1];
+        if ((uint8_t *)last->iov_base + last->iov_len == append->batch) {
+            last->iov_len += append->size;
+            return;
+        }
+    }
+    write->parts[write->part_count++] = (struct iovec){append->batch, append->size};
 }
 
 static void take_append(struct log_write *write, struct log_append **queue)
