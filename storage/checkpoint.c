@@ -92,21 +92,6 @@ void checkpoint_write_offsets(writer *w, const struct checkpoint_offset *entries
     }
 }
 
-int checkpoint_read_offsets_file(struct disk *disk, const char *path, checkpoint_offset_callback *callback,
-                                 void *context, struct error *error)
-{
-    uint8_t *text;
-    size_t size;
-    int rc = disk_read_file(disk, path, CHECKPOINT_MAX_BYTES, MEMORY_SERVER, &text, &size, error);
-    if (rc == -ENOENT)
-        return 0;
-    if (rc != 0)
-        return rc;
-    rc = checkpoint_parse_offsets(slice_of(text, size), callback, context, error);
-    memory_free(disk->memory, MEMORY_SERVER, text, size);
-    return rc < 0 ? error_wrap(error, rc, "%s", path) : rc;
-}
-
 int checkpoint_replace_offsets_file(struct disk *disk, const char *path, const struct checkpoint_offset *entries,
                                     size_t count, struct error *error)
 {

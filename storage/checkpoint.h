@@ -21,7 +21,7 @@ struct checkpoint_offset {
     int64_t offset;
 };
 
-/* The slice is borrowed for the call; a non-zero return ends the reading and is returned by it. */
+/* The slice is a part of the parsed text; a non-zero return ends the reading and is returned by it. */
 typedef int checkpoint_offset_callback(void *context, const struct checkpoint_offset *entry);
 typedef int checkpoint_epoch_callback(void *context, int32_t epoch, int64_t start_offset);
 
@@ -33,9 +33,7 @@ MUST_USE int checkpoint_parse_epochs(slice text, checkpoint_epoch_callback *call
 
 void checkpoint_write_offsets(writer *w, const struct checkpoint_offset *entries, size_t count);
 
-/* A missing file has no entries. Errors: of parsing, with the path in front; FURROW_TOO_LARGE; the disk's. */
-MUST_USE int checkpoint_read_offsets_file(struct disk *disk, const char *path, checkpoint_offset_callback *callback,
-                                          void *context, struct error *error);
+/* Errors: the disk's; -ENOMEM, also when CHECKPOINT_MAX_BYTES do not suffice. */
 MUST_USE int checkpoint_replace_offsets_file(struct disk *disk, const char *path,
                                              const struct checkpoint_offset *entries, size_t count,
                                              struct error *error);

@@ -23,19 +23,21 @@ struct data_folder_start {
     bool fresh;           /* the folder was empty */
     bool clean;           /* fresh, or the last stop was clean */
     int32_t leader_epoch; /* of this run */
+    bool offsets_lost;    /* a checkpoint was damaged and counts as missing; the start is unclean then */
     char cluster_id[UUID_TEXT_SIZE];
     int32_t node_id;
 };
 
 /* Reads or makes everything above; removes the clean mark once it is noted. random: 32 bytes for the ids of a fresh
- * folder. Errors: FURROW_WRONG_VERSION, FURROW_CORRUPT, -ENOTEMPTY (not ours), -EINVAL (another node's), the disk's;
- * words say what the user can do. */
+ * folder. A folder that Kafka wrote is taken as well. Errors: FURROW_WRONG_VERSION, FURROW_CORRUPT, -ENOTEMPTY (not
+ * ours), -EINVAL (another node's), the disk's; words say what the user can do. */
 MUST_USE int data_folder_open(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder **folder,
                               struct data_folder_start *start, struct error *error);
 void data_folder_close(struct data_folder *folder);
 
-/* Takes DATA/.lock; FURROW_IN_USE when another process holds it. Call before data_folder_open. *descriptor is closed by
- * the caller at the very end. Also makes DATA when it is missing (and only its last component). */
+/* Takes DATA/.lock; FURROW_IN_USE when another process holds it, Kafka included. Call before data_folder_open.
+ * *descriptor is closed by the caller at the very end. Also makes DATA when it is missing (and only its last
+ * component); leaves a folder alone that is not ours (-ENOTEMPTY). */
 MUST_USE int data_folder_lock(const char *root, int *descriptor, struct error *error);
 
 /* For a log that was seen with a higher leader epoch than this run's (a folder that Kafka wrote): makes `epoch`
@@ -46,6 +48,8 @@ MUST_USE int data_folder_raise_leader_epoch(struct disk *disk, struct data_folde
 /* From the checkpoints read at open; -1 when they do not name it. */
 int64_t data_folder_recovery_point(const struct data_folder *folder, slice topic, int32_t partition);
 int64_t data_folder_log_start(const struct data_folder *folder, slice topic, int32_t partition);
+/* Frees them: of no use once the logs are open. */
+void data_folder_drop_offsets(struct data_folder *folder);
 
 /* Value-only jobs for any thread: replace the checkpoint files (synced, renamed). */
 MUST_USE int data_folder_write_recovery_points(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
@@ -55,7 +59,8 @@ MUST_USE int data_folder_write_log_starts(struct disk *disk, const struct checkp
 /* The last write of a clean stop. */
 MUST_USE int data_folder_mark_clean(struct disk *disk, struct error *error);
 
-/* "orders-0"; ':' of a topic is written "%3A". */
+/* "orders-0"; ':' of a topic is written "%3A". Errors: -EINVAL for a character that no topic has, -ENAMETOOLONG when it
+ * has more than the 255 bytes of a file's name (a topic with very many ':'). */
 MUST_USE int partition_folder_name(slice topic, int32_t partition, char folder[DISK_PATH_MAX]);
 /* The reverse; false for other names. *topic is written to the buffer. */
 bool partition_folder_parse(const char *folder, char topic[DISK_PATH_MAX], int32_t *partition);

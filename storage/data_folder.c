@@ -1,0 +1,398 @@
+#include "data_folder.h"
+
+#include "data_folder_names.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RECOVERY_POINTS      "recovery-point-offset-checkpoint"
+#define LOG_STARTS           "log-start-offset-checkpoint"
+#define PROPERTIES_MAX_BYTES ((size_t)64 << 10)
+#define VERSION              1 /* of both properties files */
+
+/* One checkpoint file in memory: its text, and the entries that point into it, sorted. */
+struct offsets {
+    uint8_t *text;
+    size_t text_size;
+    struct checkpoint_offset *entries;
+    size_t count;
+    size_t capacity;
+};
+
+struct data_folder {
+    struct memory *memory;
+    int32_t leader_epoch; /* as in furrow.properties */
+    struct offsets recovery_points;
+    struct offsets log_starts;
+};
+
+/* ---- whose folder it is ---- */
+
+static bool is_harmless(const char *name)
+{
+    static const char *const names[] = {/* ours, from a first start that was cut off */
+                                        DATA_FOLDER_LOCK, DATA_FOLDER_FURROW, DATA_FOLDER_FURROW ".tmp",
+                                        DATA_FOLDER_META ".tmp", DATA_FOLDER_CLEAN_MARK,
+                                        /* what systems put into any folder */
+                                        "lost+found", ".DS_Store", ".Spotlight-V100", ".Trashes", ".fseventsd",
+                                        ".Trash-0", ".Trash-1000", ".directory", ".snapshot", ".keep", ".gitkeep",
+                                        "Thumbs.db", "System Volume Information"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct found {
+    bool meta;
+    char foreign[64];
+};
+
+static int look_at(void *context, const struct disk_entry *entry)
+{
+    struct found *found = context;
+    if (strcmp(entry->name, DATA_FOLDER_META) == 0)
+        found->meta = true;
+    else if (!is_harmless(entry->name))
+        snprintf(found->foreign, sizeof found->foreign, "%s", entry->name);
+    return 0;
+}
+
+int data_folder_refuse_foreign(struct disk *disk, struct error *error)
+{
+    struct found found = {.meta = false};
+    int rc = disk_list(disk, "", look_at, &found, error);
+    if (rc != 0 || found.meta || found.foreign[0] == '\0')
+        return rc;
+    return error_set(error, -ENOTEMPTY,
+                     "holds %s but no " DATA_FOLDER_META ", so it is no data folder: give an empty or a new one",
+                     found.foreign);
+}
+
+/* ---- properties ---- */
+
+struct properties {
+    const char *path;
+    uint8_t *text;
+    size_t size;
+};
+
+/* -ENOENT when the file is not there. Closed with properties_close. */
+static int properties_read(struct disk *disk, const char *path, struct properties *properties, struct error *error)
+{
+    *properties = (struct properties){.path = path};
+    return disk_read_file(disk, path, PROPERTIES_MAX_BYTES, MEMORY_SERVER, &properties->text, &properties->size, error);
+}
+
+static void properties_close(struct properties *properties, struct memory *memory)
+{
+    memory_free(memory, MEMORY_SERVER, properties->text, properties->size);
+}
+
+/* Null when there is none; the last one counts, as in Java. */
+static slice property(const struct properties *properties, const char *name)
+{
+    slice rest = slice_of(properties->text, properties->size), line, key, value, found = NULL_SLICE;
+    while (text_next_line(&rest, &line)) {
+        line = text_trim(line);
+        if (line.size == 0 || line.data[0] == '#' || line.data[0] == '!')
+            continue;
+        if (text_split_property(line, &key, &value) && slice_equal(key, slice_of_text(name)))
+            found = value;
+    }
+    return found;
+}
+
+static int read_number(const struct properties *properties, const char *name, int32_t *number, struct error *error)
+{
+    int64_t value;
+    slice text = property(properties, name);
+    if (slice_is_null(text))
+        return error_set(error, FURROW_CORRUPT, "%s: has no %s", properties->path, name);
+    if (!text_parse_number(text, INT32_MAX - 1, &value))
+        return error_set(error, FURROW_CORRUPT, "%s: %s is '%.*s', not a number", properties->path, name,
+                         SLICE_PRINT(text));
+    *number = (int32_t)value;
+    return 0;
+}
+
+static int check_version(const struct properties *properties, struct error *error)
+{
+    int32_t version;
+    int rc = read_number(properties, "version", &version, error);
+    if (rc != 0 || version == VERSION)
+        return rc;
+    return error_set(error, FURROW_WRONG_VERSION,
+                     "%s: version %" PRId32 ", this server knows version %d: start it with the one that wrote it",
+                     properties->path, version, VERSION);
+}
+
+static int read_meta(struct disk *disk, int32_t node_id, struct data_folder_start *start, struct error *error)
+{
+    struct properties meta;
+    int rc = properties_read(disk, DATA_FOLDER_META, &meta, error);
+    if (rc != 0)
+        return rc;
+    rc = check_version(&meta, error);
+    if (rc == 0)
+        rc = read_number(&meta, "node.id", &start->node_id, error);
+    if (rc == 0 && start->node_id != node_id)
+        rc = error_set(error, -EINVAL,
+                       DATA_FOLDER_META ": is node %" PRId32 "'s, this is node %" PRId32
+                                        ": set node.id, or give another folder",
+                       start->node_id, node_id);
+    slice cluster_id = property(&meta, "cluster.id");
+    if (rc == 0 && (cluster_id.size == 0 || cluster_id.size >= sizeof start->cluster_id))
+        rc = error_set(error, FURROW_CORRUPT, DATA_FOLDER_META ": cluster.id is missing or longer than 22 characters");
+    if (rc == 0)
+        snprintf(start->cluster_id, sizeof start->cluster_id, "%.*s", SLICE_PRINT(cluster_id));
+    properties_close(&meta, disk->memory);
+    return rc;
+}
+
+static int write_meta(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder_start *start,
+                      struct error *error)
+{
+    char directory_id[UUID_TEXT_SIZE], text[256];
+    uuid_print(uuid_from_random(random), start->cluster_id);
+    uuid_print(uuid_from_random(random + 16), directory_id);
+    start->node_id = node_id;
+    snprintf(text, sizeof text, "version=%d\ncluster.id=%s\nnode.id=%" PRId32 "\ndirectory.id=%s\n", VERSION,
+             start->cluster_id, node_id, directory_id);
+    return disk_replace_file(disk, DATA_FOLDER_META, slice_of_text(text), error);
+}
+
+/* -1 when the file is not there: Kafka's own folder. */
+static int read_leader_epoch(struct disk *disk, int32_t *epoch, struct error *error)
+{
+    struct properties furrow;
+    *epoch = -1;
+    int rc = properties_read(disk, DATA_FOLDER_FURROW, &furrow, error);
+    if (rc != 0)
+        return rc == -ENOENT ? 0 : rc;
+    rc = check_version(&furrow, error);
+    if (rc == 0)
+        rc = read_number(&furrow, "leader.epoch", epoch, error);
+    properties_close(&furrow, disk->memory);
+    return rc;
+}
+
+static int write_leader_epoch(struct disk *disk, int32_t epoch, struct error *error)
+{
+    char text[64];
+    snprintf(text, sizeof text, "version=%d\nleader.epoch=%" PRId32 "\n", VERSION, epoch);
+    return disk_replace_file(disk, DATA_FOLDER_FURROW, slice_of_text(text), error);
+}
+
+/* ---- the mark of a clean stop ---- */
+
+static int find_clean_mark(struct disk *disk, bool *found, struct error *error)
+{
+    struct file *file;
+    int rc = disk_open_file(disk, DATA_FOLDER_CLEAN_MARK, FILE_READ, &file, error);
+    *found = rc == 0;
+    if (rc == 0)
+        file_close(file);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int remove_clean_mark(struct disk *disk, struct error *error)
+{
+    int rc = disk_remove_file(disk, DATA_FOLDER_CLEAN_MARK, error);
+    if (rc == -ENOENT)
+        return 0;
+    return rc == 0 ? disk_sync_folder(disk, "", error) : rc;
+}
+
+int data_folder_mark_clean(struct disk *disk, struct error *error)
+{
+    return disk_replace_file(disk, DATA_FOLDER_CLEAN_MARK, slice_of_text("{\"version\":0,\"brokerEpoch\":-1}"), error);
+}
+
+/* ---- offsets ---- */
+
+static void offsets_close(struct offsets *offsets, struct memory *memory)
+{
+    memory_free(memory, MEMORY_SERVER, offsets->entries, offsets->capacity * sizeof *offsets->entries);
+    memory_free(memory, MEMORY_SERVER, offsets->text, offsets->text_size);
+    *offsets = (struct offsets){.count = 0};
+}
+
+struct offsets_context {
+    struct offsets *offsets;
+    struct memory *memory;
+};
+
+static int take_offset(void *context, const struct checkpoint_offset *entry)
+{
+    const struct offsets_context *to = context;
+    struct offsets *offsets = to->offsets;
+    if (offsets->count == offsets->capacity) {
+        size_t capacity = offsets->capacity != 0 ? 2 * offsets->capacity : 16;
+        size_t old_size = offsets->capacity * sizeof *entry;
+        void *entries = memory_realloc(to->memory, MEMORY_SERVER, offsets->entries, old_size, capacity * sizeof *entry);
+        if (entries == NULL)
+            return -ENOMEM;
+        offsets->entries = entries;
+        offsets->capacity = capacity;
+    }
+    offsets->entries[offsets->count++] = *entry;
+    return 0;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+    const struct checkpoint_offset *x = a, *y = b;
+    if (x->partition != y->partition)
+        return x->partition < y->partition ? -1 : 1;
+    if (x->topic.size != y->topic.size)
+        return x->topic.size < y->topic.size ? -1 : 1;
+    return memcmp(x->topic.data, y->topic.data, x->topic.size);
+}
+
+/* A damaged file is lost, and that is no error: reading the logs finds again what it said, but for starts moved by
+ * DeleteRecords, which go back to the first segment's. */
+static int offsets_read(struct disk *disk, const char *path, struct offsets *offsets, bool *lost, struct error *error)
+{
+    int rc =
+        disk_read_file(disk, path, CHECKPOINT_MAX_BYTES, MEMORY_SERVER, &offsets->text, &offsets->text_size, error);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc != 0)
+        return rc;
+    struct offsets_context context = {offsets, disk->memory};
+    slice text = slice_of(offsets->text, offsets->text_size);
+    rc = checkpoint_parse_offsets(text, take_offset, &context, error);
+    if (rc == 0) {
+        if (offsets->count != 0)
+            qsort(offsets->entries, offsets->count, sizeof *offsets->entries, compare_offsets);
+        return 0;
+    }
+    offsets_close(offsets, disk->memory);
+    *lost |= rc == FURROW_CORRUPT;
+    return rc == FURROW_CORRUPT ? 0 : error_wrap(error, rc, "%s", path);
+}
+
+static int64_t offsets_find(const struct offsets *offsets, slice topic, int32_t partition)
+{
+    struct checkpoint_offset key = {.topic = topic, .partition = partition};
+    if (offsets->count == 0)
+        return -1;
+    const struct checkpoint_offset *found =
+        bsearch(&key, offsets->entries, offsets->count, sizeof key, compare_offsets);
+    return found != NULL ? found->offset : -1;
+}
+
+int64_t data_folder_recovery_point(const struct data_folder *folder, slice topic, int32_t partition)
+{
+    return offsets_find(&folder->recovery_points, topic, partition);
+}
+
+int64_t data_folder_log_start(const struct data_folder *folder, slice topic, int32_t partition)
+{
+    return offsets_find(&folder->log_starts, topic, partition);
+}
+
+void data_folder_drop_offsets(struct data_folder *folder)
+{
+    offsets_close(&folder->recovery_points, folder->memory);
+    offsets_close(&folder->log_starts, folder->memory);
+}
+
+int data_folder_write_recovery_points(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
+                                      struct error *error)
+{
+    return checkpoint_replace_offsets_file(disk, RECOVERY_POINTS, offsets, count, error);
+}
+
+int data_folder_write_log_starts(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
+                                 struct error *error)
+{
+    return checkpoint_replace_offsets_file(disk, LOG_STARTS, offsets, count, error);
+}
+
+/* ---- opening ---- */
+
+/* meta.properties comes last: while it is missing, the next start begins here again. */
+static int open_fresh(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder *folder,
+                      struct data_folder_start *start, struct error *error)
+{
+    int rc = data_folder_refuse_foreign(disk, error);
+    if (rc == 0)
+        rc = remove_clean_mark(disk, error);
+    if (rc == 0)
+        rc = write_leader_epoch(disk, 0, error);
+    if (rc == 0)
+        rc = write_meta(disk, node_id, random, start, error);
+    folder->leader_epoch = 0;
+    start->fresh = true;
+    start->clean = true;
+    return rc;
+}
+
+/* Everything is read and judged before anything is written. */
+static int open_existing(struct disk *disk, struct data_folder *folder, struct data_folder_start *start,
+                         struct error *error)
+{
+    int32_t epoch;
+    int rc = read_leader_epoch(disk, &epoch, error);
+    if (rc == 0)
+        rc = find_clean_mark(disk, &start->clean, error);
+    if (rc == 0)
+        rc = offsets_read(disk, RECOVERY_POINTS, &folder->recovery_points, &start->offsets_lost, error);
+    if (rc == 0)
+        rc = offsets_read(disk, LOG_STARTS, &folder->log_starts, &start->offsets_lost, error);
+    if (rc != 0)
+        return rc;
+
+    start->clean = start->clean && !start->offsets_lost;
+    folder->leader_epoch = epoch < 0 ? 0 : epoch;
+    if (!start->clean)
+        folder->leader_epoch++;
+    if (folder->leader_epoch != epoch)
+        rc = write_leader_epoch(disk, folder->leader_epoch, error);
+    return rc == 0 ? remove_clean_mark(disk, error) : rc;
+}
+
+int data_folder_open(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder **folder,
+                     struct data_folder_start *start, struct error *error)
+{
+    *start = (struct data_folder_start){.node_id = node_id};
+    struct data_folder *made = memory_alloc_zeroed(disk->memory, MEMORY_SERVER, sizeof *made);
+    if (made == NULL)
+        return error_set_status(error, -ENOMEM, "the data folder");
+    made->memory = disk->memory;
+
+    int rc = read_meta(disk, node_id, start, error);
+    if (rc == 0)
+        rc = open_existing(disk, made, start, error);
+    else if (rc == -ENOENT)
+        rc = open_fresh(disk, node_id, random, made, start, error);
+    if (rc != 0) {
+        data_folder_close(made);
+        return error_wrap(error, rc, "the data folder");
+    }
+    start->leader_epoch = made->leader_epoch;
+    *folder = made;
+    return 0;
+}
+
+void data_folder_close(struct data_folder *folder)
+{
+    data_folder_drop_offsets(folder);
+    memory_free(folder->memory, MEMORY_SERVER, folder, sizeof *folder);
+}
+
+int data_folder_raise_leader_epoch(struct disk *disk, struct data_folder *folder, int32_t epoch, struct error *error)
+{
+    if (epoch <= folder->leader_epoch)
+        return 0;
+    int rc = write_leader_epoch(disk, epoch, error);
+    if (rc == 0)
+        folder->leader_epoch = epoch;
+    return rc;
+}

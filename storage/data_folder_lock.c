@@ -1,0 +1,72 @@
+/* Making and locking the data folder: on the real disk, before there is a struct disk. */
+#include "data_folder.h"
+#include "data_folder_names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A folder just made is as durable as what it will hold: its name is synced too. */
+static int make_root(const char *root)
+{
+    if (mkdir(root, 0750) != 0)
+        return errno == EEXIST ? 0 : -errno;
+    int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent = folder >= 0 ? openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int rc = parent >= 0 && fsync(parent) == 0 ? 0 : -errno;
+    if (parent >= 0)
+        close(parent);
+    if (folder >= 0)
+        close(folder);
+    return rc == -EACCES || rc == -EINVAL ? 0 : rc; /* a parent that may not be opened, or cannot be synced */
+}
+
+static int refuse_foreign(const char *root, struct error *error)
+{
+    struct memory ledger; /* for one look */
+    memory_init(&ledger);
+    struct disk *disk;
+    int rc = disk_open_real(root, &ledger, &disk, error);
+    if (rc != 0)
+        return rc;
+    rc = data_folder_refuse_foreign(disk, error);
+    disk_close(disk);
+    return rc;
+}
+
+static int open_lock(const char *path, int flags)
+{
+    int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | flags, 0640);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+int data_folder_lock(const char *root, int *descriptor, struct error *error)
+{
+    int rc = make_root(root);
+    if (rc != 0)
+        return error_set_status(error, rc, "make the data folder %s", root);
+
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%s/" DATA_FOLDER_LOCK, root) >= sizeof path)
+        return error_set_status(error, -ENAMETOOLONG, "data folder");
+    int opened = open_lock(path, 0);
+    if (opened == -ENOENT) {
+        rc = refuse_foreign(root, error);
+        if (rc != 0)
+            return error_wrap(error, rc, "%s", root);
+        opened = open_lock(path, O_CREAT);
+    }
+    if (opened < 0)
+        return error_set_status(error, opened, "open %s", path);
+
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(opened, F_OFD_SETLK, &lock) != 0) {
+        rc = errno == EAGAIN || errno == EACCES ? FURROW_IN_USE : -errno;
+        close(opened);
+        return error_set_status(error, rc, "the data folder %s", root);
+    }
+    *descriptor = opened;
+    return 0;
+}
