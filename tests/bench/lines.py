@@ -1,0 +1,223 @@
+"""The lines of the table: each measures and yields rows."""
+import dataclasses
+import pathlib
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+
+import servers
+
+GB = 1e9
+BATCH_OVERHEAD = 200  # bytes of a request or a record beside its value, at most, for the room that it takes
+
+
+@dataclasses.dataclass
+class Row:
+    figure: str
+    furrowd: str
+    baseline: str
+    ratio: float | None  # None: the figure itself is held against the target
+    value: float
+    target: float
+    at_least: bool
+
+    def met(self):
+        compared = self.value if self.ratio is None else self.ratio
+        return compared >= self.target if self.at_least else compared <= self.target
+
+    def target_text(self):
+        sign = "≥" if self.at_least else "≤"
+        return f"{sign} {self.target:g}" + ("" if self.ratio is None else " ×")
+
+
+def against(figure, pairs, unit, target, at_least):
+    """A row from (furrowd, baseline) of each round: medians, and the median of the rounds' ratios."""
+    ours = statistics.median(pair[0] for pair in pairs)
+    theirs = statistics.median(pair[1] for pair in pairs)
+    ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
+    return Row(figure, f"{ours:,.4g} {unit}", f"{theirs:,.4g} {unit}", ratio, ours, target, at_least)
+
+
+def alone(figure, values, unit, target, at_least):
+    value = statistics.median(values)
+    return Row(figure, f"{value:.3g} {unit}".rstrip(), "", None, value, target, at_least)
+
+
+def interleaved(rounds, furrowd, baseline):
+    """[(furrowd's, the baseline's)] of each round; who goes first changes."""
+    pairs = []
+    for turn in range(rounds):
+        first, second = (furrowd, baseline) if turn % 2 == 0 else (baseline, furrowd)
+        one, other = first(), second()
+        pairs.append((one, other) if turn % 2 == 0 else (other, one))
+    return pairs
+
+
+def timed_load(programs, server, *arguments):
+    """bench_load's result with the server's CPU seconds."""
+    before = server.cpu_seconds()
+    result = programs.load(*arguments, "--port", server.port)
+    result["cpu"] = server.cpu_seconds() - before
+    return result
+
+
+def produce_rounds(programs, rounds, arguments, requests, request_bytes):
+    def measure(start):
+        programs.recycle_pages(int(requests * 1.2 * request_bytes))
+        with start() as server:
+            programs.load("produce", *arguments, "--requests", requests // 10, "--port", server.port)
+            return timed_load(programs, server, "produce", *arguments, "--requests", requests)
+
+    return interleaved(
+        rounds, lambda: measure(programs.furrowd_with_topic), lambda: measure(lambda: programs.baseline("bench_receiver"))
+    )
+
+
+def per(pairs, function):
+    return [(function(ours), function(theirs)) for ours, theirs in pairs]
+
+
+def megabytes_per_second(result):
+    return result["bytes"] / 1e6 / result["seconds"]
+
+
+def cpu_per_gigabyte(result):
+    return result["cpu"] / (result["bytes"] / GB)
+
+
+def produce_batches(programs, rounds, value_size, requests):
+    arguments = ["--records", 100, "--value-size", value_size, "--connections", 4, "--in-flight", 5]
+    pairs = produce_rounds(programs, rounds, arguments, requests, 100 * (value_size + 10) + BATCH_OVERHEAD)
+    figure = f"produce 100 × {value_size} B, acks=1"
+    yield against(f"{figure}: rate", per(pairs, megabytes_per_second), "MB/s", 0.75, True)
+    yield against(f"{figure}: CPU", per(pairs, cpu_per_gigabyte), "s/GB", 1.4, False)
+
+
+def produce_1k(programs, rounds):
+    yield from produce_batches(programs, rounds, 1000, 10000)
+
+
+def produce_100(programs, rounds):
+    yield from produce_batches(programs, rounds, 100, 100000)
+
+
+def produce_one(programs, rounds):
+    arguments = ["--records", 1, "--value-size", 100, "--connections", 4, "--in-flight", 16]
+    pairs = produce_rounds(programs, rounds, arguments, 500000, 100 + BATCH_OVERHEAD)
+    figure = "produce 1 × 100 B, 4 connections, 16 in flight"
+    yield against(f"{figure}: rate", per(pairs, lambda r: r["requests"] / r["seconds"] / 1e3), "k/s", 0.5, True)
+    yield against(f"{figure}: CPU", per(pairs, lambda r: r["cpu"] / r["requests"] * 1e6), "µs", 2.5, False)
+
+
+def fetch(programs, rounds):
+    shape = ["--records", 100, "--value-size", 1000]
+    requests = 10630  # a GiB
+    ways = ["fetch", *shape, "--connections", 2, "--end-offset", requests * 100]
+
+    def fill(server):
+        programs.load("produce", *shape, "--connections", 4, "--in-flight", 5, "--requests", requests,
+                      "--port", server.port)
+        programs.load(*ways, "--port", server.port)
+
+    programs.recycle_pages(2 << 30)
+    with programs.furrowd_with_topic() as furrowd, programs.baseline("bench_receiver") as baseline:
+        fill(furrowd)
+        fill(baseline)
+        pairs = interleaved(
+            rounds, lambda: timed_load(programs, furrowd, *ways), lambda: timed_load(programs, baseline, *ways)
+        )
+    yield against("fetch a page-cached GiB: rate", per(pairs, megabytes_per_second), "MB/s", 0.85, True)
+    yield against("fetch a page-cached GiB: CPU", per(pairs, cpu_per_gigabyte), "s/GB", 1.2, False)
+
+
+def sync_latency(programs, rounds):
+    arguments = ["produce", "--acks", -1]
+
+    def measure(start):
+        with start() as server:
+            programs.load(*arguments, "--requests", 200, "--port", server.port)
+            return programs.load(*arguments, "--requests", 2000, "--port", server.port)["p50_us"]
+
+    pairs = interleaved(
+        rounds, lambda: measure(programs.furrowd_with_topic), lambda: measure(lambda: programs.baseline("bench_sync_echo"))
+    )
+    yield against("acks=all, one record at a time: p50", pairs, "µs", 1.25, False)
+
+
+def group_commit(programs, rounds):
+    def measure():
+        syncs = servers.SyncCount(programs.bin / "bench_count_syncs.so", programs.where)
+        with programs.furrowd_with_topic(["log.flush.test.delay.ms=2"], syncs.environment) as server:
+            before = syncs.value()
+            result = programs.load("produce", "--acks", -1, "--connections", 16, "--requests", 8000, "--port", server.port)
+            return result["records"] / (syncs.value() - before)
+
+    values = [measure() for _ in range(rounds)]
+    yield alone("acks=all, 16 connections, 2 ms syncs: records per sync", values, "", 15, True)
+
+
+def memory(programs, _rounds):
+    with programs.furrowd_with_topic() as server:
+        time.sleep(0.5)
+        yield alone("resident, idle", [server.resident_mib()], "MiB", 6, False)
+        with IdleClients(programs, server, 1000):
+            yield alone("resident, 1000 idle connections", [server.resident_mib()], "MiB", 8, False)
+        shape = ["--records", 100, "--value-size", 1000, "--connections", 4]
+        programs.load("produce", *shape, "--in-flight", 5, "--requests", 10000, "--port", server.port)
+        programs.load("fetch", *shape, "--end-offset", 10000 * 100, "--port", server.port)
+        programs.load("produce", *shape, "--in-flight", 5, "--requests", 10000, "--port", server.port)
+        yield alone("resident, after 2 GB in and 4 GB out", [server.resident_mib()], "MiB", 24, False)
+
+
+class IdleClients:
+    """Connections that have asked one thing and then only stay."""
+
+    def __init__(self, programs, server, connections):
+        self.command = programs.load_command("idle", "--port", server.port, "--connections", connections)
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            raise RuntimeError("bench_load idle has failed")
+
+    def __exit__(self, *_):
+        self.process.communicate()
+
+
+def startup(programs, rounds):
+    values = []
+    for _ in range(2 * rounds + 1):
+        with tempfile.TemporaryDirectory(prefix="furrow-bench-", dir=programs.where) as folder:
+            port = servers.free_port()
+            command = programs.furrowd_command(port, pathlib.Path(folder))
+            values.append(programs.load("startup", "--port", port, "--", *command)["ms"])
+    yield alone("exec to the first answered ApiVersions, empty folder", values, "ms", 8, False)
+
+
+def wakeups(programs, _rounds):
+    seconds = 10
+    with programs.furrowd_with_topic() as server, IdleClients(programs, server, 100):
+        time.sleep(1)
+        before = server.sleeps()
+        time.sleep(seconds)
+        yield alone("wake-ups per second, 100 idle clients", [(server.sleeps() - before) / seconds], "", 1, False)
+
+
+LINES = {
+    "produce-1k": produce_1k,
+    "produce-100": produce_100,
+    "produce-one": produce_one,
+    "fetch": fetch,
+    "sync-latency": sync_latency,
+    "group-commit": group_commit,
+    "memory": memory,
+    "startup": startup,
+    "wakeups": wakeups,
+}
+
+
+def raise_file_limit():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
