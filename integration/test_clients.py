@@ -25,6 +25,11 @@ def clients() -> dict[type[Client], Client]:
         client.close()
 
 
+@pytest.fixture(scope="module")
+def auto_server(module_servers):
+    return module_servers.start({"auto.create.topics.enable": "true"})
+
+
 @pytest.fixture(params=CLIENTS, ids=lambda kind: kind.name)
 def client(request, clients) -> Client:
     return clients[request.param]
@@ -175,6 +180,11 @@ def names_one_of(expected: tuple[str, ...], said: str) -> None:
 
 def test_an_unknown_topic_is_an_error(server, client, topic):
     names_one_of(client.unknown_topic, failure(client.produce, server.bootstrap, [Record(b"lost")], topic))
+
+
+def test_a_topic_is_made_when_it_is_first_used(auto_server, client, topic):
+    client.produce(auto_server.bootstrap, [Record(b"first")], topic)
+    assert content(client.consume(auto_server.bootstrap, topic, 1)) == [Record(b"first")]
 
 
 def test_a_record_above_the_limit_is_an_error(server, client, create, topic):

@@ -5,19 +5,22 @@ import time
 
 import pytest
 
+from clients import Record
+from clients.aio import AioKafka
 from clients.confluent import Confluent
 from clients.driver import FranzGo, Java
+from clients.kafka_python import KafkaPython
 from servers import free_port
 
 ROUNDS = 5
 
-reader = Confluent()
+client = Confluent()
 
 
 def read_all(bootstrap: str, topic: str) -> list[tuple[int, bytes]]:
     """Offset and value of every record."""
-    end = reader.end_offset(bootstrap, topic)
-    return [(record.offset, record.value) for record in reader.consume(bootstrap, topic, end)] if end else []
+    end = client.end_offset(bootstrap, topic)
+    return [(record.offset, record.value) for record in client.consume(bootstrap, topic, end)] if end else []
 
 
 def kill_and_restart(server, chance: random.Random) -> None:
@@ -32,7 +35,7 @@ def test_an_idempotent_producer_outlives_the_server(servers, topic, kind):
     """One producer through all rounds, which sends again what was not acknowledged: at the end every number it has sent
     is there, without a gap, a double or a change of order."""
     server = servers.start(port=free_port())
-    reader.create_topic(server.bootstrap, topic)
+    client.create_topic(server.bootstrap, topic)
     producer = kind()
     chance = random.Random(kind.name)
     try:
@@ -49,17 +52,34 @@ def test_an_idempotent_producer_outlives_the_server(servers, topic, kind):
     assert sorted(acknowledged) == [[int(value), offset] for offset, value in found]
 
 
+@pytest.mark.parametrize("kind", [Confluent, KafkaPython, AioKafka, Java, FranzGo], ids=lambda kind: kind.name)
+def test_a_reader_outlives_the_server(servers, topic, kind):
+    """It stands at the end while the server is killed and comes again, and sees what is written then."""
+    server = servers.start(port=free_port())
+    client.create_topic(server.bootstrap, topic)
+    reader = kind()
+    try:
+        with reader.tail(server.bootstrap, topic) as tail:
+            for number in range(3):
+                client.produce(server.bootstrap, [Record(b"%d" % number)], topic)
+                assert [(read.offset, read.value) for read in tail.take(1)] == [(number, b"%d" % number)]
+                server.kill()
+                server.start()
+    finally:
+        reader.close()
+
+
 def test_each_round_has_a_new_producer(servers, topic):
     """Producers without idempotence that never send again: what was acknowledged stays through all later rounds; what
     was not may be there once, or not at all."""
     server = servers.start(port=free_port())
-    reader.create_topic(server.bootstrap, topic)
+    client.create_topic(server.bootstrap, topic)
     chance = random.Random(1)
     acknowledged: dict[int, int] = {}
     for _ in range(ROUNDS):
-        before = reader.end_offset(server.bootstrap, topic)
+        before = client.end_offset(server.bootstrap, topic)
         settings = {"enable.idempotence": False, "retries": 0, "message.timeout.ms": 3000}
-        with reader.count(server.bootstrap, topic, **settings) as pairs:
+        with client.count(server.bootstrap, topic, **settings) as pairs:
             time.sleep(chance.uniform(0.2, 0.6))
             server.kill()
         server.start()

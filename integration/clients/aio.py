@@ -17,7 +17,7 @@ class AioTail(Tail):
         self.consumer = consumer
 
     def take(self, count):
-        return self.client.run(self.client.take(self.consumer, count))
+        return self.client.run(self.client.take(self.consumer, count), 40)
 
 
 class AioKafka(Client):

@@ -103,7 +103,7 @@ func (c command) producer(more ...kgo.Opt) (*kgo.Client, error) {
 }
 
 func (c command) produce(ctx context.Context) (any, error) {
-	client, err := c.producer(kgo.UnknownTopicRetries(1), kgo.RecordRetries(3))
+	client, err := c.producer(kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(5), kgo.RecordRetries(3))
 	if err != nil {
 		return nil, err
 	}
