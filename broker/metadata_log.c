@@ -1,5 +1,6 @@
 #include "metadata_private.h"
 
+#include "container.h"
 #include "operations/environment.h"
 #include "operations/read.h"
 
@@ -35,12 +36,12 @@ struct metadata_change {
 
 static struct metadata_change *change_of(struct log_append *append)
 {
-    return (struct metadata_change *)((char *)append - offsetof(struct metadata_change, append));
+    return CONTAINER_OF(append, struct metadata_change, append);
 }
 
 static struct metadata_change *change_of_job(struct job *job)
 {
-    return (struct metadata_change *)((char *)job - offsetof(struct metadata_change, job));
+    return CONTAINER_OF(job, struct metadata_change, job);
 }
 
 int metadata_encode(writer *w, enum metadata_kind kind, slice name, const struct message_type *value_type,
@@ -311,7 +312,7 @@ static void write_queue(struct metadata_log *metadata)
 
 static void write_done(struct writer_job *job)
 {
-    struct metadata_log *metadata = (struct metadata_log *)((char *)job - offsetof(struct metadata_log, job));
+    struct metadata_log *metadata = CONTAINER_OF(job, struct metadata_log, job);
     struct error error = {0};
     struct log_append *done = log_write_end(metadata->log, job->write, &error);
     if (error.code != 0)

@@ -122,7 +122,7 @@ static int read_number(const struct properties *properties, const char *name, in
 
 static int check_version(const struct properties *properties, struct error *error)
 {
-    int32_t version;
+    int32_t version = 0;
     int rc = read_number(properties, "version", &version, error);
     if (rc != 0 || version == VERSION)
         return rc;
