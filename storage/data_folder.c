@@ -1,45 +1,35 @@
 #include "data_folder.h"
 
 #include "data_folder_names.h"
+#include "offset_table.h"
 #include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define RECOVERY_POINTS      "recovery-point-offset-checkpoint"
 #define LOG_STARTS           "log-start-offset-checkpoint"
 #define PROPERTIES_MAX_BYTES ((size_t)64 << 10)
 #define VERSION              1 /* of both properties files */
 
-/* One checkpoint file in memory: its text, and the entries that point into it, sorted. */
-struct offsets {
-    uint8_t *text;
-    size_t text_size;
-    struct checkpoint_offset *entries;
-    size_t count;
-    size_t capacity;
-};
-
 struct data_folder {
     struct memory *memory;
     int32_t leader_epoch; /* as in furrow.properties */
-    struct offsets recovery_points;
-    struct offsets log_starts;
+    struct offset_table recovery_points;
+    struct offset_table log_starts;
 };
 
 /* ---- whose folder it is ---- */
 
 static bool is_harmless(const char *name)
 {
-    static const char *const names[] = {/* ours, from a first start that was cut off */
-                                        DATA_FOLDER_LOCK, DATA_FOLDER_FURROW, DATA_FOLDER_FURROW ".tmp",
-                                        DATA_FOLDER_META ".tmp", DATA_FOLDER_CLEAN_MARK,
-                                        /* what systems put into any folder */
-                                        "lost+found", ".DS_Store", ".Spotlight-V100", ".Trashes", ".fseventsd",
-                                        ".Trash-0", ".Trash-1000", ".directory", ".snapshot", ".keep", ".gitkeep",
-                                        "Thumbs.db", "System Volume Information"};
+    static const char *const names[] = {
+        /* ours, from a first start that was cut off */
+        DATA_FOLDER_LOCK, DATA_FOLDER_FURROW, "furrow.properties.tmp", "meta.properties.tmp", DATA_FOLDER_CLEAN_MARK,
+        /* what systems put into any folder */
+        "lost+found", ".DS_Store", ".Spotlight-V100", ".Trashes", ".fseventsd", ".Trash-0", ".Trash-1000", ".directory",
+        ".snapshot", ".keep", ".gitkeep", "Thumbs.db", "System Volume Information"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -215,92 +205,30 @@ int data_folder_mark_clean(struct disk *disk, struct error *error)
 
 /* ---- offsets ---- */
 
-static void offsets_close(struct offsets *offsets, struct memory *memory)
-{
-    memory_free(memory, MEMORY_SERVER, offsets->entries, offsets->capacity * sizeof *offsets->entries);
-    memory_free(memory, MEMORY_SERVER, offsets->text, offsets->text_size);
-    *offsets = (struct offsets){.count = 0};
-}
-
-struct offsets_context {
-    struct offsets *offsets;
-    struct memory *memory;
-};
-
-static int take_offset(void *context, const struct checkpoint_offset *entry)
-{
-    const struct offsets_context *to = context;
-    struct offsets *offsets = to->offsets;
-    if (offsets->count == offsets->capacity) {
-        size_t capacity = offsets->capacity != 0 ? 2 * offsets->capacity : 16;
-        size_t old_size = offsets->capacity * sizeof *entry;
-        void *entries = memory_realloc(to->memory, MEMORY_SERVER, offsets->entries, old_size, capacity * sizeof *entry);
-        if (entries == NULL)
-            return -ENOMEM;
-        offsets->entries = entries;
-        offsets->capacity = capacity;
-    }
-    offsets->entries[offsets->count++] = *entry;
-    return 0;
-}
-
-static int compare_offsets(const void *a, const void *b)
-{
-    const struct checkpoint_offset *x = a, *y = b;
-    if (x->partition != y->partition)
-        return x->partition < y->partition ? -1 : 1;
-    if (x->topic.size != y->topic.size)
-        return x->topic.size < y->topic.size ? -1 : 1;
-    return memcmp(x->topic.data, y->topic.data, x->topic.size);
-}
-
 /* A damaged file is lost, and that is no error: reading the logs finds again what it said, but for starts moved by
  * DeleteRecords, which go back to the first segment's. */
-static int offsets_read(struct disk *disk, const char *path, struct offsets *offsets, bool *lost, struct error *error)
+static int read_offsets(struct disk *disk, const char *path, struct offset_table *offsets, bool *lost,
+                        struct error *error)
 {
-    int rc =
-        disk_read_file(disk, path, CHECKPOINT_MAX_BYTES, MEMORY_SERVER, &offsets->text, &offsets->text_size, error);
-    if (rc == -ENOENT)
-        return 0;
-    if (rc != 0)
-        return rc;
-    struct offsets_context context = {offsets, disk->memory};
-    slice text = slice_of(offsets->text, offsets->text_size);
-    rc = checkpoint_parse_offsets(text, take_offset, &context, error);
-    if (rc == 0) {
-        if (offsets->count != 0)
-            qsort(offsets->entries, offsets->count, sizeof *offsets->entries, compare_offsets);
-        return 0;
-    }
-    offsets_close(offsets, disk->memory);
+    int rc = offset_table_read(offsets, disk, path, error);
     *lost |= rc == FURROW_CORRUPT;
-    return rc == FURROW_CORRUPT ? 0 : error_wrap(error, rc, "%s", path);
-}
-
-static int64_t offsets_find(const struct offsets *offsets, slice topic, int32_t partition)
-{
-    struct checkpoint_offset key = {.topic = topic, .partition = partition};
-    if (offsets->count == 0)
-        return -1;
-    const struct checkpoint_offset *found =
-        bsearch(&key, offsets->entries, offsets->count, sizeof key, compare_offsets);
-    return found != NULL ? found->offset : -1;
+    return rc == FURROW_CORRUPT || rc == -ENOENT ? 0 : rc;
 }
 
 int64_t data_folder_recovery_point(const struct data_folder *folder, slice topic, int32_t partition)
 {
-    return offsets_find(&folder->recovery_points, topic, partition);
+    return offset_table_find(&folder->recovery_points, topic, partition);
 }
 
 int64_t data_folder_log_start(const struct data_folder *folder, slice topic, int32_t partition)
 {
-    return offsets_find(&folder->log_starts, topic, partition);
+    return offset_table_find(&folder->log_starts, topic, partition);
 }
 
 void data_folder_drop_offsets(struct data_folder *folder)
 {
-    offsets_close(&folder->recovery_points, folder->memory);
-    offsets_close(&folder->log_starts, folder->memory);
+    offset_table_close(&folder->recovery_points, folder->memory);
+    offset_table_close(&folder->log_starts, folder->memory);
 }
 
 int data_folder_write_recovery_points(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
@@ -343,9 +271,9 @@ static int open_existing(struct disk *disk, struct data_folder *folder, struct d
     if (rc == 0)
         rc = find_clean_mark(disk, &start->clean, error);
     if (rc == 0)
-        rc = offsets_read(disk, RECOVERY_POINTS, &folder->recovery_points, &start->offsets_lost, error);
+        rc = read_offsets(disk, RECOVERY_POINTS, &folder->recovery_points, &start->offsets_lost, error);
     if (rc == 0)
-        rc = offsets_read(disk, LOG_STARTS, &folder->log_starts, &start->offsets_lost, error);
+        rc = read_offsets(disk, LOG_STARTS, &folder->log_starts, &start->offsets_lost, error);
     if (rc != 0)
         return rc;
 

@@ -23,8 +23,9 @@ int partition_folder_name(slice topic, int32_t partition, char folder[DISK_PATH_
         if (length + 3 > FILE_NAME_BYTES)
             return -ENAMETOOLONG;
         if (topic.data[i] == ':') {
-            memcpy(folder + length, "%3A", 3);
-            length += 3;
+            folder[length++] = '%';
+            folder[length++] = '3';
+            folder[length++] = 'A';
         } else if (is_topic_character(topic.data[i])) {
             folder[length++] = (char)topic.data[i];
         } else {
