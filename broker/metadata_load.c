@@ -228,7 +228,7 @@ static void sweep(struct loader *loader)
         bool is_removed = stray->folder.size > 7 && strcmp(folder + stray->folder.size - 7, "-delete") == 0;
         struct uuid id;
         struct error error = {0};
-        if (!is_removed && (log_read_topic_id(server->disk, folder, &id) != 0 || !was_deleted(loader, id))) {
+        if (!is_removed && (log_read_topic_id(server->disk, folder, &id, &error) != 0 || !was_deleted(loader, id))) {
             log_warn(server->logger, "metadata", "folder=%s no topic has this folder; it is left alone", folder);
             continue;
         }

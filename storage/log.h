@@ -68,6 +68,9 @@ MUST_USE int log_create_files(struct disk *disk, const char *folder, struct uuid
  * first: a start removes what it finds under such a name. */
 MUST_USE int log_delete_files(struct disk *disk, const char *folder, struct error *error);
 
+/* The topic id that the folder's partition.metadata names; zero when it names none. Errors: the disk's. */
+MUST_USE int log_read_topic_id(struct disk *disk, const char *folder, struct uuid *topic_id, struct error *error);
+
 /* Opens what is in `folder`, recovering first when the stop was not clean. Blocks on the disk: at start, or for a
  * folder just made. Errors: FURROW_CORRUPT with words; the disk's. */
 MUST_USE int log_open(const struct log_environment *environment, const char *folder, const struct log_config *config,

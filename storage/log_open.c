@@ -7,22 +7,23 @@
 /* ---- small files ---- */
 
 /* Kafka's form: "version: 0" and "topic_id: <id>", a line each. Whatever else it says, the topic has no id then. */
-static int load_metadata(struct log *log, struct error *error)
+int log_read_topic_id(struct disk *disk, const char *folder, struct uuid *topic_id, struct error *error)
 {
     char path[DISK_PATH_MAX];
     uint8_t *bytes;
     size_t size;
-    snprintf(path, sizeof path, "%s/" LOG_METADATA_FILE, log->folder);
-    int rc = disk_read_file(log->environment.disk, path, 1024, MEMORY_LOGS, &bytes, &size, error);
+    *topic_id = UUID_ZERO;
+    snprintf(path, sizeof path, "%s/" LOG_METADATA_FILE, folder);
+    int rc = disk_read_file(disk, path, 1024, MEMORY_LOGS, &bytes, &size, error);
     if (rc != 0)
         return rc;
     static const char key[] = "topic_id: ";
     for (size_t at = 0; at + sizeof key - 1 + UUID_TEXT_SIZE - 1 <= size; at++) {
         if ((at == 0 || bytes[at - 1] == '\n') && memcmp(bytes + at, key, sizeof key - 1) == 0 &&
-            !uuid_parse(slice_of(bytes + at + sizeof key - 1, UUID_TEXT_SIZE - 1), &log->topic_id))
-            log->topic_id = UUID_ZERO;
+            !uuid_parse(slice_of(bytes + at + sizeof key - 1, UUID_TEXT_SIZE - 1), topic_id))
+            *topic_id = UUID_ZERO;
     }
-    memory_free(log->environment.memory, MEMORY_LOGS, bytes, size);
+    memory_free(disk->memory, MEMORY_LOGS, bytes, size);
     return 0;
 }
 
@@ -270,7 +271,7 @@ static int load(struct log *log, const struct log_folder *found, const struct lo
 {
     int rc = 0;
     if (found->has_metadata)
-        rc = load_metadata(log, error);
+        rc = log_read_topic_id(log->environment.disk, log->folder, &log->topic_id, error);
     if (rc == 0 && found->has_epochs)
         rc = load_epochs(log, error);
     log->start = opening->log_start > 0 ? opening->log_start : 0;
