@@ -39,6 +39,7 @@ struct partition_append {
 };
 
 struct append_service {
+    struct memory *memory; /* the operations go before the handles below are closed */
     struct operations *operations;
     struct turn_end turn_end;
     struct partition_append *to_form;
@@ -379,6 +380,7 @@ int append_service_open(struct operations *operations, struct append_service **o
     struct append_service *service = memory_alloc_zeroed(operations->memory, MEMORY_SERVER, sizeof *service);
     if (service == NULL)
         return error_set_status(error, -ENOMEM, "append");
+    service->memory = operations->memory;
     service->operations = operations;
     service->to_form_tail = &service->to_form;
     service->refused_tail = &service->refused;
@@ -390,7 +392,7 @@ int append_service_open(struct operations *operations, struct append_service **o
 static void on_closed(struct turn_end *turn_end)
 {
     struct append_service *service = CONTAINER_OF(turn_end, struct append_service, turn_end);
-    memory_free(service->operations->memory, MEMORY_SERVER, service, sizeof *service);
+    memory_free(service->memory, MEMORY_SERVER, service, sizeof *service);
 }
 
 void append_service_close(struct append_service *service)

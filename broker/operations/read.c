@@ -324,6 +324,7 @@ int read_service_open(struct operations *operations, struct read_service **opene
     struct read_service *service = memory_alloc_zeroed(operations->memory, MEMORY_SERVER, sizeof *service);
     if (service == NULL)
         return error_set_status(error, -ENOMEM, "read");
+    service->memory = operations->memory;
     service->operations = operations;
     service->queued_tail = &service->queued;
     service->jobs_queued_tail = &service->jobs_queued;
@@ -337,7 +338,7 @@ int read_service_open(struct operations *operations, struct read_service **opene
 static void closed_one(struct read_service *service)
 {
     if (--service->open_handles == 0)
-        memory_free(service->operations->memory, MEMORY_SERVER, service, sizeof *service);
+        memory_free(service->memory, MEMORY_SERVER, service, sizeof *service);
 }
 
 static void on_turn_end_closed(struct turn_end *turn_end)

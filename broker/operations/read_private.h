@@ -12,6 +12,7 @@ enum read_state {
 };
 
 struct read_service {
+    struct memory *memory; /* the operations go before the handles below are closed */
     struct operations *operations;
     struct turn_end turn_end;
     struct read_request *queued;
