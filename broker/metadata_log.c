@@ -9,10 +9,12 @@
 
 #define BATCH_BYTES_MAX ((size_t)16 << 20) /* of one record: a topic with all its configuration is far smaller */
 
+enum change_kind { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS };
+
 /* One change from its request to `done`. */
 struct metadata_change {
     struct metadata_log *metadata;
-    enum { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS } kind;
+    enum change_kind kind;
     struct log_append append; /* its record, in the log's queue or write */
     writer record;
     metadata_done *done;
@@ -68,7 +70,8 @@ int metadata_encode(writer *w, enum metadata_kind kind, slice name, const struct
 
 /* ---- the life of a change ---- */
 
-static struct metadata_change *new_change(struct metadata_log *metadata, int kind, metadata_done *done, void *context)
+static struct metadata_change *new_change(struct metadata_log *metadata, enum change_kind kind, metadata_done *done,
+                                          void *context)
 {
     struct memory *memory = metadata->server->memory;
     struct metadata_change *change = memory_alloc_zeroed(memory, MEMORY_TOPICS, sizeof *change);
@@ -410,7 +413,7 @@ void metadata_log_create_topic(struct metadata_log *metadata, slice name, const 
     submit(change, encode_topic(change, name, change->id, partitions, config));
 }
 
-static struct metadata_change *topic_change(struct metadata_log *metadata, int kind, struct topic *topic,
+static struct metadata_change *topic_change(struct metadata_log *metadata, enum change_kind kind, struct topic *topic,
                                             metadata_done *done, void *context)
 {
     struct metadata_change *change = new_change(metadata, kind, done, context);
