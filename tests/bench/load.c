@@ -3,6 +3,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <spawn.h>
@@ -88,8 +89,13 @@ static void start_up(uint16_t port, char **command)
 {
     extern char **environ;
     pid_t child;
+    posix_spawn_file_actions_t quiet;
+    if (posix_spawn_file_actions_init(&quiet) != 0 ||
+        posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) != 0 ||
+        posix_spawn_file_actions_adddup2(&quiet, STDOUT_FILENO, STDERR_FILENO) != 0)
+        fail("startup", "out of memory");
     int64_t start = clock_ns();
-    int rc = posix_spawn(&child, command[0], NULL, NULL, command, environ);
+    int rc = posix_spawn(&child, command[0], &quiet, NULL, command, environ);
     if (rc != 0)
         fail(command[0], strerror(rc));
     int fd;
