@@ -132,7 +132,9 @@ void log_write_sync(struct log_write *write);
  * failed sync takes the log offline and fails the appends. */
 struct log_append *log_write_end(struct log *log, struct log_write *write, struct error *error);
 
-/* ---- syncing without a write: background flush, offset commits ---- */
+/* ---- syncing without a write: background flush, offset commits ----
+ *
+ * One log's syncs, those of its writes included, are executed one after the other: on the writer's thread. */
 
 struct log_sync;
 

@@ -14,6 +14,7 @@ struct find_segment {
     int64_t base_offset;
     int64_t end_offset;
     int64_t largest_timestamp; /* or SEGMENT_TIMESTAMP_UNKNOWN */
+    bool is_part;              /* largest_timestamp is not that of the whole segment */
     uint32_t size;
 };
 
@@ -214,7 +215,7 @@ static int find_timestamp(struct log_find *find)
     return 0;
 }
 
-/* The largest timestamp by the headers. */
+/* The largest timestamp by the headers, of batches in [start, end). */
 static int walk_for_largest(struct log_find *find, struct find_segment *segment)
 {
     struct log_handle handle;
@@ -226,9 +227,11 @@ static int walk_for_largest(struct log_find *find, struct find_segment *segment)
     if (rc == 0) {
         struct segment_batch batch;
         segment->largest_timestamp = -1;
+        segment->is_part = true;
         segment_scan_seek(&scan, 0, segment->base_offset, segment->end_offset);
         while ((rc = segment_scan_next(&scan, &batch, &find->error)) == 1) {
-            if (batch.header.max_timestamp > segment->largest_timestamp)
+            if (batch_last_offset(&batch.header) >= find->start_offset && batch.header.base_offset < find->end_offset &&
+                batch.header.max_timestamp > segment->largest_timestamp)
                 segment->largest_timestamp = batch.header.max_timestamp;
         }
         segment_scan_close(&scan);
@@ -244,7 +247,8 @@ static int find_largest(struct log_find *find)
     for (uint32_t i = 0; i < find->count; i++) {
         struct find_segment *segment = &find->segments[i];
         int rc = segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN ? load_largest(find, segment) : 0;
-        if (rc == 0 && segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN)
+        bool is_cut = segment->base_offset < find->start_offset || segment->end_offset > find->end_offset;
+        if (rc == 0 && (is_cut || segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN))
             rc = walk_for_largest(find, segment);
         if (rc != 0)
             return rc;
@@ -267,7 +271,7 @@ static void note_largest(struct log *log, const struct find_segment *found)
 {
     struct segment *segment = &log->segments[log_find_segment(log, found->base_offset)];
     if (segment->base_offset == found->base_offset && segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN &&
-        segment->size == found->size)
+        segment->size == found->size && !found->is_part)
         segment->largest_timestamp = found->largest_timestamp;
 }
 

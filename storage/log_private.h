@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 
 #define LOG_MAX_PRODUCERS 1024 /* per log; beyond, those idle longest are forgotten */
 #define LOG_METADATA_FILE "partition.metadata"
@@ -79,7 +80,7 @@ struct log {
     struct producer_state *producers;
 
     /* What is not on the disk for certain */
-    uint64_t written_bytes;  /* appended since the log was opened */
+    uint64_t written_bytes;  /* appended, or cut off again, since the log was opened */
     uint64_t synced_bytes;   /* of them, synced */
     int64_t unsynced_base;   /* the first segment with unsynced files */
     uint64_t folder_changes; /* names made in the folder, counted */
@@ -90,8 +91,10 @@ struct log {
     bool tail_dirty;         /* a failed write may have left bytes behind the end */
     int64_t stray_base;      /* a roll that failed may have left files of this base offset; -1: none */
     int64_t expired_at;      /* ms: when idle producers were last forgotten */
+    bool indexes_made;       /* recovery has written the last segment's indexes and not synced them */
     bool writing;
     bool offline;
+    atomic_bool sync_lost; /* a sync has failed; set by the execution, for those that come after it */
 
     struct log_hint hints[LOG_HINTS];
     uint32_t hint_clock;
@@ -215,7 +218,8 @@ struct log_sync {
     uint64_t epoch_changes;
     bool sync_folder;
     bool executed;
-    bool lost; /* a sync failed, so nothing may be believed of what it covered */
+    atomic_bool *any_lost; /* the log's sync_lost */
+    bool lost;             /* a sync failed, so nothing may be believed of what it covered */
     int status;
     struct error error;
 };

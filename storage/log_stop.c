@@ -29,17 +29,20 @@ static int remove_remains(struct log *log, struct error *error)
     return rc;
 }
 
+/* The last segment's, which no sync covers before. */
 static int flush_indexes(struct log *log, struct error *error)
 {
-    if (log->tails == NULL)
+    struct log_tails none = {.index = {.count = 0}, .times = {.count = 0}};
+    struct log_tails *tails = log->tails != NULL ? log->tails : &none;
+    if (log->tails == NULL && !log->indexes_made)
         return 0;
-    if (log_head_wants_flush(log->tails)) {
-        int rc = log_head_flush(&log->head, log->tails, log->environment.disk, log->folder, false, error);
+    if (log_head_wants_flush(tails)) {
+        int rc = log_head_flush(&log->head, tails, log->environment.disk, log->folder, false, error);
         if (rc != 0)
             return rc;
     }
-    (void)log_head_note_end(&log->head, log->tails);
-    return log_head_flush(&log->head, log->tails, log->environment.disk, log->folder, true, error);
+    (void)log_head_note_end(&log->head, tails);
+    return log_head_flush(&log->head, tails, log->environment.disk, log->folder, true, error);
 }
 
 /* Needed when there are producers, or when an older snapshot would be taken for the newest. */

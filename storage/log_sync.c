@@ -32,6 +32,7 @@ int log_sync_prepare(struct log *log, struct log_sync *sync, uint32_t extra_file
 {
     struct memory *memory = log->environment.memory;
     *sync = (struct log_sync){.disk = log->environment.disk,
+                              .any_lost = &log->sync_lost,
                               .folder = log->folder,
                               .end = log->end,
                               .written_bytes = log->written_bytes,
@@ -91,6 +92,17 @@ static int write_epochs(struct log_sync *sync)
     return disk_replace_file(sync->disk, path, writer_slice(&sync->epochs), &sync->error);
 }
 
+/* The kernel tells of a failed sync once; the next one on the same file succeeds and proves nothing. */
+static void share_loss(struct log_sync *sync)
+{
+    if (sync->lost)
+        atomic_store(sync->any_lost, true);
+    else if (sync->status == 0 && atomic_load(sync->any_lost)) {
+        sync->lost = true;
+        sync->status = error_set(&sync->error, -EIO, "an earlier sync has failed");
+    }
+}
+
 /* What can fail without a loss comes first. */
 void log_sync_run(struct log_sync *sync)
 {
@@ -107,6 +119,7 @@ void log_sync_run(struct log_sync *sync)
         sync->status = disk_sync_folder(sync->disk, sync->folder, &sync->error);
         sync->lost = sync->status != 0;
     }
+    share_loss(sync);
 }
 
 void log_sync_finish(struct log *log, struct log_sync *sync)
@@ -144,8 +157,8 @@ void log_sync_drop(struct log *log, struct log_sync *sync)
 
 bool log_needs_sync(const struct log *log)
 {
-    return log->synced_end != log->end || log->folder_changes != log->folder_synced ||
-           log->epoch_changes != log->epochs_written ||
+    return log->synced_end != log->end || log->written_bytes != log->synced_bytes ||
+           log->folder_changes != log->folder_synced || log->epoch_changes != log->epochs_written ||
            log->unsynced_base != log->segments[log->segment_count - 1].base_offset;
 }
 

@@ -194,13 +194,13 @@ static void take_append(struct log_write *write, struct log_append **queue)
 }
 
 /* 0 when it may be appended. */
-static int check_append(const struct log *log, struct log_append *append)
+static int check_append(const struct log *log, const struct log_append *append, int64_t *earlier_offset)
 {
     if (append->size > (uint64_t)log->config.segment_bytes)
         return FURROW_TOO_LARGE;
     if (!batch_has_producer(&append->header) || batch_is_control(&append->header))
         return 0;
-    return producer_state_check(log->producers, &append->header, &append->base_offset, NULL);
+    return producer_state_check(log->producers, &append->header, earlier_offset, NULL);
 }
 
 static bool is_full(const struct log_write *write, const struct log_append *append)
@@ -234,9 +234,11 @@ static int accept_append(struct log *log, struct log_write *write, struct log_ap
 static int take_next(struct log *log, struct log_write *write, struct log_append **queue, int64_t now)
 {
     struct log_append *append = *queue;
-    append->base_offset = -1;
-    append->status = check_append(log, append);
-    if (append->status != 0) {
+    int64_t earlier_offset = -1;
+    int refused = check_append(log, append, &earlier_offset);
+    if (refused != 0) {
+        append->status = refused;
+        append->base_offset = earlier_offset;
         take_append(write, queue);
         return 1;
     }
@@ -406,6 +408,8 @@ static void roll_back(struct log *log, struct log_write *write)
     producer_state_rollback(log->producers);
     take_epoch_back(log, write);
     log->tail_dirty = write->left_bytes;
+    if (write->executed)
+        log->written_bytes += write->size; /* that they were cut off is to be synced too */
     log->stray_base = write->left_files ? write->base_offset : write->stray_base;
     if (write->rolled && write->executed)
         forget_roll(log, write);

@@ -1,10 +1,10 @@
 /* Recovery: after an unclean stop nothing behind the recovery point is believed.
  *
- * The segments from the one that holds the recovery point on are walked batch by batch. What lies before the recovery
- * point was synced and is stepped over by its headers; what lies past it is checked by CRC and must follow without a
- * hole, for nothing past the recovery point has been compacted. At the first batch that is not right the log ends: the
- * segment is cut there, and the segments behind are set aside (renamed, removed by the next start). Their names must
- * not come back, so the next sync covers the folder.
+ * The segments from the one that ends at or behind the recovery point on are walked batch by batch. What lies before
+ * the recovery point was synced and is stepped over by its headers; what lies past it is checked by CRC and must follow
+ * without a hole, for nothing past the recovery point has been compacted. At the first batch that is not right the log
+ * ends: the segment is cut there, and the segments behind are set aside (renamed, removed by the next start). Their
+ * names must not come back, so the next sync covers the folder.
  *
  * The walk also makes the indexes of these segments again and notes the producers' batches behind the newest snapshot
  * and the epochs that the checkpoint lacks. Snapshots are made at each roll; where one cannot be read, the one before
@@ -169,6 +169,8 @@ static int cut_segment(struct walk *w, struct segment *segment, struct file *fil
 {
     note_cut(w, segment->base_offset);
     int rc = file_truncate(file, end, w->error);
+    if (rc == 0)
+        rc = file_sync(file, w->error); /* or the next power cut could bring back what was cut */
     if (rc != 0)
         return rc;
     w->recovery->bytes_cut += segment->size - end;
@@ -372,7 +374,8 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
     struct walk w = {.log = log, .recovery = recovery, .error = &words, .now = opening->now};
     int64_t lowest = log->segments[0].base_offset;
     w.recovery_point = opening->recovery_point > lowest ? opening->recovery_point : lowest;
-    uint32_t first = log_find_segment(log, w.recovery_point);
+    /* A segment that ends at the recovery point may have been rolled since: its indexes were not synced then. */
+    uint32_t first = log_find_segment(log, w.recovery_point - 1);
     int rc = log_load_snapshot(log, found, w.recovery_point, opening->now, &words);
     w.replay_from = log->snapshot_offset;
     w.end = lowest;
@@ -393,11 +396,14 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
         w.end = log->start;
         first = 0;
     }
+    if (rc == 0 && recovery->segments_cut > 0)
+        rc = disk_sync_folder(log->environment.disk, log->folder, &words);
     if (rc != 0) {
         if (error != NULL)
             *error = words;
         return error_wrap(error, rc, "recovery");
     }
+    log->indexes_made = true;
     log->end = w.end;
     log->synced_end = w.recovery_point < log->end ? w.recovery_point : log->end;
     log->unsynced_base = log->segments[first].base_offset;
