@@ -121,6 +121,15 @@ static int check_version(const struct properties *properties, struct error *erro
                      properties->path, version, VERSION);
 }
 
+static bool is_cluster_id(slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] <= ' ' || text.data[i] > '~')
+            return false;
+    }
+    return text.size != 0 && text.size < UUID_TEXT_SIZE;
+}
+
 static int read_meta(struct disk *disk, int32_t node_id, struct data_folder_start *start, struct error *error)
 {
     struct properties meta;
@@ -136,8 +145,8 @@ static int read_meta(struct disk *disk, int32_t node_id, struct data_folder_star
                                         ": set node.id, or give another folder",
                        start->node_id, node_id);
     slice cluster_id = property(&meta, "cluster.id");
-    if (rc == 0 && (cluster_id.size == 0 || cluster_id.size >= sizeof start->cluster_id))
-        rc = error_set(error, FURROW_CORRUPT, DATA_FOLDER_META ": cluster.id is missing or longer than 22 characters");
+    if (rc == 0 && !is_cluster_id(cluster_id))
+        rc = error_set(error, FURROW_CORRUPT, DATA_FOLDER_META ": cluster.id is missing, or not 1 to 22 characters");
     if (rc == 0)
         snprintf(start->cluster_id, sizeof start->cluster_id, "%.*s", SLICE_PRINT(cluster_id));
     properties_close(&meta, disk->memory);

@@ -138,8 +138,9 @@ static void others_folders_are_refused_untouched(void)
         {"meta.properties", "\1\2\3", FURROW_CORRUPT, "version"},
         {"meta.properties", "", FURROW_CORRUPT, "version"},
         {"meta.properties", "version=1\nnode.id=1\n", FURROW_CORRUPT, "cluster.id"},
-        {"meta.properties", "version=1\nnode.id=1\ncluster.id=longer than 22 characters\n", FURROW_CORRUPT,
+        {"meta.properties", "version=1\nnode.id=1\ncluster.id=longer-than-22-characters\n", FURROW_CORRUPT,
          "cluster.id"},
+        {"meta.properties", "version=1\nnode.id=1\ncluster.id=a\001b\n", FURROW_CORRUPT, "cluster.id"},
     };
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         start();
