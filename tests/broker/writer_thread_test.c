@@ -1,0 +1,167 @@
+#include "writer_thread.h"
+
+#include "check.h"
+#include "container.h"
+#include "log_fixture.h"
+
+#define LOGS 3
+
+struct item {
+    struct writer_job job;
+    struct log_fixture *log;
+    struct log_append *append;
+    int number;
+};
+
+static uv_loop_t loop;
+static struct memory memory;
+static struct writer_thread *thread;
+static struct log_fixture logs[LOGS];
+static struct item items[LOGS];
+static int order[LOGS + 1];
+static int done_count;
+
+static void on_done(struct writer_job *job)
+{
+    struct item *item = CONTAINER_OF(job, struct item, job);
+    struct error error = {0};
+    order[done_count++] = item->number;
+    struct log_append *done = log_write_end(item->log->log, job->write, &error);
+    CHECK(done == item->append);
+    CHECK_EQUAL(done->status, 0);
+    CHECK_EQUAL(done->base_offset, 0);
+}
+
+static void submit(int number, bool sync)
+{
+    struct item *item = &items[number];
+    struct log_fixture *fixture = &logs[number];
+    struct log_append *done = NULL;
+    *item = (struct item){.log = fixture, .number = number};
+    item->append = test_append_make(&fixture->memory, &(struct test_batch){.records = 1});
+    struct log_append *queue = item->append;
+    REQUIRE(log_write_begin(fixture->log, &queue, fixture->now, sync, &item->job.write, &done, &fixture->error) == 0);
+    REQUIRE(item->job.write != NULL);
+    item->job.wants_sync = sync;
+    item->job.done = on_done;
+    writer_thread_submit(thread, &item->job);
+}
+
+static void set_up(void)
+{
+    struct error error;
+    memory_init(&memory);
+    done_count = 0;
+    REQUIRE(uv_loop_init(&loop) == 0);
+    REQUIRE(writer_thread_open(&loop, &memory, &thread, &error) == 0);
+    for (int i = 0; i < LOGS; i++) {
+        items[i] = (struct item){.number = i};
+        log_fixture_init(&logs[i], (uint64_t)i + 1);
+        REQUIRE(log_fixture_open(&logs[i]) == 0);
+    }
+}
+
+static void close_thread(void)
+{
+    writer_thread_close(thread);
+    CHECK(uv_run(&loop, UV_RUN_DEFAULT) == 0);
+    CHECK(uv_loop_close(&loop) == 0);
+    CHECK_EQUAL(memory_total_bytes(&memory), 0);
+}
+
+static void tear_down(void)
+{
+    for (int i = 0; i < LOGS; i++) {
+        if (items[i].append != NULL)
+            test_append_free(&logs[i].memory, items[i].append);
+        CHECK(log_fixture_close(&logs[i]));
+    }
+}
+
+static void turn_until(int count)
+{
+    for (int turns = 0; done_count < count && turns < 1000; turns++)
+        uv_run(&loop, UV_RUN_ONCE);
+    CHECK_EQUAL(done_count, count);
+}
+
+static void a_write_is_executed_and_handed_back(void)
+{
+    set_up();
+    CHECK(writer_thread_idle(thread));
+    submit(0, true);
+    CHECK(!writer_thread_idle(thread));
+    turn_until(1);
+    CHECK(writer_thread_idle(thread));
+    CHECK_EQUAL(log_synced_end_offset(logs[0].log), 1);
+    close_thread();
+    tear_down();
+}
+
+/* Both arrive while the disk syncs another log: the one that asks for no sync goes first, though it came later. */
+static void who_asks_for_no_sync_does_not_wait_for_one(void)
+{
+    set_up();
+    writer_thread_set_sync_delay(thread, 50);
+    submit(0, true);
+    uv_sleep(10);
+    submit(1, true);
+    submit(2, false);
+    turn_until(3);
+    CHECK_EQUAL(order[0], 0);
+    CHECK_EQUAL(order[1], 2);
+    CHECK_EQUAL(order[2], 1);
+    CHECK_EQUAL(log_synced_end_offset(logs[2].log), 0);
+    CHECK_EQUAL(log_end_offset(logs[2].log), 1);
+    close_thread();
+    tear_down();
+}
+
+static void closing_finishes_what_was_submitted(void)
+{
+    set_up();
+    writer_thread_set_sync_delay(thread, 5);
+    for (int i = 0; i < LOGS; i++)
+        submit(i, true);
+    close_thread();
+    CHECK_EQUAL(done_count, LOGS);
+    for (int i = 0; i < LOGS; i++)
+        CHECK_EQUAL(log_synced_end_offset(logs[i].log), 1);
+    tear_down();
+}
+
+static void on_synced(struct writer_job *job)
+{
+    done_count++;
+    CHECK_EQUAL(log_sync_end(logs[0].log, job->sync, &logs[0].error), 0);
+}
+
+static void a_sync_without_a_write_is_executed_too(void)
+{
+    set_up();
+    submit(0, false);
+    turn_until(1);
+    struct log_sync *sync = NULL;
+    REQUIRE(log_sync_begin(logs[0].log, &sync, &logs[0].error) == 0 && sync != NULL);
+    struct writer_job job = {.sync = sync, .done = on_synced};
+    writer_thread_submit(thread, &job);
+    turn_until(2);
+    CHECK_EQUAL(log_synced_end_offset(logs[0].log), 1);
+    close_thread();
+    tear_down();
+}
+
+static void opening_may_fail(void)
+{
+    struct error error;
+    memory_init(&memory);
+    REQUIRE(uv_loop_init(&loop) == 0);
+    memory_fail_at(&memory, 0);
+    CHECK(writer_thread_open(&loop, &memory, &thread, &error) != 0);
+    CHECK_EQUAL(memory_total_bytes(&memory), 0);
+    CHECK(uv_loop_close(&loop) == 0);
+}
+
+SUITE("writer thread", CHECK_TEST(a_write_is_executed_and_handed_back),
+      CHECK_TEST(who_asks_for_no_sync_does_not_wait_for_one), CHECK_TEST(closing_finishes_what_was_submitted),
+      CHECK_TEST(a_sync_without_a_write_is_executed_too), CHECK_TEST(opening_may_fail))
