@@ -1,0 +1,454 @@
+#include "batch_iterator.h"
+#include "check.h"
+#include "operations_fixture.h"
+#include "simulated_disk.h"
+
+#include <errno.h>
+
+static struct operations_fixture f;
+
+static void open_with(const struct topic_config *config, int32_t partitions)
+{
+    REQUIRE(operations_fixture_open(&f, partitions, config) == 0);
+}
+
+static void open_default(int32_t partitions)
+{
+    struct topic_config config = fixture_topic_config();
+    open_with(&config, partitions);
+}
+
+static void close_all(void)
+{
+    CHECK(operations_fixture_close(&f));
+}
+
+/* The batch at `offset` as it stands in the log, in the fixture's arena. */
+static slice read_back(int32_t partition, int64_t offset)
+{
+    struct fixture_read read;
+    fixture_read_init(&f, &read);
+    fixture_read_add(&f, &read, partition, offset);
+    fixture_read_run(&f, &read);
+    REQUIRE(read.parts[0].error == KAFKA_NONE);
+    REQUIRE(read.parts[0].read != NULL);
+    const struct log_read *found = read.parts[0].read;
+    uint8_t *bytes = arena_alloc(&f.arena, found->bytes);
+    size_t got;
+    REQUIRE(bytes != NULL && file_read(found->file, bytes, found->bytes, found->position, &got, NULL) == 0);
+    CHECK_EQUAL(got, found->bytes);
+    read_release(&read.request);
+    return slice_of(bytes, got);
+}
+
+static struct batch_header header_of(slice batch)
+{
+    struct batch_header header;
+    REQUIRE(batch_parse_header(batch, &header, NULL) == 0);
+    CHECK(batch_crc_matches(slice_of(batch.data, batch_size(&header)), &header));
+    return header;
+}
+
+static void offsets_follow_the_order_of_the_requests(void)
+{
+    open_default(1);
+    for (int i = 0; i < 5; i++) {
+        struct append_part part = fixture_append_one(&f, &(struct fixture_batch){.records = 3});
+        CHECK_EQUAL(part.error, KAFKA_NONE);
+        CHECK_EQUAL(part.base_offset, 3 * i);
+        CHECK_EQUAL(part.log_start, 0);
+        CHECK_EQUAL(part.log_append_time, -1);
+    }
+    CHECK_EQUAL(log_end_offset(fixture_partition(&f, 0)->log), 15);
+    close_all();
+}
+
+/* A log's first append syncs its epoch checkpoint too. */
+static void append_first(void)
+{
+    struct fixture_append first;
+    fixture_append_init(&f, &first, APPEND_ACKS_ALL);
+    fixture_append_add(&f, &first, 0, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    fixture_append_run(&f, &first);
+    CHECK_EQUAL(first.parts[0].base_offset, 0);
+}
+
+static void what_one_turn_brings_shares_a_write(void)
+{
+    open_default(1);
+    append_first();
+    struct fixture_append appends[10];
+    for (int i = 0; i < 10; i++) {
+        fixture_append_init(&f, &appends[i], APPEND_ACKS_ALL);
+        fixture_append_add(&f, &appends[i], 0, fixture_make_batch(&f, &(struct fixture_batch){0}));
+        append_start(f.operations.appends, &appends[i].request);
+    }
+    uint64_t writes = simulated_disk_calls_of(f.disk, SIMULATED_WRITE);
+    uint64_t syncs = simulated_disk_calls_of(f.disk, SIMULATED_SYNC);
+    fixture_run_until(&f, &appends[9].is_done);
+    for (int i = 0; i < 10; i++) {
+        CHECK(appends[i].is_done);
+        CHECK_EQUAL(appends[i].parts[0].base_offset, 1 + i);
+    }
+    CHECK(simulated_disk_calls_of(f.disk, SIMULATED_WRITE) - writes <= 2);
+    CHECK_EQUAL(simulated_disk_calls_of(f.disk, SIMULATED_SYNC) - syncs, 1);
+    close_all();
+}
+
+static void only_acks_all_waits_for_the_disk(void)
+{
+    open_default(1);
+    uint64_t syncs = simulated_disk_calls_of(f.disk, SIMULATED_SYNC);
+    (void)fixture_append_one(&f, &(struct fixture_batch){0});
+    CHECK_EQUAL(simulated_disk_calls_of(f.disk, SIMULATED_SYNC), syncs);
+    CHECK(log_unsynced_bytes(fixture_partition(&f, 0)->log) != 0);
+    struct fixture_append append;
+    fixture_append_init(&f, &append, APPEND_ACKS_ALL);
+    fixture_append_add(&f, &append, 0, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    fixture_append_run(&f, &append);
+    CHECK_EQUAL(log_unsynced_bytes(fixture_partition(&f, 0)->log), 0);
+    CHECK_EQUAL(log_synced_end_offset(fixture_partition(&f, 0)->log), 2);
+    close_all();
+}
+
+static void one_request_reaches_many_partitions(void)
+{
+    open_default(3);
+    struct fixture_append append;
+    fixture_append_init(&f, &append, APPEND_ACKS_ALL);
+    for (int32_t i = 0; i < 3; i++)
+        fixture_append_add(&f, &append, i, fixture_make_batch(&f, &(struct fixture_batch){.records = i + 1}));
+    fixture_append_add(&f, &append, 1, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    fixture_append_run(&f, &append);
+    for (int32_t i = 0; i < 3; i++)
+        CHECK_EQUAL(append.parts[i].base_offset, 0);
+    CHECK_EQUAL(append.parts[3].base_offset, 2);
+    close_all();
+}
+
+static enum kafka_error error_of(const struct fixture_batch *what)
+{
+    struct append_part part = fixture_append_one(&f, what);
+    if (part.error != KAFKA_NONE) {
+        CHECK_EQUAL(part.base_offset, -1);
+        CHECK_EQUAL(part.log_start, -1);
+    }
+    return part.error;
+}
+
+static enum kafka_error error_of_bytes(slice bytes, bool refuse_zstd)
+{
+    struct fixture_append append;
+    fixture_append_init(&f, &append, APPEND_ACKS_LEADER);
+    append.request.refuse_zstd = refuse_zstd;
+    fixture_append_add(&f, &append, 0, bytes);
+    fixture_append_run(&f, &append);
+    return append.parts[0].error;
+}
+
+static void what_clients_must_not_write_is_refused(void)
+{
+    open_default(1);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){.attributes = BATCH_CONTROL}), KAFKA_INVALID_RECORD);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){.attributes = BATCH_LOG_APPEND_TIME}), KAFKA_INVALID_TIMESTAMP);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){.attributes = BATCH_TRANSACTIONAL, .idempotent = true}),
+                KAFKA_INVALID_TXN_STATE);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){.attributes = BATCH_TRANSACTIONAL}), KAFKA_INVALID_RECORD);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){.size = 1 << 20, .records = 2}), KAFKA_MESSAGE_TOO_LARGE);
+    CHECK_EQUAL(error_of_bytes(NULL_SLICE, false), KAFKA_INVALID_RECORD);
+    CHECK_EQUAL(log_end_offset(fixture_partition(&f, 0)->log), 0);
+    close_all();
+}
+
+static void damaged_batches_are_refused(void)
+{
+    open_default(1);
+    slice batch = fixture_make_batch(&f, &(struct fixture_batch){.records = 3});
+    uint8_t *bytes = (uint8_t *)(uintptr_t)batch.data;
+    bytes[70] ^= 1;
+    CHECK_EQUAL(error_of_bytes(batch, false), KAFKA_CORRUPT_MESSAGE);
+    bytes[70] ^= 1;
+    CHECK_EQUAL(error_of_bytes(slice_of(batch.data, batch.size - 1), false), KAFKA_CORRUPT_MESSAGE);
+    CHECK_EQUAL(error_of_bytes(slice_of(batch.data, 10), false), KAFKA_CORRUPT_MESSAGE);
+    bytes[16] = 1;
+    CHECK_EQUAL(error_of_bytes(batch, false), KAFKA_INVALID_RECORD); /* Kafka's answer to an old magic from v3 on */
+    bytes[16] = 2;
+    bytes[7] = 5;
+    CHECK_EQUAL(error_of_bytes(batch, false), KAFKA_INVALID_RECORD); /* base offset 5 */
+    bytes[7] = 0;
+    CHECK_EQUAL(error_of_bytes(batch, false), KAFKA_NONE);
+    close_all();
+}
+
+static void two_batches_for_a_partition_are_refused(void)
+{
+    open_default(1);
+    slice batch = fixture_make_batch(&f, &(struct fixture_batch){0});
+    uint8_t *two = arena_alloc(&f.arena, 2 * batch.size);
+    memcpy(two, batch.data, batch.size);
+    memcpy(two + batch.size, batch.data, batch.size);
+    CHECK_EQUAL(error_of_bytes(slice_of(two, 2 * batch.size), false), KAFKA_INVALID_RECORD);
+    close_all();
+}
+
+static void zstd_needs_a_client_that_knows_it(void)
+{
+    open_default(1);
+    const struct fixture_batch zstd = {.codec = CODEC_ZSTD}, lz4 = {.codec = CODEC_LZ4};
+    CHECK_EQUAL(error_of_bytes(fixture_make_batch(&f, &zstd), true), KAFKA_UNSUPPORTED_COMPRESSION_TYPE);
+    CHECK_EQUAL(error_of_bytes(fixture_make_batch(&f, &zstd), false), KAFKA_NONE);
+    CHECK_EQUAL(error_of_bytes(fixture_make_batch(&f, &lz4), true), KAFKA_NONE);
+    close_all();
+}
+
+static void a_compacted_topic_names_the_records_without_keys(void)
+{
+    struct topic_config config = fixture_topic_config();
+    config.cleanup_policy = CLEANUP_COMPACT;
+    open_with(&config, 1);
+    for (enum codec codec = CODEC_NONE; codec < CODECS; codec++) {
+        struct append_part part = fixture_append_one(&f, &(struct fixture_batch){.records = 3, .codec = codec});
+        CHECK_EQUAL(part.error, KAFKA_INVALID_RECORD);
+        REQUIRE(part.record_error_count == 3);
+        for (int32_t i = 0; i < 3; i++) {
+            CHECK_EQUAL(part.record_errors[i].index, i);
+            CHECK(!slice_is_null(part.record_errors[i].words));
+        }
+        CHECK(!slice_is_null(part.words));
+        CHECK_EQUAL(error_of(&(struct fixture_batch){.records = 3, .codec = codec, .has_key = true}), KAFKA_NONE);
+    }
+    close_all();
+}
+
+static void timestamps_outside_the_limits_are_refused(void)
+{
+    struct topic_config config = fixture_topic_config();
+    config.timestamp_before_max_ms = 1000;
+    config.timestamp_after_max_ms = 2000;
+    open_with(&config, 1);
+    for (enum codec codec = CODEC_NONE; codec <= CODEC_GZIP; codec++) {
+        CHECK_EQUAL(error_of(&(struct fixture_batch){.codec = codec, .timestamp = FIXTURE_NOW - 1000}), KAFKA_NONE);
+        CHECK_EQUAL(error_of(&(struct fixture_batch){.codec = codec, .timestamp = FIXTURE_NOW - 1001}),
+                    KAFKA_INVALID_TIMESTAMP);
+        CHECK_EQUAL(error_of(&(struct fixture_batch){.codec = codec, .timestamp = FIXTURE_NOW + 2000}), KAFKA_NONE);
+        struct append_part part = fixture_append_one(
+            &f, &(struct fixture_batch){.records = 3, .codec = codec, .timestamp = FIXTURE_NOW + 1999});
+        CHECK_EQUAL(part.error, KAFKA_INVALID_TIMESTAMP);
+        REQUIRE(part.record_error_count == 1);
+        CHECK_EQUAL(part.record_errors[0].index, 2);
+        CHECK_EQUAL(error_of(&(struct fixture_batch){.codec = codec, .timestamp = BATCH_NO_TIMESTAMP}), KAFKA_NONE);
+    }
+    close_all();
+}
+
+static void append_time_is_stamped(void)
+{
+    struct topic_config config = fixture_topic_config();
+    config.log_append_time = true;
+    open_with(&config, 1);
+    f.now = FIXTURE_NOW + 5000;
+    struct append_part part = fixture_append_one(&f, &(struct fixture_batch){.timestamp = FIXTURE_NOW - 999999999});
+    CHECK_EQUAL(part.error, KAFKA_NONE);
+    CHECK_EQUAL(part.log_append_time, FIXTURE_NOW + 5000);
+    struct batch_header header = header_of(read_back(0, 0));
+    CHECK(batch_is_log_append_time(&header));
+    CHECK_EQUAL(header.max_timestamp, FIXTURE_NOW + 5000);
+    close_all();
+}
+
+static void a_wrong_maximum_is_set_right(void)
+{
+    open_default(1);
+    slice batch = fixture_make_batch(&f, &(struct fixture_batch){.records = 4});
+    batch_stamp_max_timestamp((uint8_t *)(uintptr_t)batch.data, batch.size, 12345);
+    CHECK_EQUAL(error_of_bytes(batch, false), KAFKA_NONE);
+    CHECK_EQUAL(header_of(read_back(0, 0)).max_timestamp, FIXTURE_NOW + 3);
+    close_all();
+}
+
+static int32_t count_records(slice batch, int64_t first_timestamp)
+{
+    struct batch_iterator it;
+    struct record record;
+    int32_t count = 0;
+    REQUIRE(batch_iterator_open(&it, batch, &f.memory, 1 << 20, NULL) == 0);
+    while (batch_iterator_next(&it, &record, NULL) == 1) {
+        CHECK_EQUAL(record.offset, it.header.base_offset + count);
+        CHECK_EQUAL(record.timestamp, first_timestamp + count);
+        CHECK_EQUAL(record.value.size, 10);
+        count++;
+    }
+    batch_iterator_close(&it);
+    return count;
+}
+
+static void a_topic_with_a_codec_of_its_own_stores_that_one(void)
+{
+    for (enum codec wanted = CODEC_NONE; wanted < CODECS; wanted++) {
+        struct topic_config config = fixture_topic_config();
+        config.recompress = true;
+        config.codec = wanted;
+        config.compression_level = codec_default_level(wanted);
+        open_with(&config, 1);
+        int64_t offset = 0;
+        for (enum codec sent = CODEC_NONE; sent < CODECS; sent++, offset += 50) {
+            CHECK_EQUAL(error_of(&(struct fixture_batch){.records = 50, .codec = sent}), KAFKA_NONE);
+            slice batch = read_back(0, offset);
+            struct batch_header header = header_of(batch);
+            CHECK_EQUAL(batch_codec(&header), wanted);
+            CHECK_EQUAL(header.base_offset, offset);
+            CHECK_EQUAL(header.max_timestamp, FIXTURE_NOW + 49);
+            CHECK_EQUAL(count_records(slice_of(batch.data, batch_size(&header)), FIXTURE_NOW), 50);
+        }
+        close_all();
+    }
+}
+
+/* A producer's batches must reach the log in order, whichever of them must be opened first. */
+static void order_is_kept_behind_a_batch_that_is_made_anew(void)
+{
+    struct topic_config config = fixture_topic_config();
+    config.recompress = true;
+    config.codec = CODEC_GZIP;
+    config.compression_level = -1;
+    open_with(&config, 1);
+    struct fixture_append appends[8];
+    for (int i = 0; i < 8; i++) {
+        struct fixture_batch what = {.codec = i % 2 == 0 ? CODEC_LZ4 : CODEC_GZIP,
+                                     .records = 2,
+                                     .idempotent = true,
+                                     .producer_id = 5,
+                                     .sequence = 2 * i};
+        fixture_append_init(&f, &appends[i], APPEND_ACKS_LEADER);
+        fixture_append_add(&f, &appends[i], 0, fixture_make_batch(&f, &what));
+        append_start(f.operations.appends, &appends[i].request);
+    }
+    for (int i = 0; i < 8; i++) {
+        fixture_run_until(&f, &appends[i].is_done);
+        CHECK_EQUAL(appends[i].parts[0].error, KAFKA_NONE);
+        CHECK_EQUAL(appends[i].parts[0].base_offset, 2 * i);
+    }
+    close_all();
+}
+
+static void a_batch_sent_twice_is_written_once(void)
+{
+    open_default(1);
+    struct fixture_batch what = {.records = 3, .idempotent = true, .producer_id = 7};
+    CHECK_EQUAL(fixture_append_one(&f, &what).base_offset, 0);
+    (void)fixture_append_one(&f, &(struct fixture_batch){0});
+    struct append_part again = fixture_append_one(&f, &what);
+    CHECK_EQUAL(again.error, KAFKA_NONE);
+    CHECK_EQUAL(again.base_offset, 0);
+    CHECK_EQUAL(log_end_offset(fixture_partition(&f, 0)->log), 4);
+    what.sequence = 9;
+    CHECK_EQUAL(error_of(&what), KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    what.sequence = 0;
+    what.epoch = 1;
+    CHECK_EQUAL(error_of(&what), KAFKA_NONE);
+    what.epoch = 0;
+    CHECK_EQUAL(error_of(&what), KAFKA_INVALID_PRODUCER_EPOCH);
+    close_all();
+}
+
+static void a_failed_write_fails_what_it_took_and_the_next_one_works(void)
+{
+    open_default(1);
+    (void)fixture_append_one(&f, &(struct fixture_batch){0});
+    simulated_disk_fail_call_at(f.disk, SIMULATED_WRITE, 0, -ENOSPC);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){0}), KAFKA_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(fixture_append_one(&f, &(struct fixture_batch){0}).base_offset, 1);
+    close_all();
+}
+
+static void a_failed_sync_takes_the_partition_offline(void)
+{
+    open_default(1);
+    append_first();
+    struct fixture_append append;
+    fixture_append_init(&f, &append, APPEND_ACKS_ALL);
+    fixture_append_add(&f, &append, 0, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    simulated_disk_fail_call_at(f.disk, SIMULATED_SYNC, 0, -EIO);
+    fixture_append_run(&f, &append);
+    CHECK_EQUAL(append.parts[0].error, KAFKA_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){0}), KAFKA_KAFKA_STORAGE_ERROR);
+    close_all();
+}
+
+static void a_topic_deleted_meanwhile_takes_nothing(void)
+{
+    open_default(1);
+    struct fixture_append append;
+    fixture_append_init(&f, &append, APPEND_ACKS_LEADER);
+    fixture_append_add(&f, &append, 0, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    append_start(f.operations.appends, &append.request);
+    topics_remove(&f.topics, f.topic);
+    fixture_run_until(&f, &append.is_done);
+    CHECK_EQUAL(append.parts[0].error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    CHECK(append_service_idle(f.operations.appends));
+    close_all();
+}
+
+static void parts_that_failed_before_are_passed_over(void)
+{
+    open_default(1);
+    struct fixture_append append;
+    fixture_append_init(&f, &append, APPEND_ACKS_LEADER);
+    append.request.part_count = 1;
+    append.parts[0].error = KAFKA_UNKNOWN_TOPIC_ID;
+    append_start(f.operations.appends, &append.request);
+    CHECK(!append.is_done); /* never from within */
+    fixture_run_until(&f, &append.is_done);
+    CHECK_EQUAL(append.parts[0].error, KAFKA_UNKNOWN_TOPIC_ID);
+    close_all();
+}
+
+/* Appends with every way of looking into a batch; each either succeeds or says that it failed. */
+static void append_some(int32_t *succeeded)
+{
+    const struct fixture_batch batches[] = {
+        {.has_key = true, .records = 2},
+        {.has_key = true, .codec = CODEC_LZ4},
+        {.records = 2, .codec = CODEC_ZSTD},
+        {.records = 2},
+    };
+    for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
+        struct append_part part = fixture_append_one(&f, &batches[i]);
+        if (part.error == KAFKA_NONE)
+            *succeeded += batches[i].records != 0 ? batches[i].records : 1;
+    }
+}
+
+static void any_allocation_may_fail(void)
+{
+    struct topic_config config = fixture_topic_config();
+    config.cleanup_policy = CLEANUP_COMPACT;
+    config.recompress = true;
+    config.codec = CODEC_GZIP;
+    config.compression_level = -1;
+    bool more = true;
+    for (int64_t nth = 0; more; nth++) {
+        open_with(&config, 1);
+        for (int i = 0; i < 4; i++)
+            REQUIRE(arena_alloc(&f.arena, 65536) != NULL); /* batches of the test come from what is there */
+        int32_t succeeded = 0;
+        memory_fail_at(&f.memory, nth);
+        append_some(&succeeded);
+        more = !memory_fail_pending(&f.memory);
+        memory_fail_at(&f.memory, -1);
+        CHECK_EQUAL(log_end_offset(fixture_partition(&f, 0)->log), succeeded);
+        close_all();
+    }
+}
+
+SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST(what_one_turn_brings_shares_a_write),
+      CHECK_TEST(only_acks_all_waits_for_the_disk), CHECK_TEST(one_request_reaches_many_partitions),
+      CHECK_TEST(what_clients_must_not_write_is_refused), CHECK_TEST(damaged_batches_are_refused),
+      CHECK_TEST(two_batches_for_a_partition_are_refused), CHECK_TEST(zstd_needs_a_client_that_knows_it),
+      CHECK_TEST(a_compacted_topic_names_the_records_without_keys),
+      CHECK_TEST(timestamps_outside_the_limits_are_refused), CHECK_TEST(append_time_is_stamped),
+      CHECK_TEST(a_wrong_maximum_is_set_right), CHECK_TEST(a_topic_with_a_codec_of_its_own_stores_that_one),
+      CHECK_TEST(order_is_kept_behind_a_batch_that_is_made_anew), CHECK_TEST(a_batch_sent_twice_is_written_once),
+      CHECK_TEST(a_failed_write_fails_what_it_took_and_the_next_one_works),
+      CHECK_TEST(a_failed_sync_takes_the_partition_offline), CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
+      CHECK_TEST(parts_that_failed_before_are_passed_over), CHECK_TEST(any_allocation_may_fail))
