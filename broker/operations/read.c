@@ -142,6 +142,13 @@ static bool submit_job(struct read_request *request, struct read_part *part)
 
 /* ---- a round ---- */
 
+/* What a part may bring that is not read yet. */
+static int64_t at_most(const struct log *log, int64_t max_bytes)
+{
+    uint64_t bytes = log_bytes(log);
+    return max_bytes > 0 && (uint64_t)max_bytes > bytes ? (int64_t)bytes : max_bytes;
+}
+
 static void read_part(struct read_request *request, struct read_part *part)
 {
     bool is_first = !request->found_first;
@@ -166,7 +173,7 @@ static void read_part(struct read_request *request, struct read_part *part)
         take_result(request, part);
         request->bytes_left -= part->counted;
     } else if (submit_job(request, part)) {
-        request->bytes_left -= max_bytes;
+        request->bytes_left -= at_most(log, max_bytes);
     } else {
         log_read_end(log, part->slot);
         log_read_release(log, part->slot);
