@@ -173,10 +173,10 @@ static void large_requests_may_be_split_at_their_ends(void)
     for (size_t p = 0; p < sizeof pairs / sizeof pairs[0]; p++) {
         size_t total = pairs[p][0] + pairs[p][1] + 8;
         size_t second = 4 + pairs[p][0];
-        for (size_t cut = 1; cut < total; cut += cut < second + 8 ? 1 : 997) {
-            if (cut > 8 && cut < second - 9)
-                cut = second - 9;
-            check_cut(pairs[p][0], pairs[p][1], cut);
+        for (size_t cut = 1; cut < total; cut++) {
+            bool near_an_end = cut < 8 || (cut + 8 > second && cut < second + 8) || cut + 8 > total;
+            if (near_an_end || cut % 997 == 0)
+                check_cut(pairs[p][0], pairs[p][1], cut);
         }
     }
 }
