@@ -151,7 +151,7 @@ struct log_read_point {
     uint32_t position;
 };
 
-#define LOG_READ_POINTS 4
+#define LOG_READ_POINTS 8
 
 /* What a read carries from step to step; nobody else looks at it. */
 struct log_read_private {

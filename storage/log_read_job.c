@@ -9,12 +9,19 @@
 
 #include "reader.h"
 
+#define INDEX_WINDOW 64 /* entries that one call reads */
+
 struct search {
     struct log_read *read;
     struct log_read_private *p;
     struct segment_scan scan;
     struct log_handle index; /* opened when asked */
     bool index_loaded;
+    uint8_t window[INDEX_WINDOW * OFFSET_INDEX_ENTRY_SIZE]; /* of the index */
+    uint32_t window_first;                                  /* entry */
+    uint32_t window_count;                                  /* entries; 0: not read yet */
+    uint32_t passed;                                        /* so many entries have a position <= passed_position */
+    uint32_t passed_position;
     struct error error; /* of which nobody wants the words */
 };
 
@@ -33,41 +40,79 @@ static int open_index(struct search *s)
     return rc;
 }
 
-static int read_entry(struct search *s, uint32_t i, struct offset_position *entry)
+/* Entries of an open index never change, so what the window holds stays right. */
+static int fill_window(struct search *s, uint32_t i)
 {
-    uint8_t bytes[OFFSET_INDEX_ENTRY_SIZE];
+    uint32_t first = i - i % INDEX_WINDOW;
     size_t got = 0;
-    int rc = file_read(s->index.file, bytes, sizeof bytes, (uint64_t)i * sizeof bytes, &got, &s->error);
+    s->window_count = 0;
+    int rc = file_read(s->index.file, s->window, sizeof s->window, (uint64_t)first * OFFSET_INDEX_ENTRY_SIZE, &got,
+                       &s->error);
     if (rc != 0)
         return rc;
-    if (got < sizeof bytes)
-        return FURROW_CORRUPT;
+    s->window_first = first;
+    s->window_count = (uint32_t)(got / OFFSET_INDEX_ENTRY_SIZE);
+    return i - first < s->window_count ? 0 : FURROW_CORRUPT;
+}
+
+static int read_entry(struct search *s, uint32_t i, struct offset_position *entry)
+{
+    if (i < s->window_first || i - s->window_first >= s->window_count) {
+        int rc = fill_window(s, i);
+        if (rc != 0)
+            return rc;
+    }
+    const uint8_t *bytes = s->window + (size_t)(i - s->window_first) * OFFSET_INDEX_ENTRY_SIZE;
     entry->offset = s->p->segment_base + load_u32(bytes);
     entry->position = load_u32(bytes + 4);
     return 0;
 }
 
-/* How many entries have a position <= `position`; the last of them is in *entry when there is one. */
-static int count_entries(struct search *s, uint32_t position, uint32_t *count, struct offset_position *entry)
+/* Narrows *low and *high around the count for `position`: one answer ends near where the one before it did, so the
+ * steps from there grow from small ones. */
+static int gallop(struct search *s, uint32_t position, uint32_t *low, uint32_t *high)
 {
+    uint32_t entries = s->p->index.entries;
+    *low = position >= s->passed_position ? s->passed : 0;
+    *high = entries;
+    if (*low == 0)
+        return 0;
+    for (uint32_t step = INDEX_WINDOW / 2; step < entries - *low; step *= 2) {
+        struct offset_position found;
+        int rc = read_entry(s, *low + step, &found);
+        if (rc != 0)
+            return rc;
+        if (found.position > position) {
+            *high = *low + step;
+            return 0;
+        }
+        *low += step;
+    }
+    return 0;
+}
+
+/* How many entries have a position <= `position`. */
+static int count_entries(struct search *s, uint32_t position, uint32_t *count)
+{
+    uint32_t low, high;
     int rc = open_index(s);
+    if (rc == 0)
+        rc = gallop(s, position, &low, &high);
     if (rc != 0)
         return rc;
-    uint32_t low = 0;
-    uint32_t high = s->p->index.entries;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         struct offset_position found;
         rc = read_entry(s, middle, &found);
         if (rc != 0)
             return rc;
-        if (found.position <= position) {
+        if (found.position <= position)
             low = middle + 1;
-            *entry = found;
-        } else {
+        else
             high = middle;
-        }
     }
+    s->passed = low;
+    s->passed_position = position;
     *count = low;
     return 0;
 }
@@ -90,7 +135,7 @@ static bool step_over(struct search *s)
 {
     uint32_t count;
     struct offset_position entry;
-    if (count_entries(s, s->scan.position, &count, &entry) != 0 || count >= s->p->index.entries ||
+    if (count_entries(s, s->scan.position, &count) != 0 || count >= s->p->index.entries ||
         read_entry(s, count, &entry) != 0 || entry.position >= s->p->segment_size)
         return false;
     segment_scan_seek(&s->scan, entry.position, s->scan.next_offset, s->p->segment_end_offset);
@@ -181,23 +226,24 @@ static int skip(struct search *s, uint64_t limit, struct log_read_point *end)
         *end = (struct log_read_point){p->segment_end_offset, p->segment_size};
         return 0;
     }
-    uint32_t count = 0;
-    struct offset_position entry = {0, 0};
-    bool known = count_entries(s, (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX), &count, &entry) == 0;
-    if (known && count > 0 && entry.position > end->position && entry.position < p->segment_size &&
-        entry.offset < s->read->end_offset)
-        segment_scan_seek(&s->scan, entry.position, end->offset, p->segment_end_offset);
-    else
-        segment_scan_seek(&s->scan, end->position, end->offset, p->segment_end_offset);
+    uint32_t count;
     struct log_read_point from = *end;
-    int rc = walk(s, limit, false, end);
-    if (rc == 0 && end->position == from.position && s->scan.position > from.position && known && count > 0 &&
-        entry.position > from.position) {
-        /* The batch at the entry does not fit: the range ends before it, at a boundary that only a walk finds. */
-        segment_scan_seek(&s->scan, from.position, from.offset, p->segment_end_offset);
-        rc = walk(s, limit, false, end);
+    if (count_entries(s, (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX), &count) != 0)
+        count = 0;
+    /* The batch at the last entry may not fit: the one at the entry before it, as a rule, does, and ends there. */
+    for (uint32_t back = 1; back <= 2 && back <= count; back++) {
+        struct offset_position entry;
+        if (read_entry(s, count - back, &entry) != 0 || entry.position <= from.position)
+            break;
+        if (entry.position >= p->segment_size || entry.offset >= s->read->end_offset)
+            continue;
+        segment_scan_seek(&s->scan, entry.position, from.offset, p->segment_end_offset);
+        int rc = walk(s, limit, false, end);
+        if (rc != 0 || end->position != from.position)
+            return rc;
     }
-    return rc;
+    segment_scan_seek(&s->scan, from.position, from.offset, p->segment_end_offset);
+    return walk(s, limit, false, end);
 }
 
 static bool is_known(const struct log_read_private *p, uint32_t from, uint64_t to)
