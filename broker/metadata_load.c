@@ -275,6 +275,14 @@ static int open_log(struct server *server, const char *folder, slice topic, int3
     struct log_recovery recovery = {0};
     int rc = log_open(&server->logs, folder, config, &opening, log, &recovery, error);
     report_recovery(server, folder, &recovery);
+    /* A log that something else wrote may have seen higher epochs: the next unclean start must go past them. */
+    if (rc == 0 && log_leader_epoch(*log) > server->start.leader_epoch) {
+        rc = data_folder_raise_leader_epoch(server->disk, server->folder, log_leader_epoch(*log), error);
+        if (rc != 0) {
+            log_close(*log);
+            *log = NULL;
+        }
+    }
     return rc;
 }
 

@@ -1,49 +1,15 @@
 #include "metadata_private.h"
 
 #include "container.h"
-#include "operations/environment.h"
-#include "operations/read.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #define BATCH_BYTES_MAX ((size_t)16 << 20) /* of one record: a topic with all its configuration is far smaller */
 
-enum change_kind { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS };
-
-/* One change from its request to `done`. */
-struct metadata_change {
-    struct metadata_log *metadata;
-    enum change_kind kind;
-    struct log_append append; /* its record, in the log's queue or write */
-    writer record;
-    metadata_done *done;
-    void *context;
-    int status;
-    struct error error;
-
-    struct topic *topic;        /* held; NULL for CREATE until it is made, and for PRODUCER_IDS */
-    struct topic_config config; /* CREATE: the new topic's; CONFIGURE: the one before, in case the write fails */
-    char *name;                 /* CREATE */
-    size_t name_size;
-    struct uuid id;
-    int32_t first_partition; /* CREATE, GROW: the folders to make are [first, end) */
-    int32_t end_partition;
-    int64_t *first_id; /* PRODUCER_IDS */
-    int64_t id_count;
-
-    struct job job; /* makes or removes folders */
-    struct metadata_change *next_busy;
-};
-
 static struct metadata_change *change_of(struct log_append *append)
 {
     return CONTAINER_OF(append, struct metadata_change, append);
-}
-
-static struct metadata_change *change_of_job(struct job *job)
-{
-    return CONTAINER_OF(job, struct metadata_change, job);
 }
 
 int metadata_encode(writer *w, enum metadata_kind kind, slice name, const struct message_type *value_type,
@@ -90,7 +56,7 @@ static struct metadata_change *new_change(struct metadata_log *metadata, enum ch
 }
 
 /* A name is busy from the request to create it until its folders are there, and while a deleted topic's folders go. */
-static void set_busy(struct metadata_change *change)
+void metadata_set_busy(struct metadata_change *change)
 {
     change->next_busy = change->metadata->busy;
     change->metadata->busy = change;
@@ -106,7 +72,7 @@ static void unset_busy(struct metadata_change *change)
     }
 }
 
-static void end_change(struct metadata_change *change)
+void metadata_end_change(struct metadata_change *change)
 {
     struct server *server = change->metadata->server;
     struct memory *memory = server->memory;
@@ -121,156 +87,18 @@ static void end_change(struct metadata_change *change)
     memory_free(memory, MEMORY_TOPICS, change, sizeof *change);
 }
 
-/* ---- folders, in the pool ---- */
-
-static slice change_topic_name(const struct metadata_change *change)
-{
-    return change->topic != NULL ? topic_name(change->topic) : slice_of(change->name, change->name_size);
-}
-
-static void make_folders(struct job *job)
-{
-    struct metadata_change *change = change_of_job(job);
-    struct disk *disk = change->metadata->server->disk;
-    for (int32_t i = change->first_partition; i < change->end_partition && change->status == 0; i++) {
-        char folder[DISK_PATH_MAX];
-        change->status = partition_folder_name(change_topic_name(change), i, folder);
-        if (change->status == 0)
-            change->status = log_create_files(disk, folder, change->id, &change->error);
-    }
-}
-
-static void remove_folders(struct job *job)
-{
-    struct metadata_change *change = change_of_job(job);
-    char unique[UUID_TEXT_SIZE];
-    uuid_print(change->id, unique);
-    for (int32_t i = change->first_partition; i < change->end_partition; i++) {
-        char folder[DISK_PATH_MAX];
-        int rc = partition_folder_name(change_topic_name(change), i, folder);
-        if (rc == 0)
-            rc = metadata_remove_folder(change->metadata->server->disk, folder, unique, &change->error);
-        if (rc != 0)
-            change->status = rc;
-    }
-}
-
-static void folders_removed(struct job *job)
-{
-    struct metadata_change *change = change_of_job(job);
-    if (change->status != 0) {
-        /* The topic is gone all the same; what is left of its folders goes at the next start. */
-        log_warn(change->metadata->server->logger, "metadata", "topic=%s %s", change->topic->name,
-                 change->error.message);
-        change->status = 0;
-    }
-    end_change(change);
-}
-
-static void folders_made(struct job *job)
-{
-    struct metadata_change *change = change_of_job(job);
-    struct server *server = change->metadata->server;
-    if (change->kind == CREATE) {
-        int rc = topics_add(&server->topics, slice_of(change->name, change->name_size), change->id, &change->config,
-                            &change->topic);
-        if (rc != 0) {
-            change->status = error_set_status(&change->error, rc, "topic %s", change->name);
-            end_change(change);
-            return;
-        }
-        topic_hold(change->topic);
-        change->topic->recorded_partitions = change->end_partition;
-    }
-    if (change->topic->is_deleted && change->status == 0)
-        change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
-    for (int32_t i = change->first_partition; i < change->end_partition && !change->topic->is_deleted; i++) {
-        int rc = metadata_open_partition(server, change->topic, i, true, &change->error);
-        if (rc != 0)
-            change->status = rc;
-    }
-    end_change(change);
-}
-
-/* ---- applying what is safe on the disk ---- */
-
-/* From here on nobody finds the topic; who waits for its records is told, and its files are out of the cache. */
-static void remove_topic(struct metadata_change *change)
-{
-    struct server *server = change->metadata->server;
-    struct topic *topic = change->topic;
-    change->end_partition = topic->recorded_partitions;
-    set_busy(change);
-    topics_remove(&server->topics, topic);
-    for (int32_t i = 0; i < topic->partition_count; i++) {
-        char prefix[DISK_PATH_MAX + 1];
-        read_wake(server->operations->reads, topic->partitions[i]);
-        if (topic->partitions[i]->log == NULL)
-            continue;
-        snprintf(prefix, sizeof prefix, "%s/", log_folder(topic->partitions[i]->log));
-        file_cache_forget(server->logs.files, prefix);
-    }
-}
-
-static void apply(struct metadata_change *change)
-{
-    struct server *server = change->metadata->server;
-    change->job.execute = change->kind == DELETE ? remove_folders : make_folders;
-    change->job.done = change->kind == DELETE ? folders_removed : folders_made;
-    switch (change->kind) {
-    case CREATE:
-    case GROW:
-        jobs_submit(&server->jobs, &change->job, JOB_FILES);
-        return;
-    case DELETE:
-        if (change->topic->is_deleted) {
-            change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
-            end_change(change);
-            return;
-        }
-        remove_topic(change);
-        jobs_submit(&server->jobs, &change->job, JOB_FILES);
-        return;
-    case PRODUCER_IDS:
-    case CONFIGURE:
-        end_change(change);
-        return;
-    }
-}
-
-static void use_config(struct topic *topic)
-{
-    for (int32_t i = 0; i < topic->partition_count; i++) {
-        if (topic->partitions[i]->log != NULL)
-            log_set_config(topic->partitions[i]->log, &topic->config.log);
-    }
-}
-
-/* Back to what was before the record was queued. */
-static void revert(struct metadata_change *change)
-{
-    if (change->kind == GROW)
-        change->topic->recorded_partitions = change->first_partition;
-    if (change->kind == CONFIGURE) {
-        struct topic_config failed = change->topic->config;
-        change->topic->config = change->config;
-        change->config = failed;
-        use_config(change->topic);
-    }
-}
-
 static void finish_appends(struct log_append *done)
 {
     while (done != NULL) {
         struct metadata_change *change = change_of(done);
         done = done->next;
         if (change->append.status == 0) {
-            apply(change);
+            metadata_apply(change);
         } else {
             change->status = change->append.status;
             error_set_status(&change->error, change->status, "the metadata log");
-            revert(change);
-            end_change(change);
+            metadata_revert(change);
+            metadata_end_change(change);
         }
     }
 }
@@ -335,8 +163,8 @@ static void submit(struct metadata_change *change, int encoded)
         encoded = batch_parse_header(writer_slice(&change->record), &append->header, &change->error);
     if (encoded != 0) {
         change->status = error_set_status(&change->error, encoded, "metadata record");
-        revert(change);
-        end_change(change);
+        metadata_revert(change);
+        metadata_end_change(change);
         return;
     }
     *metadata->queue_tail = append;
@@ -372,7 +200,7 @@ static int encode_topic(struct metadata_change *change, slice name, struct uuid 
 bool metadata_log_is_busy(const struct metadata_log *metadata, slice name)
 {
     for (const struct metadata_change *change = metadata->busy; change != NULL; change = change->next_busy) {
-        if (slice_equal(name, change_topic_name(change)))
+        if (slice_equal(name, metadata_change_name(change)))
             return true;
     }
     return false;
@@ -381,7 +209,7 @@ bool metadata_log_is_busy(const struct metadata_log *metadata, slice name)
 static void refuse(struct metadata_change *change, int status, const char *why)
 {
     change->status = error_set(&change->error, status, "%s", why);
-    end_change(change);
+    metadata_end_change(change);
 }
 
 void metadata_log_create_topic(struct metadata_log *metadata, slice name, const struct topic_config *config,
@@ -409,7 +237,7 @@ void metadata_log_create_topic(struct metadata_log *metadata, slice name, const 
     server_random(server, random, sizeof random);
     change->id = uuid_from_random(random);
     change->end_partition = partitions;
-    set_busy(change);
+    metadata_set_busy(change);
     submit(change, encode_topic(change, name, change->id, partitions, config));
 }
 
@@ -467,7 +295,7 @@ void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *
         refuse(change, -ENOMEM, "out of memory");
         return;
     }
-    use_config(topic);
+    metadata_use_config(topic);
     submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
 }
 

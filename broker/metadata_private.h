@@ -1,4 +1,5 @@
-/* What the metadata log's two halves share: metadata_load.c reads it at start, metadata_log.c changes it afterwards. */
+/* What the metadata log's parts share: metadata_load.c reads it at start, metadata_log.c appends changes to it
+ * afterwards, metadata_apply.c does what they say. */
 #pragma once
 
 #include "batch_builder.h"
@@ -10,7 +11,30 @@
 /* Of a record's key. */
 enum metadata_kind { METADATA_TOPIC = 0, METADATA_PRODUCER_IDS = 1, METADATA_BROKER_CONFIG = 2 };
 
-struct metadata_change;
+enum change_kind { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS };
+
+/* One change from its request to `done`. */
+struct metadata_change {
+    struct metadata_log *metadata;
+    enum change_kind kind;
+    struct log_append append; /* its record, in the log's queue or write */
+    writer record;
+    metadata_done *done;
+    void *context;
+    int status;
+    struct error error;
+
+    struct topic *topic;        /* held; NULL for CREATE until it is made, and for PRODUCER_IDS */
+    struct topic_config config; /* CREATE: the new topic's; CONFIGURE: the one before, in case the write fails */
+    char *name;                 /* CREATE */
+    size_t name_size;
+    struct uuid id;
+    int32_t first_partition; /* CREATE, GROW: the folders to make are [first, end) */
+    int32_t end_partition;
+
+    struct job job; /* makes or removes folders */
+    struct metadata_change *next_busy;
+};
 
 struct metadata_log {
     struct server *server;
@@ -37,3 +61,18 @@ MUST_USE int metadata_open_partition(struct server *server, struct topic *topic,
 
 /* Renames a partition's folder out of the way and removes it: a value-only job. */
 MUST_USE int metadata_remove_folder(struct disk *disk, const char *folder, const char *unique, struct error *error);
+
+/* ---- one change, from its request to done ---- */
+
+/* The topic's name. */
+slice metadata_change_name(const struct metadata_change *change);
+/* A name is busy from the request to create it until its folders are there, and while a deleted topic's folders go. */
+void metadata_set_busy(struct metadata_change *change);
+/* The record is safe. Ends the change, now or later. */
+void metadata_apply(struct metadata_change *change);
+/* The record could not be written: back to what was before it was queued. */
+void metadata_revert(struct metadata_change *change);
+/* The topic's logs follow its configuration. */
+void metadata_use_config(struct topic *topic);
+/* Calls done and frees. */
+void metadata_end_change(struct metadata_change *change);

@@ -70,6 +70,7 @@ int server_storage_open(struct server *server, const char *data, struct error *e
     rc = metadata_log_open(server, &server->metadata, error);
     if (rc != 0)
         goto err_close_topics;
+    data_folder_drop_offsets(server->folder);
     rc = flush_create(server, &server->flush);
     if (rc != 0) {
         rc = error_set_status(error, rc, "background flush");

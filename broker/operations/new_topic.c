@@ -32,6 +32,12 @@ int16_t new_topic_check(struct server *server, struct new_topic *topic, struct e
     int16_t code = check_partitions(server, topic, error);
     if (code != KAFKA_NONE)
         return code;
+    char folder[DISK_PATH_MAX]; /* each ':' takes three characters there */
+    if (partition_folder_name(topic->name, topic->partitions - 1, folder) != 0) {
+        error_set(error, -ENAMETOOLONG,
+                  "Topic name is invalid: with its colons it is too long for the name of a folder");
+        return KAFKA_INVALID_TOPIC_EXCEPTION;
+    }
     if (topic->replication_factor == 0 || topic->replication_factor < -1) {
         error_set(error, -EINVAL, "Replication factor must be larger than 0, or -1 to use the default value.");
         return KAFKA_INVALID_REPLICATION_FACTOR;

@@ -1,0 +1,152 @@
+/* What a change does once its record is safe: folders are made or removed in the pool, then the server's topics follow.
+ */
+#include "container.h"
+#include "metadata_private.h"
+#include "operations/environment.h"
+#include "operations/read.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static struct metadata_change *change_of_job(struct job *job)
+{
+    return CONTAINER_OF(job, struct metadata_change, job);
+}
+
+slice metadata_change_name(const struct metadata_change *change)
+{
+    return change->topic != NULL ? topic_name(change->topic) : slice_of(change->name, change->name_size);
+}
+
+/* ---- folders, in the pool ---- */
+
+static void make_folders(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    struct disk *disk = change->metadata->server->disk;
+    for (int32_t i = change->first_partition; i < change->end_partition && change->status == 0; i++) {
+        char folder[DISK_PATH_MAX];
+        change->status = partition_folder_name(metadata_change_name(change), i, folder);
+        if (change->status == 0)
+            change->status = log_create_files(disk, folder, change->id, &change->error);
+    }
+}
+
+static void remove_folders(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    char unique[UUID_TEXT_SIZE];
+    uuid_print(change->id, unique);
+    for (int32_t i = change->first_partition; i < change->end_partition; i++) {
+        char folder[DISK_PATH_MAX];
+        int rc = partition_folder_name(metadata_change_name(change), i, folder);
+        if (rc == 0)
+            rc = metadata_remove_folder(change->metadata->server->disk, folder, unique, &change->error);
+        if (rc != 0)
+            change->status = rc;
+    }
+}
+
+static void folders_removed(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    if (change->status != 0) {
+        /* The topic is gone all the same; what is left of its folders goes at the next start. */
+        log_warn(change->metadata->server->logger, "metadata", "topic=%s %s", change->topic->name,
+                 change->error.message);
+        change->status = 0;
+    }
+    metadata_end_change(change);
+}
+
+static void folders_made(struct job *job)
+{
+    struct metadata_change *change = change_of_job(job);
+    struct server *server = change->metadata->server;
+    if (change->kind == CREATE) {
+        int rc = topics_add(&server->topics, slice_of(change->name, change->name_size), change->id, &change->config,
+                            &change->topic);
+        if (rc != 0) {
+            change->status = error_set_status(&change->error, rc, "topic %s", change->name);
+            metadata_end_change(change);
+            return;
+        }
+        topic_hold(change->topic);
+        change->topic->recorded_partitions = change->end_partition;
+    }
+    if (change->topic->is_deleted && change->status == 0)
+        change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
+    for (int32_t i = change->first_partition; i < change->end_partition && !change->topic->is_deleted; i++) {
+        int rc = metadata_open_partition(server, change->topic, i, true, &change->error);
+        if (rc != 0)
+            change->status = rc;
+    }
+    metadata_end_change(change);
+}
+
+/* ---- applying what is safe on the disk ---- */
+
+/* From here on nobody finds the topic; who waits for its records is told, and its files are out of the cache. */
+static void remove_topic(struct metadata_change *change)
+{
+    struct server *server = change->metadata->server;
+    struct topic *topic = change->topic;
+    change->end_partition = topic->recorded_partitions;
+    metadata_set_busy(change);
+    topics_remove(&server->topics, topic);
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        char prefix[DISK_PATH_MAX + 1];
+        read_wake(server->operations->reads, topic->partitions[i]);
+        if (topic->partitions[i]->log == NULL)
+            continue;
+        snprintf(prefix, sizeof prefix, "%s/", log_folder(topic->partitions[i]->log));
+        file_cache_forget(server->logs.files, prefix);
+    }
+}
+
+void metadata_apply(struct metadata_change *change)
+{
+    struct server *server = change->metadata->server;
+    change->job.execute = change->kind == DELETE ? remove_folders : make_folders;
+    change->job.done = change->kind == DELETE ? folders_removed : folders_made;
+    switch (change->kind) {
+    case CREATE:
+    case GROW:
+        jobs_submit(&server->jobs, &change->job, JOB_FILES);
+        return;
+    case DELETE:
+        if (change->topic->is_deleted) {
+            change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
+            metadata_end_change(change);
+            return;
+        }
+        remove_topic(change);
+        jobs_submit(&server->jobs, &change->job, JOB_FILES);
+        return;
+    case PRODUCER_IDS:
+    case CONFIGURE:
+        metadata_end_change(change);
+        return;
+    }
+}
+
+void metadata_use_config(struct topic *topic)
+{
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        if (topic->partitions[i]->log != NULL)
+            log_set_config(topic->partitions[i]->log, &topic->config.log);
+    }
+}
+
+/* Back to what was before the record was queued. */
+void metadata_revert(struct metadata_change *change)
+{
+    if (change->kind == GROW)
+        change->topic->recorded_partitions = change->first_partition;
+    if (change->kind == CONFIGURE) {
+        struct topic_config failed = change->topic->config;
+        change->topic->config = change->config;
+        change->config = failed;
+        metadata_use_config(change->topic);
+    }
+}
