@@ -99,14 +99,19 @@ static int resolve(struct address *address, struct error *error)
     return 0;
 }
 
-int address_parse(slice text, struct address *address, struct error *error)
+int address_split(slice text, struct address *address, struct error *error)
 {
     memset(address, 0, sizeof *address);
     text = without_scheme(text);
     if (starts_with(text, UNIX_PREFIX))
         return parse_unix(skip(text, strlen(UNIX_PREFIX)), address, error);
-    int rc = split(text, address, error);
-    return rc != 0 ? rc : resolve(address, error);
+    return split(text, address, error);
+}
+
+int address_parse(slice text, struct address *address, struct error *error)
+{
+    int rc = address_split(text, address, error);
+    return rc != 0 || address->socket.ss_family == AF_UNIX ? rc : resolve(address, error);
 }
 
 bool address_is_loopback(const struct address *address)

@@ -125,20 +125,26 @@ static void print_range(const struct config_key *key)
         printf("# from %" PRId64 " to %" PRId64 "\n", key->min, key->max);
 }
 
+static void print_documented(const struct config_key *key, const char *text)
+{
+    printf("# %s\n", key->documentation);
+    print_range(key);
+    printf("#%s=%s\n\n", key->name, text != NULL ? text : "");
+}
+
 void command_line_print_config(const struct config *config, bool documentation)
 {
-    static const char *const sources[] = {"default", "file", "environment", "argument", "operator"};
+    static const char *const sources[] = {NULL, "the file", "the environment", "the command line", "an operator"};
     for (int id = 0; id < CONFIG_KEY_COUNT; id++) {
         const struct config_key *key = config_key(id);
         const char *text = config_text_at(config, id);
+        const char *source = sources[config_source_at(config, id)];
         if (documentation) {
-            printf("# %s\n", key->documentation);
-            print_range(key);
-            printf("#%s=%s\n\n", key->name, text != NULL ? text : "");
-        } else if (text != NULL) {
-            printf("%s=%s  # %s\n", key->name, text, sources[config_source_at(config, id)]);
-        } else {
-            printf("#%s=  # unset\n", key->name);
+            print_documented(key, text);
+            continue;
         }
+        if (source != NULL)
+            printf("# from %s:\n", source);
+        printf(text != NULL ? "%s=%s\n" : "# %s is not set\n", key->name, text);
     }
 }

@@ -1,4 +1,5 @@
 /* furrowd: arguments, configuration, the server's life, the exit code. The only place with global state. */
+#include "address.h"
 #include "command_line.h"
 #include "listener.h"
 #include "probe.h"
@@ -48,6 +49,13 @@ static int configure(const struct command_line *line, struct config *config, str
     if (rc == 0)
         rc = listeners_check(config_string(config, CONFIG_LISTENERS), config_flag(config, CONFIG_ALLOW_UNAUTHENTICATED),
                              error);
+    const char *advertised = config_string(config, CONFIG_ADVERTISED_LISTENERS);
+    struct address address;
+    if (rc == 0 && advertised[0] != '\0') {
+        rc = address_split(slice_of(advertised, strcspn(advertised, ", ")), &address, error);
+        if (rc != 0)
+            error_wrap(error, rc, "advertised.listeners");
+    }
     enum log_level level;
     if (rc == 0 && log_level_parse(slice_of_text(config_string(config, CONFIG_LOG_LEVEL)), &level))
         logger_set_level(&logger, level);

@@ -54,7 +54,8 @@ void kafka_finish(struct kafka_request *request);
 /* Closes the connection after what is queued before; `reason` goes to the log. */
 void kafka_close(struct kafka_request *request, const char *reason);
 
-/* The address the client connected to, for Metadata without advertised.listeners; host is NUL-terminated. */
+/* Where the client is told to connect: the first of advertised.listeners, else the address that it connected to. host
+ * is NUL-terminated. */
 void kafka_request_address(const struct kafka_request *request, char host[256], uint16_t *port);
 
 /* The handler of an API, NULL when it is not served (handlers.c has the table). */
