@@ -127,9 +127,14 @@ static bool fits(size_t held, size_t bytes, size_t limit)
     return held == 0 || (held <= limit && bytes <= limit - held);
 }
 
+static bool is_first_small(const struct budget_account *account, size_t bytes)
+{
+    return account->held == 0 && bytes <= BUDGET_SMALL_REQUEST;
+}
+
 static bool fits_share(const struct budget_account *account, size_t bytes)
 {
-    return fits(account->peer->held, bytes, account->budget->limit / SHARE);
+    return is_first_small(account, bytes) || fits(account->peer->held, bytes, account->budget->limit / SHARE);
 }
 
 static void hold(struct budget_account *account, size_t bytes)
@@ -218,7 +223,7 @@ unsigned budget_account_siblings(const struct budget_account *account)
 bool budget_reserve(struct budget_account *account, size_t bytes)
 {
     struct budget *budget = account->budget;
-    bool share = account->peer->parked.count == 0 && fits_share(account, bytes);
+    bool share = is_first_small(account, bytes) || (account->peer->parked.count == 0 && fits_share(account, bytes));
     if (share && budget->waiting.count == 0 && fits(budget->used, bytes, budget->limit)) {
         hold(account, bytes);
         return true;

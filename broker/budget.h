@@ -4,8 +4,9 @@
  * A request's whole size is reserved when its length arrives, before a byte of it is stored. What does not fit waits,
  * in order of arrival; a waiting connection is not read from (backpressure), never dropped. One address holds at most
  * a quarter, unless all it holds is one request: those beyond it wait behind their own address, and nobody else behind
- * them. Responses are counted without asking, since they answer what was taken in; while they stand above the limit,
- * nothing new is taken in.
+ * them. A connection that holds nothing may have one small request whatever its address holds: behind one address there
+ * may be many, and some may be hostile. Responses are counted without asking, since they answer what was taken in;
+ * while they stand above the limit, nothing new is taken in.
  *
  * It belongs to the loop's thread, knows no clock and no socket. */
 #pragma once
@@ -15,6 +16,8 @@
 
 struct budget;
 struct budget_peer;
+
+#define BUDGET_SMALL_REQUEST ((size_t)4 << 10)
 
 /* A connection's account. Embedded in the connection; fields are private to the budget. */
 struct budget_account {

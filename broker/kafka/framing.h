@@ -16,8 +16,8 @@
 #include <sys/uio.h>
 
 #define FRAMING_BLOCK_BYTES ((size_t)16 << 10)
-/* What a request costs beside its own bytes: its struct and the first of its arena. */
-#define FRAMING_REQUEST_OVERHEAD ((size_t)768)
+/* What a request costs beside its own bytes while it waits: its struct and the allocator's. */
+#define FRAMING_REQUEST_OVERHEAD ((size_t)320)
 
 /* One whole request, without its length. */
 struct request_buffer {

@@ -103,11 +103,12 @@ static void on_arrived(struct framing *framing, struct request_buffer *buffer)
 
 static void after_arrival(struct connection *connection, int rc, const struct error *error)
 {
+    if (rc != 0) {
+        connection_log(connection, "closing: %s", error->message);
+        connection_end(connection); /* what came before is answered */
+    }
     start_requests(connection);
-    if (rc != 0)
-        connection_close(connection, error->message);
-    else
-        connection_update(connection);
+    connection_update(connection);
 }
 
 /* ---- the dialect ---- */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+/* Numbers below are in units of UNIT bytes, each more than a small request. */
+#define UNIT  ((size_t)10000)
 #define LIMIT 1000
 #define SHARE 250
 
@@ -31,7 +33,7 @@ static void set_up(void)
     memory_init(&memory);
     memset(clients, 0, sizeof clients);
     order_count = 0;
-    REQUIRE(budget_create(&memory, LIMIT, &budget) == 0);
+    REQUIRE(budget_create(&memory, LIMIT * UNIT, &budget) == 0);
 }
 
 static void add(int client, const char *address)
@@ -41,12 +43,12 @@ static void add(int client, const char *address)
 
 static bool reserve(int client, size_t bytes)
 {
-    return budget_reserve(&clients[client].account, bytes);
+    return budget_reserve(&clients[client].account, bytes * UNIT);
 }
 
 static void give_back(int client, size_t bytes)
 {
-    budget_return(&clients[client].account, bytes);
+    budget_return(&clients[client].account, bytes * UNIT);
 }
 
 static void tear_down(int count)
@@ -65,7 +67,7 @@ static void what_fits_is_reserved_at_once(void)
     add(0, "a");
     CHECK(reserve(0, 100));
     CHECK(reserve(0, 150));
-    CHECK_EQUAL(budget_used(budget), 250);
+    CHECK_EQUAL(budget_used(budget), 250 * UNIT);
     give_back(0, 250);
     CHECK_EQUAL(budget_used(budget), 0);
     tear_down(1);
@@ -87,7 +89,7 @@ static void those_who_wait_are_served_in_order_of_arrival(void)
     give_back(1, 150);
     REQUIRE(order_count == 3);
     CHECK(order[0] == 4 && order[1] == 5 && order[2] == 6);
-    CHECK_EQUAL(budget_used(budget), 1000);
+    CHECK_EQUAL(budget_used(budget), 1000 * UNIT);
     tear_down(7);
 }
 
@@ -125,7 +127,7 @@ static void responses_are_counted_without_asking_and_hold_requests_back(void)
     set_up();
     add(0, "a");
     add(1, "b");
-    budget_add(&clients[0].account, 2 * LIMIT);
+    budget_add(&clients[0].account, 2 * LIMIT * UNIT);
     CHECK(!reserve(1, 10));
     give_back(0, LIMIT);
     CHECK_EQUAL(clients[1].grants, 0);
@@ -150,6 +152,17 @@ static void an_account_that_closes_makes_room(void)
     CHECK_EQUAL(clients[2].grants, 1);
     budget_account_close(&clients[2].account);
     tear_down(0);
+}
+
+static void a_small_request_passes_whatever_its_address_holds(void)
+{
+    set_up();
+    add(0, "a");
+    add(1, "a");
+    CHECK(reserve(0, SHARE));
+    CHECK(budget_reserve(&clients[1].account, BUDGET_SMALL_REQUEST));
+    CHECK(!budget_reserve(&clients[1].account, 1)); /* but only one */
+    tear_down(2);
 }
 
 static void accounts_are_counted_by_address(void)
@@ -196,7 +209,7 @@ static void nobody_starves(void)
             }
         }
         order_count = 0;
-        CHECK(budget_used(budget) <= LIMIT);
+        CHECK(budget_used(budget) <= LIMIT * UNIT);
         CHECK(held[0] + held[1] + held[2] <= SHARE);
     }
     for (int i = 0; i < CLIENTS; i++)
@@ -208,8 +221,8 @@ static void every_allocation_may_fail(void)
 {
     memory_init(&memory);
     memory_fail_at(&memory, 0);
-    CHECK_EQUAL(budget_create(&memory, LIMIT, &budget), -ENOMEM);
-    REQUIRE(budget_create(&memory, LIMIT, &budget) == 0);
+    CHECK_EQUAL(budget_create(&memory, LIMIT * UNIT, &budget), -ENOMEM);
+    REQUIRE(budget_create(&memory, LIMIT * UNIT, &budget) == 0);
     memory_fail_at(&memory, 0);
     CHECK_EQUAL(budget_account_open(budget, &clients[0].account, slice_of_text("a"), note_grant), -ENOMEM);
     budget_destroy(budget);
@@ -220,5 +233,5 @@ SUITE("budget", CHECK_TEST(what_fits_is_reserved_at_once), CHECK_TEST(those_who_
       CHECK_TEST(one_address_holds_at_most_a_quarter_and_stops_nobody_else),
       CHECK_TEST(a_request_above_the_share_passes_alone),
       CHECK_TEST(responses_are_counted_without_asking_and_hold_requests_back),
-      CHECK_TEST(an_account_that_closes_makes_room), CHECK_TEST(accounts_are_counted_by_address),
-      CHECK_TEST(nobody_starves), CHECK_TEST(every_allocation_may_fail))
+      CHECK_TEST(an_account_that_closes_makes_room), CHECK_TEST(a_small_request_passes_whatever_its_address_holds),
+      CHECK_TEST(accounts_are_counted_by_address), CHECK_TEST(nobody_starves), CHECK_TEST(every_allocation_may_fail))
