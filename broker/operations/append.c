@@ -203,7 +203,7 @@ static void on_written(struct writer_job *job)
     size_t bytes = written_bytes(done);
     if (bytes != 0 && service->operations->reads != NULL)
         read_note_append(service->operations->reads, partition, bytes);
-    if (service->operations->flush != NULL && log_unsynced_bytes(partition->log) != 0)
+    if (service->operations->flush != NULL)
         flush_note_dirty(service->operations->flush, partition);
     ask_for_write(state);
     settle_written(partition->log, done);
