@@ -3,8 +3,8 @@
  * be right are read and checked batch by batch; the range ends before one that is wrong, and a read that would begin
  * with one is FURROW_CORRUPT.
  *
- * A batch that cannot even be stepped over, for its header is wrong, is stepped over by the next index entry. The
- * offsets up to the batch there are lost. */
+ * Behind a batch whose header is wrong the next right one is looked for, no farther than the next index entry. The
+ * offsets up to it are lost. */
 #include "log_private.h"
 
 #include "reader.h"
@@ -130,51 +130,90 @@ static uint32_t index_position(struct search *s)
 
 /* ---- the batch with the offset ---- */
 
-/* Goes on at the next index entry behind what cannot be read. False when there is none. */
+static bool is_known(const struct log_read_private *p, uint32_t from, uint64_t to)
+{
+    if (to > p->segment_size)
+        to = p->segment_size;
+    return from >= p->known_from && to <= p->known_to;
+}
+
+/* Goes on behind what cannot be read: at the next batch that is right, at the latest where the next index entry says
+ * that one is. False when there is none. */
 static bool step_over(struct search *s)
 {
+    struct log_read_private *p = s->p;
     uint32_t count;
-    struct offset_position entry;
-    if (count_entries(s, s->scan.position, &count) != 0 || count >= s->p->index.entries ||
-        read_entry(s, count, &entry) != 0 || entry.position >= s->p->segment_size)
-        return false;
-    segment_scan_seek(&s->scan, entry.position, s->scan.next_offset, s->p->segment_end_offset);
+    struct offset_position entry = {0, p->segment_size};
+    if (count_entries(s, s->scan.position, &count) == 0 && count < p->index.entries)
+        (void)!read_entry(s, count, &entry);
+    if (entry.position >= p->segment_size)
+        return segment_scan_find(&s->scan, p->segment_size, p->segment_end_offset);
+    if (!segment_scan_find(&s->scan, entry.position, p->segment_end_offset))
+        segment_scan_seek(&s->scan, entry.position, s->scan.next_offset, p->segment_end_offset);
     return true;
+}
+
+/* No CRC covers a base offset. One that is too high runs into the batch behind it; offsets that are missing because
+ * they were compacted do not. When it is not believed, the scan stands behind the batch as if it had not been there. */
+static int believe_gap(struct search *s, const struct segment_batch *batch, int64_t expected, bool *believed)
+{
+    uint32_t position = s->scan.position;
+    int64_t next_offset = s->scan.next_offset;
+    struct segment_batch next;
+    segment_scan_seek(&s->scan, position, expected, s->p->segment_end_offset);
+    int rc = segment_scan_next(&s->scan, &next, &s->error);
+    *believed = rc != 1 || next.header.base_offset > batch_last_offset(&batch->header);
+    segment_scan_seek(&s->scan, position, *believed ? next_offset : expected, s->p->segment_end_offset);
+    return rc < 0 && rc != FURROW_CORRUPT ? rc : 0;
+}
+
+static int check_found(struct search *s, const struct segment_batch *batch)
+{
+    const struct log_read_private *p = s->p;
+    if (is_known(p, batch->position, batch->position + (uint64_t)batch_size(&batch->header)))
+        return 0;
+    return segment_scan_check(&s->scan, batch, &s->error);
 }
 
 /* 1: found; 0: the segment has no such offset and none behind it; FURROW_CORRUPT, the disk's. */
 static int find_batch(struct search *s, struct segment_batch *batch)
 {
     int64_t offset = s->read->offset;
-    bool lost = false; /* the batch that comes next does not follow the one before */
+    bool follows = s->p->exact || s->scan.position == 0; /* the next batch begins at the scan's offset, or later */
+    bool lost = false;                                   /* something right before the next batch cannot be read */
     for (;;) {
         int64_t expected = s->scan.next_offset;
         int rc = segment_scan_next(&s->scan, batch, &s->error);
-        if (rc == FURROW_CORRUPT) {
-            if (!step_over(s))
-                return FURROW_CORRUPT;
+        if (rc == 0)
+            return lost ? FURROW_CORRUPT : 0;
+        if (rc < 0 && (rc != FURROW_CORRUPT || !step_over(s)))
+            return rc;
+        bool believed = true;
+        if (rc == 1 && follows && batch->header.base_offset > expected) {
+            int peeked = believe_gap(s, batch, expected, &believed);
+            if (peeked != 0)
+                return peeked;
+        }
+        follows = rc == 1;
+        if (rc != 1 || !believed) {
             lost = true;
             continue;
         }
-        if (rc != 1)
-            return rc;
         if (batch_last_offset(&batch->header) < offset) {
             lost = false;
             continue;
         }
-        if (batch->header.base_offset <= offset)
-            return 1;
-        if (lost)
+        if (lost && batch->header.base_offset > offset)
             return FURROW_CORRUPT;
-        if (batch->header.base_offset <= expected)
+        rc = check_found(s, batch);
+        if (rc == 0)
             return 1;
-        /* Offsets are missing: compacted, or the base offset, which no CRC covers, is wrong. The next batch tells. */
-        struct segment_batch next;
-        uint32_t position = s->scan.position;
-        int64_t next_offset = s->scan.next_offset;
-        rc = segment_scan_next(&s->scan, &next, &s->error);
-        segment_scan_seek(&s->scan, position, next_offset, s->p->segment_end_offset);
-        return rc < 0 ? rc : 1;
+        /* Whether it holds the offset is as doubtful as the rest of it. */
+        segment_scan_seek(&s->scan, batch->position, expected, s->p->segment_end_offset);
+        if (rc != FURROW_CORRUPT || !step_over(s))
+            return rc;
+        lost = true;
+        follows = false;
     }
 }
 
@@ -246,13 +285,6 @@ static int skip(struct search *s, uint64_t limit, struct log_read_point *end)
     return walk(s, limit, false, end);
 }
 
-static bool is_known(const struct log_read_private *p, uint32_t from, uint64_t to)
-{
-    if (to > p->segment_size)
-        to = p->segment_size;
-    return from >= p->known_from && to <= p->known_to;
-}
-
 /* Boundaries behind the range, for the reads that will follow. */
 static int look_ahead(struct search *s, struct log_read_point end)
 {
@@ -279,13 +311,8 @@ static int find_range(struct search *s, const struct segment_batch *first)
         return 0;
     uint64_t limit = (uint64_t)first->position + (read->max_bytes > size ? read->max_bytes : size);
     bool check = !is_known(p, first->position, limit);
-    if (check) {
-        int rc = segment_scan_check(&s->scan, first, &s->error);
-        if (rc != 0)
-            return rc;
-        if (limit > first->position + (uint64_t)LOG_READ_CHECK_BYTES)
-            limit = first->position + (uint64_t)LOG_READ_CHECK_BYTES;
-    }
+    if (check && limit > first->position + (uint64_t)LOG_READ_CHECK_BYTES)
+        limit = first->position + (uint64_t)LOG_READ_CHECK_BYTES;
     struct log_read_point end = {batch_last_offset(&first->header) + 1, first->position + size};
     int rc = check ? walk(s, limit, true, &end) : skip(s, limit, &end);
     if (rc != 0)

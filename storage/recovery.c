@@ -106,39 +106,13 @@ static int walk_batches(struct walk *w, struct segment_scan *scan, struct log_he
     int rc;
     while ((rc = segment_scan_next(scan, &batch, w->error)) == 1) {
         rc = take_batch(w, scan, &batch, head, tails);
-        if (rc != 0)
+        if (rc != 0) {
+            segment_scan_seek(scan, batch.position, w->end, INT64_MAX);
             break;
+        }
         *end = scan->position;
     }
     return rc;
-}
-
-/* Behind bytes that are no batch, where the recovery point says that there were some: moves the scan to the next batch,
- * found by its form and its CRC. False when there is none. */
-static bool find_again(struct segment_scan *scan, int64_t end_offset)
-{
-    static const uint32_t magic_at = 16;
-    int64_t next_offset = scan->next_offset;
-    for (uint32_t position = scan->position + 1; position + BATCH_HEADER_SIZE <= scan->end; position++) {
-        uint8_t head[SEGMENT_SCAN_HEADERS];
-        size_t got;
-        if (file_read(scan->file, head, sizeof head, position, &got, NULL) != 0)
-            return false;
-        uint32_t i = 0;
-        for (; i + BATCH_HEADER_SIZE <= got; i++) {
-            struct segment_batch batch;
-            if (head[i + magic_at] != BATCH_MAGIC)
-                continue;
-            segment_scan_seek(scan, position + i, next_offset, end_offset);
-            if (segment_scan_next(scan, &batch, NULL) == 1 && segment_scan_check(scan, &batch, NULL) == 0) {
-                segment_scan_seek(scan, position + i, next_offset, INT64_MAX);
-                return true;
-            }
-        }
-        if (i > 0)
-            position += i - 1;
-    }
-    return false;
 }
 
 /* As walk_batches, but what is wrong in the trusted part is stepped over: reads will tell. */
@@ -149,8 +123,10 @@ static int walk_on(struct walk *w, struct segment_scan *scan, struct log_head *h
         int rc = walk_batches(w, scan, head, tails, end);
         if (rc != FURROW_CORRUPT || w->end >= w->trusted_to)
             return rc;
-        if (find_again(scan, w->trusted_to))
+        if (segment_scan_find(scan, scan->end, w->trusted_to)) {
+            segment_scan_seek(scan, scan->position, scan->next_offset, INT64_MAX);
             continue;
+        }
         return w->trusted_to == INT64_MAX ? 0 : rc;
     }
 }

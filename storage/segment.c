@@ -1,6 +1,7 @@
 #include "segment.h"
 
 #include "crc32c.h"
+#include "reader.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -139,6 +140,60 @@ int segment_scan_check(struct segment_scan *scan, const struct segment_batch *ba
     if (crc != batch->header.crc)
         return error_set(error, FURROW_CORRUPT, "position %" PRIu32 ": the CRC is wrong", batch->position);
     return 0;
+}
+
+/* True when a whole and right batch is at `position`; the scan stands before it then. */
+static bool is_batch_at(struct segment_scan *scan, uint32_t position, int64_t next_offset, int64_t end_offset)
+{
+    struct segment_batch batch;
+    segment_scan_seek(scan, position, next_offset, end_offset);
+    if (segment_scan_next(scan, &batch, NULL) != 1 || segment_scan_check(scan, &batch, NULL) != 0)
+        return false;
+    segment_scan_seek(scan, position, next_offset, end_offset);
+    return true;
+}
+
+/* The length of the batch that is wrong may be right: then nothing in it is taken for a batch. */
+static bool find_by_length(struct segment_scan *scan, uint32_t limit, int64_t end_offset)
+{
+    uint8_t bytes[BATCH_LENGTH_OFFSET];
+    size_t got;
+    uint32_t from = scan->position;
+    int64_t next_offset = scan->next_offset;
+    int64_t old_end_offset = scan->end_offset;
+    if (file_read(scan->file, bytes, sizeof bytes, from, &got, NULL) != 0 || got < sizeof bytes)
+        return false;
+    uint64_t behind = (uint64_t)from + BATCH_LENGTH_OFFSET + load_u32(bytes + 8);
+    if (behind < limit && is_batch_at(scan, (uint32_t)behind, next_offset, end_offset))
+        return true;
+    segment_scan_seek(scan, from, next_offset, old_end_offset);
+    return false;
+}
+
+bool segment_scan_find(struct segment_scan *scan, uint32_t limit, int64_t end_offset)
+{
+    static const uint32_t magic_at = 16; /* kafka.md §8 */
+    uint32_t from = scan->position;
+    int64_t next_offset = scan->next_offset;
+    int64_t old_end_offset = scan->end_offset;
+    if (limit > scan->end)
+        limit = scan->end;
+    if (find_by_length(scan, limit, end_offset))
+        return true;
+    for (uint32_t position = from + 1; position < limit;) {
+        uint8_t bytes[512];
+        size_t got;
+        if (file_read(scan->file, bytes, sizeof bytes, position, &got, NULL) != 0 || got < BATCH_HEADER_SIZE)
+            break;
+        uint32_t count = (uint32_t)got - BATCH_HEADER_SIZE + 1;
+        for (uint32_t i = 0; i < count && position + i < limit; i++) {
+            if (bytes[i + magic_at] == BATCH_MAGIC && is_batch_at(scan, position + i, next_offset, end_offset))
+                return true;
+        }
+        position += count;
+    }
+    segment_scan_seek(scan, from, next_offset, old_end_offset);
+    return false;
 }
 
 int segment_scan_load(struct segment_scan *scan, const struct segment_batch *batch, uint8_t **bytes,

@@ -78,6 +78,10 @@ MUST_USE int segment_scan_next(struct segment_scan *scan, struct segment_batch *
 /* Reads the batch and compares its CRC, in bounded memory. FURROW_CORRUPT, the disk's. */
 MUST_USE int segment_scan_check(struct segment_scan *scan, const struct segment_batch *batch, struct error *error);
 
+/* Behind bytes that are no batch: moves the scan to the next position before `limit` where one is, by its form and its
+ * CRC, with offsets at or above scan->next_offset and below end_offset. False when there is none; the scan stays. */
+bool segment_scan_find(struct segment_scan *scan, uint32_t limit, int64_t end_offset);
+
 /* The whole batch in a block of the ledger, batch_size(&batch->header) bytes, the caller's to free (MEMORY_LOGS). */
 MUST_USE int segment_scan_load(struct segment_scan *scan, const struct segment_batch *batch, uint8_t **bytes,
                                struct error *error);
