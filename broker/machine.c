@@ -1,7 +1,8 @@
 #include "machine.h"
 
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* A control group's limit; UINT64_MAX when there is none. */
@@ -10,10 +11,11 @@ static uint64_t read_limit(const char *path)
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return UINT64_MAX;
-    uint64_t limit;
-    int fields = fscanf(file, "%" SCNu64, &limit); /* "max" is no number */
+    char text[32] = "";
+    bool was_read = fgets(text, sizeof text, file) != NULL;
     fclose(file);
-    return fields == 1 && limit != 0 ? limit : UINT64_MAX;
+    uint64_t limit = was_read ? strtoull(text, NULL, 10) : 0; /* 0 of "max", too */
+    return limit != 0 ? limit : UINT64_MAX;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

@@ -191,7 +191,7 @@ void kafka_request_start(struct kafka_request *request)
 
 void kafka_request_address(const struct kafka_request *request, char host[256], uint16_t *port)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
     struct address advertised;
     const char *list = config_string(request->server->config, CONFIG_ADVERTISED_LISTENERS);

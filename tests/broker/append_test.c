@@ -34,7 +34,7 @@ static slice read_back(int32_t partition, int64_t offset)
     REQUIRE(read.parts[0].read != NULL);
     const struct log_read *found = read.parts[0].read;
     uint8_t *bytes = arena_alloc(&f.arena, found->bytes);
-    size_t got;
+    size_t got = 0;
     REQUIRE(bytes != NULL && file_read(found->file, bytes, found->bytes, found->position, &got, NULL) == 0);
     CHECK_EQUAL(got, found->bytes);
     read_release(&read.request);

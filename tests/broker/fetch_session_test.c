@@ -55,8 +55,8 @@ static void set_up(void)
     next_random = 0;
     session_id = 0;
     REQUIRE(fetch_sessions_open(&memory, LIMIT, count_up, NULL, &sessions) == 0);
-    for (char name = 'a'; name <= 'c'; name++)
-        add_topic(name, 0);
+    for (int name = 'a'; name <= 'c'; name++)
+        add_topic((char)name, 0);
 }
 
 static void tear_down(void)

@@ -120,7 +120,7 @@ static bool check_nothing_missing(struct model *m, const struct model *found, in
         if (batch_last_offset(header) >= promised || batch_last_offset(header) < found->start)
             continue;
         size_t j = find_batch(found, header->base_offset);
-        if (j == found->count || found->batches[j].header.base_offset != header->base_offset ||
+        if (j >= found->count || found->batches[j].header.base_offset != header->base_offset ||
             !same_content(&found->batches[j].header, header))
             return model_fail(m, "recovered: the acknowledged batch at %" PRId64 " (promised to %" PRId64 ") is lost",
                               header->base_offset, promised);
