@@ -8,6 +8,8 @@
  * Failures. A write that fails, fails all that it took; what was queued behind it is tried anew. When a write cannot
  * even be formed, the queue fails. Nothing is retried here: producers do.
  *
+ * Behind a slow sync, the next write may wait a moment for company (gather.h), under one timer.
+ *
  * A partition's state exists while something is queued, held or written, and holds the topic. A few are kept for reuse.
  */
 #include "operations/append.h"
@@ -17,6 +19,7 @@
 #include "operations/append_check.h"
 #include "operations/append_prepare.h"
 #include "operations/failure.h"
+#include "operations/gather.h"
 #include "operations/read.h"
 #include "operations/turn_end.h"
 
@@ -36,6 +39,9 @@ struct partition_append {
     bool is_writing;
     bool is_asked; /* on the list of those to be formed */
     struct partition_append *next;
+    struct gather gather;
+    bool is_gathering; /* on the list of those that the timer looks at */
+    struct partition_append *next_gathering;
 };
 
 struct append_service {
@@ -49,6 +55,9 @@ struct append_service {
     struct partition_append *spare;
     unsigned spare_count;
     size_t states; /* in use */
+    uv_timer_t gather_timer;
+    struct partition_append *gathering;
+    int open_handles;
     struct log_limit log_limit;
 };
 
@@ -78,7 +87,7 @@ static struct partition_append *acquire_state(struct append_service *service, st
 
 static void release_state_if_idle(struct partition_append *state)
 {
-    if (state->queue != NULL || state->held != NULL || state->is_writing || state->is_asked)
+    if (state->queue != NULL || state->held != NULL || state->is_writing || state->is_asked || state->is_gathering)
         return;
     struct append_service *service = state->service;
     struct topic *topic = state->partition->topic;
@@ -97,7 +106,7 @@ static void release_state_if_idle(struct partition_append *state)
 static void ask_for_write(struct partition_append *state)
 {
     struct append_service *service = state->service;
-    if (state->is_asked || state->is_writing || state->queue == NULL)
+    if (state->is_asked || state->is_writing || state->queue == NULL || state->gather.is_waiting)
         return;
     state->is_asked = true;
     state->next = NULL;
@@ -111,7 +120,34 @@ static void queue_part(struct partition_append *state, struct append_part *part)
     part->entry.next = NULL;
     *state->queue_tail = &part->entry;
     state->queue_tail = &part->entry.next;
-    ask_for_write(state);
+    if (gather_note_arrival(&state->gather))
+        ask_for_write(state);
+}
+
+static void on_gather_timer(uv_timer_t *timer)
+{
+    struct append_service *service = CONTAINER_OF(timer, struct append_service, gather_timer);
+    struct partition_append *gathering = service->gathering;
+    service->gathering = NULL;
+    for (struct partition_append *state = gathering, *next; state != NULL; state = next) {
+        next = state->next_gathering;
+        state->is_gathering = false;
+        state->gather.is_waiting = false;
+        ask_for_write(state);
+        release_state_if_idle(state);
+    }
+}
+
+static void wait_for_company(struct partition_append *state)
+{
+    struct append_service *service = state->service;
+    if (state->is_gathering)
+        return;
+    state->is_gathering = true;
+    state->next_gathering = service->gathering;
+    service->gathering = state;
+    if (!uv_is_active((uv_handle_t *)&service->gather_timer))
+        uv_timer_start(&service->gather_timer, on_gather_timer, GATHER_WAIT_MS, 0);
 }
 
 /* ---- results ---- */
@@ -169,6 +205,14 @@ static size_t written_bytes(const struct log_append *entries)
     return bytes;
 }
 
+static uint32_t count_entries(const struct log_append *entries)
+{
+    uint32_t count = 0;
+    for (; entries != NULL; entries = entries->next)
+        count++;
+    return count;
+}
+
 static void report_failure(struct partition_append *state, const struct error *error)
 {
     struct append_service *service = state->service;
@@ -205,6 +249,8 @@ static void on_written(struct writer_job *job)
         read_note_append(service->operations->reads, partition, bytes);
     if (service->operations->flush != NULL)
         flush_note_dirty(service->operations->flush, partition);
+    if (gather_end_write(&state->gather, count_entries(done), count_entries(state->queue), uv_hrtime()))
+        wait_for_company(state);
     ask_for_write(state);
     settle_written(partition->log, done);
     release_state_if_idle(state);
@@ -246,6 +292,7 @@ static void form_write(struct partition_append *state)
             state->queue_tail = &state->queue;
         if (write != NULL) {
             state->is_writing = true;
+            gather_start_write(&state->gather, sync, uv_hrtime());
             state->job = (struct writer_job){.write = write, .wants_sync = sync, .done = on_written};
             writer_thread_submit(operations->writer, &state->job);
         }
@@ -385,14 +432,26 @@ int append_service_open(struct operations *operations, struct append_service **o
     service->to_form_tail = &service->to_form;
     service->refused_tail = &service->refused;
     turn_end_init(&service->turn_end, operations->loop, on_turn_end);
+    (void)uv_timer_init(operations->loop, &service->gather_timer); /* never fails */
+    service->open_handles = 2;
     *opened = service;
     return 0;
 }
 
-static void on_closed(struct turn_end *turn_end)
+static void closed_one(struct append_service *service)
 {
-    struct append_service *service = CONTAINER_OF(turn_end, struct append_service, turn_end);
-    memory_free(service->memory, MEMORY_SERVER, service, sizeof *service);
+    if (--service->open_handles == 0)
+        memory_free(service->memory, MEMORY_SERVER, service, sizeof *service);
+}
+
+static void on_turn_end_closed(struct turn_end *turn_end)
+{
+    closed_one(CONTAINER_OF(turn_end, struct append_service, turn_end));
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    closed_one(CONTAINER_OF(handle, struct append_service, gather_timer));
 }
 
 void append_service_close(struct append_service *service)
@@ -402,7 +461,8 @@ void append_service_close(struct append_service *service)
         service->spare = state->next;
         memory_free(service->operations->memory, MEMORY_REQUESTS, state, sizeof *state);
     }
-    turn_end_close(&service->turn_end, on_closed);
+    turn_end_close(&service->turn_end, on_turn_end_closed);
+    uv_close((uv_handle_t *)&service->gather_timer, on_timer_closed);
 }
 
 bool append_service_idle(const struct append_service *service)
