@@ -132,7 +132,7 @@ static void on_gather_timer(uv_timer_t *timer)
     for (struct partition_append *state = gathering, *next; state != NULL; state = next) {
         next = state->next_gathering;
         state->is_gathering = false;
-        state->gather.is_waiting = false;
+        gather_give_up(&state->gather);
         ask_for_write(state);
         release_state_if_idle(state);
     }

@@ -3,7 +3,10 @@
  * While a sync takes its time, half of the producers wait for it and the other half queue up behind it: they would take
  * turns for ever, each sync serving half of them. Behind a slow sync, the next write therefore waits for as many as
  * there were before it, answered and queued together, or GATHER_WAIT_MS, whatever comes first. Never behind a fast
- * sync, where nothing can be won, and never for a lone record, which nobody was seen beside. */
+ * sync, where nothing can be won, and never for a lone record, which nobody was seen beside.
+ *
+ * Producers that do not wait for their answers do not come back: a wait that ended with the time was in vain, and the
+ * next ones are passed over, twice as many after each failure. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +14,7 @@
 
 #define GATHER_WAIT_MS      2 /* of a clock that counts whole ms: 1 to 2 */
 #define GATHER_SLOW_SYNC_NS ((uint64_t)1500000)
+#define GATHER_SKIP_MAX     255
 
 /* Zeroed to begin with. Times are of a monotonic clock, ns. */
 struct gather {
@@ -19,6 +23,8 @@ struct gather {
     bool is_waiting;   /* the next write waits */
     uint32_t expected; /* while it waits */
     uint32_t present;
+    uint32_t to_skip;   /* waits that are still passed over */
+    uint32_t last_skip; /* after the last failure; 0 after a success */
 };
 
 static inline void gather_start_write(struct gather *gather, bool sync, uint64_t now)
@@ -33,15 +39,29 @@ static inline bool gather_end_write(struct gather *gather, uint32_t answered, ui
 {
     gather->expected = answered + queued;
     gather->present = queued;
-    gather->is_waiting =
+    bool is_worth_it =
         gather->is_synced && answered != 0 && gather->expected > 1 && now - gather->started >= GATHER_SLOW_SYNC_NS;
+    gather->is_waiting = is_worth_it && gather->to_skip == 0;
+    gather->to_skip -= is_worth_it && gather->to_skip != 0;
     return gather->is_waiting;
+}
+
+/* The time is over. */
+static inline void gather_give_up(struct gather *gather)
+{
+    if (!gather->is_waiting)
+        return;
+    gather->is_waiting = false;
+    gather->last_skip = gather->last_skip < GATHER_SKIP_MAX ? 2 * gather->last_skip + 1 : GATHER_SKIP_MAX;
+    gather->to_skip = gather->last_skip;
 }
 
 /* One more has come. True: nothing is waited for any more. */
 static inline bool gather_note_arrival(struct gather *gather)
 {
-    if (gather->is_waiting && ++gather->present >= gather->expected)
+    if (gather->is_waiting && ++gather->present >= gather->expected) {
         gather->is_waiting = false;
+        gather->last_skip = 0;
+    }
     return !gather->is_waiting;
 }

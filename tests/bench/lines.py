@@ -135,14 +135,13 @@ def fetch(programs, rounds):
 def sync_latency(programs, rounds):
     arguments = ["produce", "--acks", -1]
 
-    def measure(start):
-        with start() as server:
-            programs.load(*arguments, "--requests", 200, "--port", server.port)
-            return programs.load(*arguments, "--requests", 2000, "--port", server.port)["p50_us"]
+    def measure(server):
+        return programs.load(*arguments, "--requests", 500, "--port", server.port)["p50_us"]
 
-    pairs = interleaved(
-        rounds, lambda: measure(programs.furrowd_with_topic), lambda: measure(lambda: programs.baseline("bench_sync_echo"))
-    )
+    with programs.furrowd_with_topic() as furrowd, programs.baseline("bench_sync_echo") as baseline:
+        measure(furrowd)
+        measure(baseline)
+        pairs = interleaved(4 * rounds, lambda: measure(furrowd), lambda: measure(baseline))
     yield against("acks=all, one record at a time: p50", pairs, "µs", 1.25, False)
 
 

@@ -53,6 +53,36 @@ static void a_failed_write_makes_nobody_wait(void)
     CHECK(!gather_end_write(&gather, 0, 4, SLOW));
 }
 
+static void each_failure_doubles_the_waits_passed_over(void)
+{
+    struct gather gather = {.started = 0};
+    int passed_over = 0;
+    for (int failures = 0; failures < 3; failures++) {
+        for (;;) {
+            gather_start_write(&gather, true, 0);
+            if (gather_end_write(&gather, 2, 0, SLOW))
+                break;
+            passed_over++;
+        }
+        gather_give_up(&gather);
+        CHECK(gather_note_arrival(&gather));
+    }
+    CHECK_EQUAL(passed_over, 1 + 3);
+}
+
+static void a_success_ends_the_passing_over(void)
+{
+    struct gather gather = {.last_skip = 7};
+    gather_start_write(&gather, true, 0);
+    CHECK(gather_end_write(&gather, 2, 0, SLOW));
+    CHECK(!gather_note_arrival(&gather));
+    CHECK(gather_note_arrival(&gather));
+    CHECK_EQUAL(gather.last_skip, 0);
+    gather_give_up(&gather); /* too late to be a failure */
+    CHECK_EQUAL(gather.to_skip, 0);
+}
+
 SUITE("gather", CHECK_TEST(the_next_write_waits_for_all_who_were_there),
       CHECK_TEST(all_who_were_answered_at_once_are_waited_for), CHECK_TEST(a_lone_record_is_not_held_back),
-      CHECK_TEST(a_fast_sync_and_no_sync_hold_nobody_back), CHECK_TEST(a_failed_write_makes_nobody_wait))
+      CHECK_TEST(a_fast_sync_and_no_sync_hold_nobody_back), CHECK_TEST(a_failed_write_makes_nobody_wait),
+      CHECK_TEST(each_failure_doubles_the_waits_passed_over), CHECK_TEST(a_success_ends_the_passing_over))

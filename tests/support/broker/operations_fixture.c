@@ -99,7 +99,8 @@ bool operations_fixture_close(struct operations_fixture *f)
 {
     if (f->operations.reads != NULL)
         read_service_end_waits(f->operations.reads);
-    while (!jobs_idle(&f->jobs) || (f->writer != NULL && !writer_thread_idle(f->writer)))
+    while (!jobs_idle(&f->jobs) || (f->writer != NULL && !writer_thread_idle(f->writer)) ||
+           (f->operations.appends != NULL && !append_service_idle(f->operations.appends)))
         uv_run(&f->loop, UV_RUN_NOWAIT);
     if (f->operations.appends != NULL)
         append_service_close(f->operations.appends);
