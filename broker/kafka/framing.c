@@ -105,9 +105,10 @@ static int begin_request(struct framing *framing, size_t size, slice *bytes, int
     if (buffer == NULL)
         return -ENOMEM;
     size_t taken = bytes->size < size ? bytes->size : size;
-    if (taken != 0)
+    if (taken != 0) {
         memcpy(buffer->data, bytes->data, taken);
-    *bytes = slice_of(bytes->data + taken, bytes->size - taken);
+        *bytes = slice_of(bytes->data + taken, bytes->size - taken);
+    }
     framing->expects_large = size > LARGE_REQUEST;
     if (taken == size) {
         framing->arrived(framing, buffer);
