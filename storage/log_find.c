@@ -57,7 +57,8 @@ static void choose_segments(struct log *log, struct log_find *find)
                                         .end_offset = log_segment_end_offset(log, i),
                                         .largest_timestamp = largest,
                                         .size = segment->size};
-        if (largest != SEGMENT_TIMESTAMP_UNKNOWN && find->timestamp != LOG_FIND_MAX_TIMESTAMP)
+        bool is_whole = segment->base_offset >= log->start; /* else its largest may lie before the start */
+        if (is_whole && largest != SEGMENT_TIMESTAMP_UNKNOWN && find->timestamp != LOG_FIND_MAX_TIMESTAMP)
             return;
     }
 }

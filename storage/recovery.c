@@ -25,6 +25,7 @@ struct walk {
     int64_t now;
     int64_t end; /* offset behind the last batch that is right */
     bool cut;
+    struct epochs seen; /* that the checkpoint lacks */
 
     /* Of the segment that is walked */
     int64_t trusted_to;    /* batches that end before this offset are not checked, and nothing is cut before it */
@@ -55,15 +56,35 @@ static int note_producer(struct walk *w, struct segment_scan *scan, const struct
     return rc;
 }
 
+/* What the checkpoint says of the offset; -1: nothing. */
+static int32_t epoch_at(const struct epochs *epochs, int64_t offset)
+{
+    for (uint32_t i = epochs->count; i-- > 0;) {
+        if (epochs->starts[i].start_offset <= offset)
+            return epochs->starts[i].epoch;
+    }
+    return -1;
+}
+
 static int note_epoch(struct walk *w, const struct batch_header *header)
 {
     int32_t epoch = header->leader_epoch;
-    if (epoch < 0 || epoch <= epochs_latest(&w->log->epochs))
+    if (epoch < 0 || epoch <= epochs_latest(&w->seen) || epoch <= epoch_at(&w->log->epochs, header->base_offset))
         return 0;
-    int rc = epochs_append(&w->log->epochs, epoch, header->base_offset);
-    if (rc > 0)
-        w->log->epoch_changes++;
+    int rc = epochs_append(&w->seen, epoch, header->base_offset);
     return rc < 0 ? rc : 0;
+}
+
+/* Epochs whose batches were synced later than the checkpoint. */
+static int take_seen_epochs(struct walk *w)
+{
+    for (uint32_t i = 0; i < w->seen.count; i++) {
+        int rc = epochs_append(&w->log->epochs, w->seen.starts[i].epoch, w->seen.starts[i].start_offset);
+        if (rc < 0)
+            return rc;
+        w->log->epoch_changes += rc > 0;
+    }
+    return 0;
 }
 
 /* FURROW_CORRUPT: the log ends before this batch. */
@@ -77,6 +98,11 @@ static int judge_batch(struct walk *w, struct segment_scan *scan, const struct s
         return error_set(w->error, FURROW_CORRUPT,
                          "position %" PRIu32 ": offsets %" PRId64 " to %" PRId64 " are missing", batch->position,
                          expected, header->base_offset - 1);
+    /* An epoch stands in the checkpoint before its first batch is synced: what is older is left of a write that failed.
+     */
+    if (header->leader_epoch < epoch_at(&w->log->epochs, header->base_offset))
+        return error_set(w->error, FURROW_CORRUPT, "position %" PRIu32 ": epoch %" PRId32 " is over", batch->position,
+                         header->leader_epoch);
     if (w->checked_from == UINT32_MAX)
         w->checked_from = batch->position;
     return segment_scan_check(scan, batch, w->error);
@@ -349,6 +375,7 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
     struct error words = {0}; /* the report wants them even when the caller does not */
     struct walk w = {.log = log, .recovery = recovery, .error = &words, .now = opening->now};
     int64_t lowest = log->segments[0].base_offset;
+    epochs_init(&w.seen, log->environment.memory);
     w.recovery_point = opening->recovery_point > lowest ? opening->recovery_point : lowest;
     /* A segment that ends at the recovery point may have been rolled since: its indexes were not synced then. */
     uint32_t first = log_find_segment(log, w.recovery_point - 1);
@@ -372,6 +399,9 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
         w.end = log->start;
         first = 0;
     }
+    if (rc == 0)
+        rc = take_seen_epochs(&w);
+    epochs_close(&w.seen);
     if (rc == 0 && recovery->segments_cut > 0)
         rc = disk_sync_folder(log->environment.disk, log->folder, &words);
     if (rc != 0) {
@@ -380,6 +410,7 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
         return error_wrap(error, rc, "recovery");
     }
     log->indexes_made = true;
+    log->folder_changes++; /* names that were made before a crash of the process alone may not be synced */
     log->end = w.end;
     log->synced_end = w.recovery_point < log->end ? w.recovery_point : log->end;
     log->unsynced_base = log->segments[first].base_offset;

@@ -23,6 +23,7 @@ struct workload {
     struct producer_at producers[PRODUCERS];
     struct workload_counts *counts;
     uint64_t next_content;
+    unsigned failing_percent;
     bool deleting; /* the topic is to be removed, whatever a restart finds */
     bool lost;     /* a sync failed: what was written and not synced may be gone */
 };
@@ -41,10 +42,10 @@ static bool chance(struct workload *w, unsigned percent)
 
 static void arm(struct workload *w)
 {
-    if (!chance(w, 12))
+    if (!chance(w, w->failing_percent))
         return;
-    int64_t nth = (int64_t)below(w, 8);
-    if (chance(w, 40))
+    int64_t nth = (int64_t)below(w, 12);
+    if (chance(w, 25))
         simulated_disk_stop_at(w->f.disk, nth);
     else
         simulated_disk_fail_at(w->f.disk, nth, chance(w, 50) ? -EIO : -ENOSPC);
@@ -486,6 +487,7 @@ bool workload_run(uint64_t seed, struct workload_counts *counts, char *message, 
     w.f.config.segment_ms = chance(&w, 30) ? 1000 : 100000000;
     w.f.config.index_interval_bytes = (int32_t)below(&w, 2000);
     w.f.config.segment_index_bytes = chance(&w, 30) ? 120 : 10000;
+    w.failing_percent = 5 + (unsigned)below(&w, 30);
     bool was_cut = false;
     bool right = open_somehow(&w, &was_cut);
     uint64_t steps = 20 + below(&w, 120);
