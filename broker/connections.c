@@ -7,9 +7,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FAST_TICK_MS 1000
+/* Sockets that listen, the lock, the loop's own, and those on their way to be refused. */
+#define OTHER_DESCRIPTORS 24
 
 static int64_t idle_limit(const struct connections *set)
 {
@@ -128,6 +131,24 @@ static void on_prepare(uv_prepare_t *prepare)
 
 /* ---- the set ---- */
 
+/* max.connections, or what open files leave of the descriptors: when connections had taken them all, no log could be
+ * read or written. */
+static int64_t connection_limit(const struct server *server)
+{
+    int64_t limit = config_number(server->config, CONFIG_MAX_CONNECTIONS);
+    struct rlimit descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY)
+        return limit;
+    int64_t left = (int64_t)descriptors.rlim_cur - config_number(server->config, CONFIG_MAX_OPEN_FILES);
+    left = left > 2 * OTHER_DESCRIPTORS ? left - OTHER_DESCRIPTORS : OTHER_DESCRIPTORS;
+    if (left >= limit)
+        return limit;
+    log_warn(server->logger, "connection",
+             "descriptors=%lld connections=%lld max.connections is more than open files permit",
+             (long long)descriptors.rlim_cur, (long long)left);
+    return left;
+}
+
 int connections_create(struct server *server, struct connections **created)
 {
     struct connections *set = memory_alloc_zeroed(server->memory, MEMORY_CONNECTIONS, sizeof *set);
@@ -135,6 +156,7 @@ int connections_create(struct server *server, struct connections **created)
         return -ENOMEM;
     set->server = server;
     set->memory = server->memory;
+    set->limit = connection_limit(server);
     set->framing.memory = server->memory;
     set->framing.request_max = (size_t)config_number(server->config, CONFIG_SOCKET_REQUEST_MAX_BYTES);
     set->framing.leftover_max = budget_limit(server->budget) / 8;
@@ -209,8 +231,8 @@ static void on_granted(struct budget_account *account)
 static const char *find_objection(struct connections *set, struct connection *connection)
 {
     const struct config *config = set->server->config;
-    if ((int64_t)set->count >= config_number(config, CONFIG_MAX_CONNECTIONS))
-        return "max.connections is reached";
+    if ((int64_t)set->count >= set->limit)
+        return "there are too many connections";
     if ((int64_t)budget_account_siblings(&connection->account) > config_number(config, CONFIG_MAX_CONNECTIONS_PER_IP))
         return "max.connections.per.ip is reached";
     return NULL;

@@ -11,6 +11,7 @@ struct connections {
     uv_timer_t timer;
     bool timer_is_fast; /* each second */
     int handles;        /* of the two above, not closed yet */
+    int64_t limit;      /* of count */
     size_t count;       /* open */
     size_t closing;     /* closed and not freed yet */
     size_t receiving;   /* with a half received request */

@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -25,6 +26,16 @@ static void set_up_allocator(void)
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, 1 << 20);
     mallopt(M_MMAP_THRESHOLD, 4 << 20);
+}
+
+/* Connections and segment files: as many as the system permits. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* Pool threads wait for the disk, not for a core; each has a stack. Before libuv starts them. */
@@ -134,6 +145,7 @@ int main(int argument_count, char **arguments)
     struct error error;
     struct command_line line;
     set_up_allocator();
+    raise_descriptor_limit();
     memory_init(&memory);
     logger_init(&logger, STDERR_FILENO, LOG_INFO);
     if (command_line_parse(&line, argument_count, arguments, &error) != 0) {
