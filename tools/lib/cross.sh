@@ -11,7 +11,7 @@ cross_sysroot() { # Debian architecture
         mkdir -p "$work/lists/partial" "$work/archives/partial" "$sysroot"
         (
             cd "$work"
-            local apt=(apt-get -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o APT::Sandbox::User=
+            local apt=(apt-get -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o APT::Sandbox::User= -o Acquire::Retries=3
                 -o Dir::State::Lists="$work/lists" -o Dir::State::status=/dev/null -o Dir::Cache="$work"
                 -o Acquire::Languages=none)
             "${apt[@]}" update

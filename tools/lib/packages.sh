@@ -20,7 +20,7 @@ package_is_installed() { # package
 
 apt_install() { # package…
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
-        -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@" </dev/null
+        -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" </dev/null
 }
 
 # Package lists that are missing or too old make the first attempt fail; they are then fetched, once.
@@ -40,7 +40,7 @@ ensure_packages() { # package…
     local log
     log=$(mktemp)
     if apt_install "${missing[@]}" >"$log" 2>&1 ||
-        { as_root apt-get update -qq -o DPkg::Lock::Timeout=600 && apt_install "${missing[@]}"; } >"$log" 2>&1; then
+        { as_root apt-get update -qq -o Acquire::Retries=3 && apt_install "${missing[@]}"; } >"$log" 2>&1; then
         rm "$log"
     else
         cat "$log" >&2
