@@ -21,7 +21,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Thousands of connections, here and in the servers that inherit this."""
+    binary = config.getoption("furrowd")
+    if config.getoption("server") == "furrowd" and not binary.is_file():
+        raise pytest.UsageError(f"there is no {binary}: build furrowd first, or name it with --furrowd")
+    # Thousands of connections, here and in the servers that inherit this.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

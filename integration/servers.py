@@ -2,6 +2,7 @@
 
 Both take Kafka's keys as settings, listen on 127.0.0.1 and write all their output to one log file."""
 
+import ctypes
 import random
 import re
 import signal
@@ -28,6 +29,12 @@ def free_port() -> int:
                 return port
             except OSError:
                 pass
+
+
+def die_with_parent() -> None:
+    """So that no server outlives a test run that is cut short."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Server:
@@ -58,7 +65,9 @@ class Server:
         seen = self.log.stat().st_size if self.log.exists() else 0
         self._prepare()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent
+            )
         self.down_on_purpose = False
         deadline = time.monotonic() + self.start_seconds
         while not self._listens(self.log.read_bytes()[seen:].decode(errors="replace")):

@@ -78,7 +78,7 @@ def test_each_round_has_a_new_producer(servers, topic):
     acknowledged: dict[int, int] = {}
     for _ in range(ROUNDS):
         before = client.end_offset(server.bootstrap, topic)
-        settings = {"enable.idempotence": False, "retries": 0, "message.timeout.ms": 3000}
+        settings = {"enable.idempotence": False, "retries": 0, "message.timeout.ms": 1000}
         with client.count(server.bootstrap, topic, **settings) as pairs:
             time.sleep(chance.uniform(0.2, 0.6))
             server.kill()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from wire import Connection, batch, produce_request
+from wire import Connection, batch, fetch_request, produce_request
 
 OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC, SESSION_NOT_FOUND, BAD_SESSION_EPOCH = 1, 3, 70, 71
 
@@ -148,3 +148,16 @@ def test_wrong_sessions_are_errors(connection, topic):
     session = connection.fetch({topic: {0: 0}}, session=0, epoch=0, max_wait=0).session
     if session:
         assert connection.fetch({}, session=session, epoch=7, max_wait=0).error == BAD_SESSION_EPOCH
+
+
+def test_a_request_behind_a_waiting_fetch_is_answered(connection, topic):
+    """Java's consumer closes its session while a fetch still waits."""
+    connection.create_topic(topic)
+    session = connection.fetch({topic: {0: 0}}, session=0, epoch=0, max_wait=0).session
+    connection.send(fetch_request({}, session=session, epoch=1, max_wait=300, correlation=7))
+    time.sleep(0.1)
+    connection.send(fetch_request({}, session=session, epoch=-1, max_wait=300, correlation=8))
+    assert connection.fetched(7).error == 0
+    before = time.monotonic()
+    assert connection.fetched(8).error == 0
+    assert time.monotonic() - before < 0.1

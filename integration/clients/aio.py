@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -125,4 +126,6 @@ class AioKafka(Client):
         try:
             yield AioTail(self, consumer)
         finally:
-            self.run(consumer.stop())
+            # It may be in the middle of looking for a server that has gone.
+            with suppress(CancelledError):
+                self.run(consumer.stop())
