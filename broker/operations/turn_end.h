@@ -1,13 +1,13 @@
-/* A call at the end of the loop's turn: after the sockets of this turn were read, before the loop sleeps. What arrived
- * together can so be handled together, and nothing waits. */
+/* A call at the end of the loop's turn: after the sockets of this turn were read. What arrived together can so be
+ * handled together, and nothing waits: wherever in the turn it is asked for, the loop does not sleep before. */
 #pragma once
 
 #include <stdbool.h>
 #include <uv.h>
 
 struct turn_end {
-    uv_prepare_t prepare; /* asked for before the loop looked for events */
-    uv_check_t check;     /* asked for while events were handled */
+    uv_check_t check;
+    uv_idle_t idle; /* keeps the loop from sleeping when it is asked for between two looks at the sockets */
     void (*call)(struct turn_end *turn_end);
     void (*closed)(struct turn_end *turn_end);
     bool is_asked;

@@ -101,7 +101,7 @@ bool operations_fixture_close(struct operations_fixture *f)
         read_service_end_waits(f->operations.reads);
     while (!jobs_idle(&f->jobs) || (f->writer != NULL && !writer_thread_idle(f->writer)) ||
            (f->operations.appends != NULL && !append_service_idle(f->operations.appends)))
-        uv_run(&f->loop, UV_RUN_NOWAIT);
+        uv_run(&f->loop, UV_RUN_ONCE);
     if (f->operations.appends != NULL)
         append_service_close(f->operations.appends);
     if (f->operations.reads != NULL)
@@ -142,12 +142,8 @@ void fixture_run_until(struct operations_fixture *f, const bool *flag)
     uv_timer_init(&f->loop, &patience);
     patience.data = &is_closed;
     uv_timer_start(&patience, on_patience_ended, PATIENCE_MS, 0);
-    while (!*flag) {
-        uv_run(&f->loop,
-               UV_RUN_NOWAIT); /* the flag may be set before the loop looks for events, and it must not wait then */
-        if (!*flag)
-            uv_sleep(0);
-    }
+    while (!*flag)
+        uv_run(&f->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&patience, on_patience_closed);
     while (!is_closed)
         uv_run(&f->loop, UV_RUN_NOWAIT);
