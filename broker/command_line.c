@@ -104,7 +104,7 @@ void command_line_print_help(void)
          "  --version, --help\n"
          "\n"
          "In the environment, log.segment.bytes is FURROW_LOG_SEGMENT_BYTES.\n"
-         "Signals: SIGHUP switches debug lines on and off, SIGUSR1 writes the memory ledger to the log.\n"
+         "Signals: SIGHUP reads log.level anew, SIGUSR1 writes the memory ledger to the log.\n"
          "Exit status: 0 an orderly end; 1 a failure at run time, or no answer to --probe; 2 the command line or the\n"
          "configuration is wrong; 3 the data folder is refused: in use, not Furrow's, of another version, not "
          "readable.\n"

@@ -43,6 +43,11 @@ bool log_level_parse(slice text, enum log_level *level)
     return false;
 }
 
+const char *log_level_text(enum log_level level)
+{
+    return level_texts[level];
+}
+
 static bool is_written(struct logger *logger, enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&logger->level, memory_order_relaxed);

@@ -35,6 +35,7 @@ void logger_init(struct logger *logger, int descriptor, enum log_level level);
 void logger_set_level(struct logger *logger, enum log_level level);
 /* "debug", "info", "warn", "error", in any case. */
 bool log_level_parse(slice text, enum log_level *level);
+const char *log_level_text(enum log_level level);
 
 PRINTF_LIKE(4, 5)
 void log_line(struct logger *logger, enum log_level level, const char *subsystem, const char *format, ...);

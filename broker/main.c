@@ -18,6 +18,8 @@ static struct memory memory;
 static struct logger logger;
 static struct server server;
 static uv_loop_t loop;
+static struct command_line line;
+static struct machine machine;
 
 /* One arena for all threads (only the loop allocates much), and free memory goes back to the system early: resident
  * memory counts more here than the cost of asking for it again. */
@@ -39,9 +41,9 @@ static void raise_descriptor_limit(void)
 }
 
 /* Pool threads wait for the disk, not for a core; each has a stack. Before libuv starts them. */
-static unsigned set_up_pool(const struct machine *machine)
+static unsigned set_up_pool(void)
 {
-    unsigned threads = machine->cores > 1 ? 4 : 2;
+    unsigned threads = machine.cores > 1 ? 4 : 2;
     char text[8];
     snprintf(text, sizeof text, "%u", threads);
     setenv("UV_THREADPOOL_SIZE", text, 1);
@@ -54,9 +56,32 @@ static void warn_unknown_variable(void *context, const char *variable)
     log_warn(&logger, "config", "variable=%s is no key's name and was ignored", variable);
 }
 
-static int configure(const struct command_line *line, struct config *config, struct error *error)
+static bool parse_log_level(const struct config *config, enum log_level *level)
 {
-    int rc = command_line_configure(line, config, environ, warn_unknown_variable, NULL, error);
+    return log_level_parse(slice_of_text(config_string(config, CONFIG_LOG_LEVEL)), level);
+}
+
+static void ignore_unknown_variable(void *context, const char *variable)
+{
+    (void)context;
+    (void)variable;
+}
+
+static int read_log_level(enum log_level *level, struct error *error)
+{
+    struct config *config = config_create(&memory, &machine);
+    if (config == NULL)
+        return error_set_status(error, -ENOMEM, "configuration");
+    int rc = command_line_configure(&line, config, environ, ignore_unknown_variable, NULL, error);
+    if (rc == 0 && !parse_log_level(config, level))
+        rc = error_set(error, -EINVAL, "log.level");
+    config_destroy(config);
+    return rc;
+}
+
+static int configure(struct config *config, struct error *error)
+{
+    int rc = command_line_configure(&line, config, environ, warn_unknown_variable, NULL, error);
     if (rc == 0)
         rc = listeners_check(config_string(config, CONFIG_LISTENERS), config_flag(config, CONFIG_ALLOW_UNAUTHENTICATED),
                              error);
@@ -68,7 +93,7 @@ static int configure(const struct command_line *line, struct config *config, str
             error_wrap(error, rc, "advertised.listeners");
     }
     enum log_level level;
-    if (rc == 0 && log_level_parse(slice_of_text(config_string(config, CONFIG_LOG_LEVEL)), &level))
+    if (rc == 0 && parse_log_level(config, &level))
         logger_set_level(&logger, level);
     return rc;
 }
@@ -94,21 +119,22 @@ static bool is_refusal(int code)
            code == -EINVAL;
 }
 
-static int serve(const struct command_line *line, struct config *config, const struct machine *machine)
+static int serve(struct config *config)
 {
     struct error error;
     server.memory = &memory;
     server.logger = &logger;
     server.config = config;
     server.loop = &loop;
+    server.read_log_level = read_log_level;
     int rc = uv_loop_init(&loop);
     if (rc != 0) {
         error_set_status(&error, rc, "event loop");
         return report(EXIT_FAILED, &error);
     }
-    jobs_init(&server.jobs, &loop, set_up_pool(machine));
+    jobs_init(&server.jobs, &loop, set_up_pool());
     log_info(&logger, "server", "version=%s pid=%d starting", FURROW_VERSION, (int)getpid());
-    rc = server_open(&server, line->data, &error);
+    rc = server_open(&server, line.data, &error);
     if (rc != 0)
         return report(is_refusal(rc) ? EXIT_REFUSED : EXIT_FAILED, &error);
     rc = server_run(&server, &error);
@@ -117,12 +143,12 @@ static int serve(const struct command_line *line, struct config *config, const s
     return rc != 0 ? report(EXIT_FAILED, &error) : EXIT_OK;
 }
 
-static int run_command(const struct command_line *line, struct config *config, const struct machine *machine)
+static int run_command(struct config *config)
 {
     struct error error;
-    switch (line->command) {
+    switch (line.command) {
     case COMMAND_SERVE:
-        return serve(line, config, machine);
+        return serve(config);
     case COMMAND_PROBE:
         if (probe_listener(config_string(config, CONFIG_LISTENERS), &error) == 0)
             return EXIT_OK;
@@ -130,7 +156,7 @@ static int run_command(const struct command_line *line, struct config *config, c
         return EXIT_FAILED;
     case COMMAND_PRINT_CONFIG:
     case COMMAND_HELP_CONFIG:
-        command_line_print_config(config, line->command == COMMAND_HELP_CONFIG);
+        command_line_print_config(config, line.command == COMMAND_HELP_CONFIG);
         return EXIT_OK;
     case COMMAND_CHECK_CONFIG:
         puts("the configuration is right");
@@ -143,7 +169,6 @@ static int run_command(const struct command_line *line, struct config *config, c
 int main(int argument_count, char **arguments)
 {
     struct error error;
-    struct command_line line;
     set_up_allocator();
     raise_descriptor_limit();
     memory_init(&memory);
@@ -160,16 +185,16 @@ int main(int argument_count, char **arguments)
         puts("furrowd " FURROW_VERSION);
         return EXIT_OK;
     }
-    struct machine machine = machine_measure();
+    machine = machine_measure();
     struct config *config = config_create(&memory, &machine);
     if (config == NULL)
         return EXIT_FAILED;
     int code;
-    if (configure(&line, config, &error) != 0) {
+    if (configure(config, &error) != 0) {
         fprintf(stderr, "furrowd: %s\n", error.message);
         code = EXIT_USAGE;
     } else {
-        code = run_command(&line, config, &machine);
+        code = run_command(config);
     }
     config_destroy(config);
     if (line.prints_memory)

@@ -71,14 +71,16 @@ static void log_memory(struct server *server)
              connections_count(server->connections));
 }
 
-/* Between debug and what the configuration says, in turn. */
-static void switch_log_level(struct server *server)
+static void reload_log_level(struct server *server)
 {
-    enum log_level level = LOG_INFO;
-    (void)log_level_parse(slice_of_text(config_string(server->config, CONFIG_LOG_LEVEL)), &level);
-    bool is_debug = atomic_load(&server->logger->level) == LOG_DEBUG;
-    logger_set_level(server->logger, is_debug ? level : LOG_DEBUG);
-    log_info(server->logger, "server", "debug=%s log level changed", is_debug ? "false" : "true");
+    enum log_level level;
+    struct error error;
+    if (server->read_log_level(&level, &error) != 0) {
+        log_error(server->logger, "config", "the log level stays as it is: %s", error.message);
+        return;
+    }
+    logger_set_level(server->logger, level);
+    log_info(server->logger, "config", "log.level=%s read anew", log_level_text(level));
 }
 
 static bool all_is_done(const struct server *server)
@@ -120,7 +122,7 @@ static void on_signal(uv_signal_t *handle, int signal)
     struct lifecycle *lifecycle = handle->data;
     switch (signal) {
     case SIGHUP:
-        switch_log_level(lifecycle->server);
+        reload_log_level(lifecycle->server);
         break;
     case SIGUSR1:
         log_memory(lifecycle->server);

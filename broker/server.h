@@ -27,6 +27,8 @@ struct server {
     struct logger *logger;
     struct config *config;
     uv_loop_t *loop;
+    /* SIGHUP: what the sources of the configuration say now. Set by main.c. */
+    int (*read_log_level)(enum log_level *level, struct error *error);
 
     int lock; /* of the data folder, held while the server runs */
     struct disk *disk;
@@ -56,8 +58,8 @@ void server_random(struct server *server, void *to, size_t size);
 
 /* ---- its life, for main.c ---- */
 
-/* Opens everything in the data folder `data`, recovering what needs it, and listens. memory, logger, config and loop
- * are set already. Blocking. After a failure nothing is left open. */
+/* Opens everything in the data folder `data`, recovering what needs it, and listens. memory, logger, config, loop and
+ * read_log_level are set already, jobs initialised. Blocking. After a failure nothing is left open. */
 MUST_USE int server_open(struct server *server, const char *data, struct error *error);
 /* Serves until SIGTERM or SIGINT; then ends in order: accepts nothing, finishes what is under way, flushes the logs and
  * marks the folder as cleanly left. Errors: what could not be flushed. */
