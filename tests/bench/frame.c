@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct memory memory = {.fail_countdown = -1};
 
@@ -132,6 +133,7 @@ void frame_write_batch(writer *w, const struct bench_batch *batch)
     uint8_t *value = malloc((size_t)batch->value_size + 1);
     require(value != NULL, "out of memory");
     uint32_t seed = 2463534242;
+    int64_t now = (int64_t)time(NULL) * 1000;
     struct batch_builder builder;
     batch_builder_open(&builder, w, &BATCH_OPTIONS_PLAIN);
     for (int32_t i = 0; i < batch->records; i++) {
@@ -139,7 +141,7 @@ void frame_write_batch(writer *w, const struct bench_batch *batch)
             seed = seed * 1664525 + 1013904223;
             value[at] = (uint8_t)(seed >> 24);
         }
-        batch_builder_add(&builder, INT64_C(1700000000000) + i, NULL_SLICE, slice_of(value, (size_t)batch->value_size));
+        batch_builder_add(&builder, now, NULL_SLICE, slice_of(value, (size_t)batch->value_size));
     }
     require(batch_builder_close(&builder, NULL) == 0, "batch");
     free(value);

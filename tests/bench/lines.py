@@ -65,6 +65,7 @@ def timed_load(programs, server, *arguments):
 
 def produce_rounds(programs, rounds, arguments, requests, request_bytes):
     def measure(start):
+        programs.wait_for_quiet()
         programs.recycle_pages(int(requests * 1.2 * request_bytes))
         with start() as server:
             programs.load("produce", *arguments, "--requests", requests // 10, "--port", server.port)
@@ -125,9 +126,12 @@ def fetch(programs, rounds):
     with programs.furrowd_with_topic() as furrowd, programs.baseline("bench_receiver") as baseline:
         fill(furrowd)
         fill(baseline)
-        pairs = interleaved(
-            rounds, lambda: timed_load(programs, furrowd, *ways), lambda: timed_load(programs, baseline, *ways)
-        )
+
+        def measure(server):
+            programs.wait_for_quiet()
+            return timed_load(programs, server, *ways)
+
+        pairs = interleaved(rounds, lambda: measure(furrowd), lambda: measure(baseline))
     yield against("fetch a page-cached GiB: rate", per(pairs, megabytes_per_second), "MB/s", 0.85, True)
     yield against("fetch a page-cached GiB: CPU", per(pairs, cpu_per_gigabyte), "s/GB", 1.2, False)
 
@@ -136,6 +140,7 @@ def sync_latency(programs, rounds):
     arguments = ["produce", "--acks", -1]
 
     def measure(server):
+        programs.wait_for_quiet()
         return programs.load(*arguments, "--requests", 500, "--port", server.port)["p50_us"]
 
     with programs.furrowd_with_topic() as furrowd, programs.baseline("bench_sync_echo") as baseline:
@@ -147,6 +152,7 @@ def sync_latency(programs, rounds):
 
 def group_commit(programs, rounds):
     def measure():
+        programs.wait_for_quiet()
         syncs = servers.SyncCount(programs.bin / "bench_count_syncs.so", programs.where)
         with programs.furrowd_with_topic(["log.flush.test.delay.ms=2"], syncs.environment) as server:
             before = syncs.value()
@@ -188,6 +194,7 @@ class IdleClients:
 def startup(programs, rounds):
     values = []
     for _ in range(2 * rounds + 1):
+        programs.wait_for_quiet()
         with tempfile.TemporaryDirectory(prefix="furrow-bench-", dir=programs.where) as folder:
             port = servers.free_port()
             command = programs.furrowd_command(port, pathlib.Path(folder))

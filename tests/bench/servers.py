@@ -11,7 +11,27 @@ import tempfile
 import time
 
 START_LIMIT_S = 10
+QUIET_LOOK_S = 0.3
+QUIET_BUSY_CORES = 0.25
 CHUNK = bytes(1 << 20)
+
+
+def busy_seconds():
+    """Of all processors, since the start."""
+    fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    ticks = os.sysconf("SC_CLK_TCK")
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / ticks
+
+
+def wait_for_quiet(limit):
+    """Until others use less than a quarter of a processor; not longer than `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        before = busy_seconds()
+        time.sleep(QUIET_LOOK_S)
+        if busy_seconds() - before < QUIET_LOOK_S * QUIET_BUSY_CORES:
+            return
 
 
 def free_port():
@@ -104,7 +124,8 @@ class SyncCount:
 class Programs:
     """Where the programs are, and how each is started."""
 
-    def __init__(self, furrowd, folder, where):
+    def __init__(self, furrowd, folder, where, patience):
+        self.patience = patience
         self.furrowd_path = furrowd
         self.bin = folder
         self.where = where
@@ -129,6 +150,9 @@ class Programs:
         """What bench_load says; ends the benchmark when it fails."""
         run = subprocess.run(self.load_command(*arguments), stdout=subprocess.PIPE, check=True, text=True)
         return json.loads(run.stdout) if run.stdout else None
+
+    def wait_for_quiet(self):
+        wait_for_quiet(self.patience)
 
     def recycle_pages(self, size):
         """Makes the kernel's next page cache pages ones that the machine has touched before: on a virtual machine
