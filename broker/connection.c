@@ -58,7 +58,10 @@ void connection_close(struct connection *connection, const char *reason)
 
 void connection_end(struct connection *connection)
 {
+    if (connection->is_ending || connection->is_closing)
+        return;
     connection->is_ending = true;
+    connection->dialect->ending(connection);
     connection_update(connection);
 }
 

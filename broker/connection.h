@@ -39,6 +39,7 @@ struct connection_dialect {
     void (*granted)(struct connection *connection);           /* the budget has what was waited for */
     void (*sent)(struct connection *connection);              /* there is less output than before */
     bool (*busy)(const struct connection *connection);        /* something is in processing */
+    void (*ending)(struct connection *connection);            /* no more will be read: what waits need not wait */
     int64_t (*deadline)(const struct connection *connection); /* of what is half received, ms of uv_now; 0: none */
     void (*close)(struct connection *connection);
 };
@@ -71,6 +72,8 @@ MUST_USE int connections_create(struct server *server, struct connections **conn
 void connections_destroy(struct connections *connections);
 size_t connections_count(const struct connections *connections);
 struct framing_shared *connections_framing(struct connections *connections);
+/* What requests are charged to whose connection has gone: they still take the memory. */
+struct budget_account *connections_orphans(struct connections *connections);
 
 /* Takes the descriptor over: a connection, or closed. */
 void connections_accept(struct connections *connections, int descriptor, const struct sockaddr *peer,

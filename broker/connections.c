@@ -154,6 +154,10 @@ int connections_create(struct server *server, struct connections **created)
     struct connections *set = memory_alloc_zeroed(server->memory, MEMORY_CONNECTIONS, sizeof *set);
     if (set == NULL)
         return -ENOMEM;
+    if (budget_account_open(server->budget, &set->orphans, NULL_SLICE, NULL) != 0) {
+        memory_free(server->memory, MEMORY_CONNECTIONS, set, sizeof *set);
+        return -ENOMEM;
+    }
     set->server = server;
     set->memory = server->memory;
     set->limit = connection_limit(server);
@@ -179,6 +183,7 @@ static void free_when_closed(uv_handle_t *handle)
 
 void connections_destroy(struct connections *set)
 {
+    budget_account_close(&set->orphans);
     uv_close((uv_handle_t *)&set->prepare, free_when_closed);
     uv_close((uv_handle_t *)&set->timer, free_when_closed);
 }
@@ -191,6 +196,11 @@ size_t connections_count(const struct connections *set)
 struct framing_shared *connections_framing(struct connections *set)
 {
     return &set->framing;
+}
+
+struct budget_account *connections_orphans(struct connections *set)
+{
+    return &set->orphans;
 }
 
 void connections_end_all(struct connections *set)

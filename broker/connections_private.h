@@ -18,6 +18,7 @@ struct connections {
     struct connection *newest, *oldest;
     struct connection *pending;
     struct log_limit refusals, ends; /* lines that peers can cause */
+    struct budget_account orphans;   /* of requests whose connection has gone */
     struct framing_shared framing;
 };
 

@@ -30,6 +30,15 @@ static void release(struct kafka_request *request)
     read_release(&fetch->read);
 }
 
+static void hurry(struct kafka_request *request)
+{
+    struct fetch *fetch = request->handler_state;
+    if (request->connection == NULL)
+        read_cancel(&fetch->read);
+    else
+        read_hurry(&fetch->read);
+}
+
 static void fill_partition(struct fetch *fetch, int32_t index, struct fetch_response_partition *answer)
 {
     const struct fetch_target *target = &fetch->context.targets[index];
@@ -113,7 +122,6 @@ static void on_read(struct read_request *read)
         kafka_close(request, "out of memory");
         return;
     }
-    request->handler_state = fetch;
     request->release = release;
     kafka_answer(request, &response);
 }
@@ -227,5 +235,8 @@ void handle_fetch(struct kafka_request *request)
         .done = on_read,
         .context = fetch,
     };
+    request->handler_state = fetch;
+    request->hurry = hurry;
+    kafka_request_count(request);
     read_start(request->server->reads, &fetch->read);
 }

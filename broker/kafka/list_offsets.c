@@ -121,5 +121,6 @@ void handle_list_offsets(struct kafka_request *request)
             break; /* what the arena refused is missing in the answer: the client asks again */
         list->response.topics.count++;
     }
+    kafka_request_count(request);
     end_one(list);
 }

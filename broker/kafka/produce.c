@@ -179,5 +179,6 @@ void handle_produce(struct kafka_request *request)
         for (int32_t j = 0; j < topic_data->partition_data.count; j++)
             ask_partition(part++, topic, topic_error, &topic_data->partition_data.items[j]);
     }
+    kafka_request_count(request);
     append_start(request->server->appends, &produce->append);
 }

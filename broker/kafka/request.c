@@ -13,6 +13,12 @@ static void reject(struct kafka_request *request, const char *reason);
 
 /* ---- the end of a request ---- */
 
+static struct budget_account *account_of(const struct kafka_request *request)
+{
+    return request->connection != NULL ? &request->connection->account
+                                       : connections_orphans(request->server->connections);
+}
+
 void kafka_request_free(struct kafka_request *request)
 {
     struct server *server = request->server;
@@ -20,8 +26,7 @@ void kafka_request_free(struct kafka_request *request)
         request->release(request);
     arena_close(&request->arena);
     framing_free_buffer(connections_framing(server->connections), request->buffer);
-    if (request->connection != NULL)
-        budget_return(&request->connection->account, request->charged);
+    budget_return(account_of(request), request->charged);
     memory_free(server->memory, MEMORY_REQUESTS, request, sizeof *request);
 }
 
@@ -40,16 +45,19 @@ static void end_request(struct kafka_request *request)
     kafka_session_advance(request->connection);
 }
 
-/* The decoded request is of no use once it is answered; the answer is counted instead. */
+/* The decoded request is of no use once it is answered, nor is what the handler made of it, but for the sources of
+ * splices: the answer is counted instead. */
 static void charge_response(struct kafka_request *request, const struct response *response)
 {
     struct budget_account *account = &request->connection->account;
-    size_t freed = request->buffer->size;
+    size_t before = request->charged;
     framing_free_buffer(connections_framing(request->server->connections), request->buffer);
     request->buffer = NULL;
-    budget_add(account, response->body.capacity);
-    request->charged += response->body.capacity - freed;
-    budget_return(account, freed);
+    if (request->release == NULL)
+        arena_close(&request->arena);
+    request->charged = FRAMING_REQUEST_OVERHEAD + request->arena.total + response->body.capacity;
+    budget_add(account, request->charged);
+    budget_return(account, before);
 }
 
 /* The whole message: length, header, body. */
@@ -157,12 +165,33 @@ static int decode_message(struct kafka_request *request, reader *r)
     return kafka_decode(type, request->version, r, request->message, &request->arena);
 }
 
+static size_t arena_most(const struct kafka_request *request)
+{
+    size_t half = budget_limit(request->server->budget) / 2;
+    return half > ARENA_FLOOR ? half : ARENA_FLOOR;
+}
+
+/* A decoded request is a few times as large as its bytes. */
+static size_t decoding_limit(const struct kafka_request *request, size_t size)
+{
+    size_t most = arena_most(request);
+    return size < (most - ARENA_FLOOR) / 8 ? 8 * size + ARENA_FLOOR : most;
+}
+
+void kafka_request_count(struct kafka_request *request)
+{
+    size_t counted = request->charged - request->buffer->size - FRAMING_REQUEST_OVERHEAD;
+    size_t added = request->arena.total - counted;
+    budget_add(account_of(request), added);
+    request->charged += added;
+}
+
 void kafka_request_start(struct kafka_request *request)
 {
     struct request_header header;
     const struct request_buffer *buffer = request->buffer;
     reader r = reader_of(slice_of(buffer->data, buffer->size));
-    request->arena.limit = 8 * buffer->size + ARENA_FLOOR;
+    request->arena.limit = decoding_limit(request, buffer->size);
     int rc = kafka_decode_request_header(&r, &header, &request->arena);
     kafka_handler *handler = kafka_find_handler(header.request_api_key);
     request->correlation_id = header.correlation_id;
@@ -179,11 +208,8 @@ void kafka_request_start(struct kafka_request *request)
         reject(request, rc == FURROW_MALFORMED ? "the request cannot be decoded" : status_text(rc));
         return;
     }
-    size_t limit = budget_limit(request->server->budget) / 2;
-    if (limit > request->arena.limit)
-        request->arena.limit = limit;
-    budget_add(&request->connection->account, request->arena.total);
-    request->charged += request->arena.total;
+    request->arena.limit = arena_most(request);
+    kafka_request_count(request);
     handler(request);
 }
 

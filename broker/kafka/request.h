@@ -29,6 +29,9 @@ struct kafka_request {
 
     /* Set by a handler whose answer has splices: called once, on the loop, when the answer has been sent or dropped. */
     void (*release)(struct kafka_request *request);
+    /* Set by a handler that waits for more than the disk: nobody will send more on this connection, or it has gone. The
+     * handler ends the request soon, and not from within. */
+    void (*hurry)(struct kafka_request *request);
     void *handler_state;
 
     /* Private to the session */
@@ -51,8 +54,11 @@ void kafka_answer(struct kafka_request *request, const void *response);
 void kafka_answer_version(struct kafka_request *request, int16_t version, const void *response);
 /* No answer: acks=0. */
 void kafka_finish(struct kafka_request *request);
-/* Closes the connection after what is queued before; `reason` goes to the log. */
+/* Closes the connection after what is queued before; what is behind is not answered. `reason` goes to the log. */
 void kafka_close(struct kafka_request *request, const char *reason);
+
+/* Counts against the budget what the handler has taken from the arena: before it lets the request wait. */
+void kafka_request_count(struct kafka_request *request);
 
 /* Where the client is told to connect: the first of advertised.listeners, else the address that it connected to. host
  * is NUL-terminated. */

@@ -29,6 +29,14 @@ static bool may_start(const struct kafka_session *session)
     return session->first->is_produce && next->is_produce;
 }
 
+static void hurry_all(struct kafka_session *session)
+{
+    for (struct kafka_request *request = session->first; request != session->unstarted; request = request->next) {
+        if (!request->is_ended && request->hurry != NULL)
+            request->hurry(request);
+    }
+}
+
 static void start_requests(struct connection *connection)
 {
     struct kafka_session *session = kafka_session_of(connection);
@@ -40,6 +48,8 @@ static void start_requests(struct connection *connection)
         session->unstarted = request->next;
         request->is_started = true;
         kafka_request_start(request);
+        if (connection->is_ending)
+            hurry_all(session);
     }
     session->is_starting = false;
 }
@@ -54,20 +64,43 @@ static struct kafka_request *pop(struct kafka_session *session)
     return request;
 }
 
+/* Those that nobody will start. */
+static void drop_unstarted(struct kafka_session *session)
+{
+    struct kafka_request *request = session->unstarted;
+    session->tail = &session->first;
+    while (*session->tail != request)
+        session->tail = &(*session->tail)->next;
+    *session->tail = NULL;
+    session->unstarted = NULL;
+    for (struct kafka_request *next; request != NULL; request = next) {
+        next = request->next;
+        session->queued--;
+        kafka_request_free(request);
+    }
+}
+
+static void take_answer(struct connection *connection, struct kafka_request *request)
+{
+    if (request->response == NULL)
+        kafka_request_free(request);
+    else if (kafka_session_of(connection)->is_closed)
+        request->response->done(request->response);
+    else
+        connection_send(connection, request->response);
+}
+
 void kafka_session_advance(struct connection *connection)
 {
     struct kafka_session *session = kafka_session_of(connection);
     while (session->first != NULL && session->first->is_ended) {
         struct kafka_request *request = pop(session);
         bool closes = request->closes;
-        if (request->response != NULL)
-            connection_send(connection, request->response);
-        else
-            kafka_request_free(request);
+        take_answer(connection, request);
         if (closes) {
-            session->unstarted = NULL;
+            session->is_closed = true;
+            drop_unstarted(session);
             connection_end(connection);
-            return;
         }
     }
     if (!connection->is_closing)
@@ -82,7 +115,9 @@ static void on_arrived(struct framing *framing, struct request_buffer *buffer)
     struct kafka_session *session = CONTAINER_OF(framing, struct kafka_session, framing);
     struct connection *connection = CONTAINER_OF(session, struct connection, state);
     struct server *server = connection->server;
-    struct kafka_request *request = memory_alloc_zeroed(server->memory, MEMORY_REQUESTS, sizeof *request);
+    struct kafka_request *request = connection->is_ending
+                                        ? NULL /* one before it was lost, and answers come in order */
+                                        : memory_alloc_zeroed(server->memory, MEMORY_REQUESTS, sizeof *request);
     if (request == NULL) {
         framing_free_buffer(framing->shared, buffer);
         connection_end(connection); /* the others of this connection are answered first */
@@ -120,11 +155,18 @@ static void open_session(struct connection *connection)
     session->tail = &session->first;
 }
 
+/* The time during which the peer could not go on is not counted against it. */
 static int space(struct connection *connection, struct iovec parts[2])
 {
     struct kafka_session *session = kafka_session_of(connection);
-    if (session->queued >= QUEUED_MAX || output_is_full(connection))
+    int64_t now = (int64_t)uv_now(connection->server->loop);
+    if (session->queued >= QUEUED_MAX || output_is_full(connection)) {
+        session->paused = session->paused != 0 ? session->paused : now;
         return 0;
+    }
+    if (session->paused != 0 && session->framing.deadline != 0)
+        session->framing.deadline += now - session->paused;
+    session->paused = 0;
     return framing_space(&session->framing, parts);
 }
 
@@ -150,10 +192,23 @@ static bool busy(const struct connection *connection)
     return session->first != NULL;
 }
 
+static void ending(struct connection *connection)
+{
+    hurry_all(kafka_session_of(connection));
+}
+
 static int64_t deadline(const struct connection *connection)
 {
     const struct kafka_session *session = (const void *)connection->state;
-    return session->framing.deadline;
+    return session->framing.deadline != 0 && session->paused != 0 ? INT64_MAX : session->framing.deadline;
+}
+
+static void leave_alone(struct kafka_request *request)
+{
+    request->connection = NULL; /* what it is charged goes back with the connection's account */
+    budget_add(connections_orphans(request->server->connections), request->charged);
+    if (request->hurry != NULL)
+        request->hurry(request);
 }
 
 /* Requests whose handlers are under way are left to them, without a connection. */
@@ -165,7 +220,7 @@ static void close_session(struct connection *connection)
         next = request->next;
         request->next = NULL;
         if (request->is_started && !request->is_ended)
-            request->connection = NULL;
+            leave_alone(request);
         else if (request->response != NULL)
             request->response->done(request->response);
         else
@@ -185,6 +240,7 @@ const struct connection_dialect kafka_dialect = {
     .granted = granted,
     .sent = start_requests,
     .busy = busy,
+    .ending = ending,
     .deadline = deadline,
     .close = close_session,
 };

@@ -12,6 +12,8 @@ struct kafka_session {
     struct kafka_request *unstarted; /* oldest that is not started; NULL: all are */
     unsigned queued;
     bool is_starting; /* start_requests is on the stack */
+    bool is_closed;   /* a request has closed the connection: what was sent behind it is not answered */
+    int64_t paused;   /* since when nothing is received, ms of uv_now; 0: it is */
 };
 
 extern const struct connection_dialect kafka_dialect;

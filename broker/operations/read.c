@@ -290,6 +290,8 @@ void read_start(struct read_service *service, struct read_request *request)
     request->is_cancelled = false;
     if (request->min_bytes > request->max_bytes)
         request->min_bytes = request->max_bytes;
+    if (request->min_bytes < 0)
+        request->min_bytes = 0;
     request->deadline =
         uv_now(service->operations->loop) + (request->max_wait_ms > 0 ? (uint64_t)request->max_wait_ms : 0);
     for (int32_t i = 0; i < request->part_count; i++) {
@@ -304,12 +306,17 @@ void read_start(struct read_service *service, struct read_request *request)
     read_queue(request);
 }
 
-void read_cancel(struct read_request *request)
+void read_hurry(struct read_request *request)
 {
-    request->is_cancelled = true;
     request->is_last_round = true;
     if (request->state == READ_WAITING)
         read_wait_end(request);
+}
+
+void read_cancel(struct read_request *request)
+{
+    request->is_cancelled = true;
+    read_hurry(request);
 }
 
 void read_release(struct read_request *request)

@@ -74,7 +74,9 @@ bool read_service_idle(const struct read_service *service);
 void read_service_end_waits(struct read_service *service);
 
 void read_start(struct read_service *service, struct read_request *request);
-/* The answer is not wanted any more: done comes soon, with what there is. Nothing when it has come. */
+/* Waits no longer: done comes soon, with what there is. Nothing when it has come. */
+void read_hurry(struct read_request *request);
+/* The answer is not wanted any more: as read_hurry, and nothing more is read. */
 void read_cancel(struct read_request *request);
 /* After done. */
 void read_release(struct read_request *request);
