@@ -145,7 +145,7 @@ int segment_scan_check(struct segment_scan *scan, const struct segment_batch *ba
 /* True when a whole and right batch is at `position`; the scan stands before it then. */
 static bool is_batch_at(struct segment_scan *scan, uint32_t position, int64_t next_offset, int64_t end_offset)
 {
-    struct segment_batch batch;
+    struct segment_batch batch = {.position = position};
     segment_scan_seek(scan, position, next_offset, end_offset);
     if (segment_scan_next(scan, &batch, NULL) != 1 || segment_scan_check(scan, &batch, NULL) != 0)
         return false;

@@ -8,15 +8,17 @@
 
 /* ---- what stands on the disk ---- */
 
-static uint8_t *read_part(struct log_fixture *f, int64_t base_offset, enum segment_part part, size_t *size)
+static bool part_is(struct log_fixture *f, int64_t base_offset, enum segment_part part, slice expected)
 {
     char path[DISK_PATH_MAX];
-    uint8_t *bytes = NULL;
-    *size = 0;
+    uint8_t *bytes;
+    size_t size;
     segment_path(LOG_FIXTURE_FOLDER, base_offset, part, path);
-    if (disk_read_file(f->disk, path, SIZE_MAX, MEMORY_REQUESTS, &bytes, size, &f->error) != 0)
-        return NULL;
-    return bytes;
+    if (disk_read_file(f->disk, path, SIZE_MAX, MEMORY_REQUESTS, &bytes, &size, &f->error) != 0)
+        return false;
+    bool is = slice_equal(slice_of(bytes, size), expected);
+    memory_free(&f->memory, MEMORY_REQUESTS, bytes, size);
+    return is;
 }
 
 static void what_is_appended_is_read_back(void)
@@ -85,11 +87,7 @@ static void batches_stand_as_they_were_sent_but_for_offset_and_epoch(void)
     uint64_t writes = simulated_disk_calls_of(f.disk, SIMULATED_WRITE);
     REQUIRE(log_fixture_append_queue(&f, a, false) == 0);
     CHECK_EQUAL(simulated_disk_calls_of(f.disk, SIMULATED_WRITE), writes + 1);
-    size_t found;
-    uint8_t *bytes = read_part(&f, 0, SEGMENT_LOG, &found);
-    REQUIRE(bytes != NULL);
-    CHECK(slice_equal(slice_of(bytes, found), slice_of(expected, size)));
-    memory_free(&f.memory, MEMORY_REQUESTS, bytes, found);
+    CHECK(part_is(&f, 0, SEGMENT_LOG, slice_of(expected, size)));
     test_append_free(&f.memory, a);
     test_append_free(&f.memory, b);
     CHECK(log_fixture_close(&f));
@@ -160,13 +158,8 @@ static void indexes_are_as_kafka_makes_them(void)
         times_size += 12;
     }
     REQUIRE(log_flush_for_stop(f.log, f.now, &f.error) == 0);
-    size_t size;
-    uint8_t *bytes = read_part(&f, 0, SEGMENT_OFFSET_INDEX, &size);
-    CHECK(slice_equal(slice_of(bytes, size), slice_of(index, index_size)));
-    memory_free(&f.memory, MEMORY_REQUESTS, bytes, size);
-    bytes = read_part(&f, 0, SEGMENT_TIME_INDEX, &size);
-    CHECK(slice_equal(slice_of(bytes, size), slice_of(times, times_size)));
-    memory_free(&f.memory, MEMORY_REQUESTS, bytes, size);
+    CHECK(part_is(&f, 0, SEGMENT_OFFSET_INDEX, slice_of(index, index_size)));
+    CHECK(part_is(&f, 0, SEGMENT_TIME_INDEX, slice_of(times, times_size)));
     CHECK(log_fixture_close(&f));
 }
 
