@@ -99,14 +99,12 @@ group_fuzz() {
     done
 }
 
-# Each version of a message counts as a test.
 group_oracle() {
     build_preset release -DWITH_WERROR=ON
     local seed last=1
     [ "$TEST_LENGTH" = long ] && last=10
     for ((seed = 1; seed <= last; seed++)); do
-        "$root/tests/oracle/run" "$root/build/release" "$seed" |
-            sed -E 's/.* in ([0-9]+) versions and .*, ([0-9]+) differ$/&\n\1 passed, \2 failed/'
+        "$root/tests/oracle/run" "$root/build/release" "$seed"
     done
 }
 
