@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #define CONFIG_FOREVER "9223372036854775807"
+/* Bytes: half of what a pointer can reach. */
+#define CONFIG_MEMORY_MOST ((int64_t)(SIZE_MAX / 2))
 
 /* B(id, name, default, documentation)                     a boolean
  * S(id, name, default, valid or NULL, documentation)      a text
@@ -30,7 +32,7 @@
     /* ---- memory ---- */                                                                                             \
     I(SOCKET_REQUEST_MAX_BYTES, "socket.request.max.bytes", NULL, 1024, INT32_MAX,                                     \
       "The largest request taken. Default: a sixteenth of the memory, at most 100 MiB.")                               \
-    N(FURROW_MEMORY_LIMIT_BYTES, "furrow.memory.limit.bytes", NULL, 65536, INT64_MAX,                                  \
+    N(FURROW_MEMORY_LIMIT_BYTES, "furrow.memory.limit.bytes", NULL, 65536, CONFIG_MEMORY_MOST,                         \
       "Memory for requests and responses under way, shared out among connections. Default: a quarter of the memory, "  \
       "at most 1 GiB.")                                                                                                \
     I(FETCH_MAX_BYTES, "fetch.max.bytes", "57671680", 1024, INT32_MAX, "The most that one fetch request is answered.") \

@@ -209,6 +209,19 @@ static void a_request_may_not_be_larger_than_the_memory_for_all(void)
     config_destroy(config);
 }
 
+/* A number of bytes that no pointer can reach would be cut to a small one. */
+static void the_memory_for_all_can_be_addressed(void)
+{
+    int expected = SIZE_MAX > UINT32_MAX ? 0 : -EINVAL;
+    struct config *config = fresh(&desktop);
+    CHECK_EQUAL(set(config, "furrow.memory.limit.bytes", "2147483647", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(set(config, "furrow.memory.limit.bytes", "4294967296", CONFIG_FROM_FILE), expected);
+    CHECK_EQUAL(set(config, "furrow.memory.limit.bytes", "9223372036854775807", CONFIG_FROM_FILE), expected);
+    int64_t limit = config_number(config, CONFIG_FURROW_MEMORY_LIMIT_BYTES);
+    CHECK_EQUAL((int64_t)(size_t)limit, limit);
+    config_destroy(config);
+}
+
 static void every_allocation_may_fail(void)
 {
     memory_init(&memory);
@@ -233,4 +246,5 @@ SUITE("config", CHECK_TEST(every_default_is_a_valid_value_of_its_key), CHECK_TES
       CHECK_TEST(valid_values_are_taken), CHECK_TEST(an_unknown_key_names_the_nearest_known_one),
       CHECK_TEST(a_properties_file_is_read_as_java_reads_it), CHECK_TEST(an_error_in_a_file_names_file_and_line),
       CHECK_TEST(the_environment_sets_keys_and_reports_unknown_variables), CHECK_TEST(the_finer_unit_decides),
-      CHECK_TEST(a_request_may_not_be_larger_than_the_memory_for_all), CHECK_TEST(every_allocation_may_fail))
+      CHECK_TEST(a_request_may_not_be_larger_than_the_memory_for_all), CHECK_TEST(the_memory_for_all_can_be_addressed),
+      CHECK_TEST(every_allocation_may_fail))
