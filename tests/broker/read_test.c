@@ -396,6 +396,60 @@ static void offsets_are_found_by_time_and_by_name(void)
     close_all();
 }
 
+static void begin_epoch(int32_t epoch)
+{
+    struct partition *partition = fixture_partition(&f, 0);
+    struct log_opening opening = {.clean = true,
+                                  .recovery_point = log_end_offset(partition->log),
+                                  .log_start = -1,
+                                  .leader_epoch = epoch,
+                                  .now = f.now};
+    struct log_recovery recovery;
+    REQUIRE(log_flush_for_stop(partition->log, f.now, NULL) == 0);
+    log_close(partition->log);
+    partition->log = NULL;
+    REQUIRE(log_open(&f.logs, "orders-0", &f.topic->config.log, &opening, &partition->log, &recovery, NULL) == 0);
+}
+
+static void check_epoch_end(int32_t asked, int32_t expected_epoch, int64_t expected_end)
+{
+    int32_t epoch;
+    int64_t end;
+    find_epoch_end(fixture_partition(&f, 0)->log, asked, &epoch, &end);
+    CHECK_EQUAL(epoch, expected_epoch);
+    CHECK_EQUAL(end, expected_end);
+}
+
+/* As a client asks that wonders whether what it has read is still there (KIP-320). */
+static void an_epoch_ends_where_the_next_one_began(void)
+{
+    open_default(1);
+    check_epoch_end(0, 0, 0);
+    append_to(0, 3);
+    begin_epoch(2);
+    check_epoch_end(2, 2, 3); /* nothing was written in it yet */
+    append_to(0, 4);
+    begin_epoch(5);
+    check_epoch_end(0, 0, 3);
+    check_epoch_end(1, 0, 3);
+    check_epoch_end(2, 2, 7);
+    check_epoch_end(4, 4, 7); /* began and ended without a batch */
+    check_epoch_end(5, 5, 7);
+    check_epoch_end(6, -1, -1);
+    check_epoch_end(-1, -1, -1);
+    CHECK_EQUAL(find_at(FIND_EARLIEST).leader_epoch, 0);
+    CHECK_EQUAL(find_at(FIND_LATEST).leader_epoch, 5);
+    REQUIRE(log_set_start_offset(fixture_partition(&f, 0)->log, 3, NULL) == 0);
+    CHECK_EQUAL(find_at(FIND_EARLIEST).offset, 3);
+    CHECK_EQUAL(find_at(FIND_EARLIEST).leader_epoch, 2);
+    const struct log *log = fixture_partition(&f, 0)->log;
+    CHECK_EQUAL(find_epoch_error(log, -1), KAFKA_NONE);
+    CHECK_EQUAL(find_epoch_error(log, 5), KAFKA_NONE);
+    CHECK_EQUAL(find_epoch_error(log, 4), KAFKA_FENCED_LEADER_EPOCH);
+    CHECK_EQUAL(find_epoch_error(log, 6), KAFKA_UNKNOWN_LEADER_EPOCH);
+    close_all();
+}
+
 /* Whatever allocation fails: an answer comes, with records or with an error, and nothing is lost. */
 static void any_allocation_may_fail(void)
 {
@@ -430,4 +484,4 @@ SUITE("read", CHECK_TEST(what_is_there_is_answered_at_once), CHECK_TEST(an_offse
       CHECK_TEST(a_wait_for_a_topic_ends_with_the_topic), CHECK_TEST(many_wait_under_one_timer),
       CHECK_TEST(a_fetch_behind_the_active_segment_does_not_wait),
       CHECK_TEST(all_records_come_back_in_order_from_many_segments), CHECK_TEST(offsets_are_found_by_time_and_by_name),
-      CHECK_TEST(any_allocation_may_fail))
+      CHECK_TEST(an_epoch_ends_where_the_next_one_began), CHECK_TEST(any_allocation_may_fail))
