@@ -101,7 +101,7 @@
       "For tests and benchmarks: every sync takes so much longer.")                                                    \
     I(MAX_OPEN_FILES, "furrow.max.open.files", NULL, 16, INT32_MAX,                                                    \
       "Segment files kept open. Default: half of what the system lets this process open, at most 4096.")               \
-    N(PRODUCER_ID_EXPIRATION_MS, "producer.id.expiration.ms", "86400000", 1, INT64_MAX,                                \
+    I(PRODUCER_ID_EXPIRATION_MS, "producer.id.expiration.ms", "86400000", 1, INT32_MAX,                                \
       "An idempotent producer that writes nothing for so long is forgotten.")                                          \
     S(LOG_LEVEL, "log.level", "info", "debug,info,warn,error", "The least level of a line in the server's log.")
 

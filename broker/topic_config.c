@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define LONG_MAX_TEXT "9223372036854775807"
 
@@ -300,6 +301,27 @@ static bool names_value(const char *valid, slice value)
     return false;
 }
 
+/* Kafka drops the blanks around every value that is not just text, and around the elements of a list. */
+static slice trim(slice text)
+{
+    while (text.size != 0 && text.data[0] <= ' ')
+        text = slice_of(text.data + 1, text.size - 1);
+    while (text.size != 0 && text.data[text.size - 1] <= ' ')
+        text.size--;
+    return text;
+}
+
+bool topic_config_next_element(slice *rest, slice *element)
+{
+    if (slice_is_null(*rest))
+        return false;
+    const uint8_t *comma = rest->size != 0 ? memchr(rest->data, ',', rest->size) : NULL;
+    size_t size = comma != NULL ? (size_t)(comma - rest->data) : rest->size;
+    *element = trim(slice_of(rest->data, size));
+    *rest = comma != NULL ? slice_of(comma + 1, rest->size - size - 1) : NULL_SLICE;
+    return true;
+}
+
 static int refuse(const struct topic_config_key *key, slice value, const char *why, struct error *error)
 {
     return error_set(error, -EINVAL, "Invalid value %.*s for configuration %s: %s", SLICE_PRINT(value), key->name, why);
@@ -323,22 +345,43 @@ static int check_number(const struct topic_config_key *key, slice value, struct 
         snprintf(why, sizeof why, "Value must be at least %" PRId64, key->min);
         return refuse(key, value, why, error);
     }
-    if (number > key->max || (key == &keys[COMPRESSION_GZIP_LEVEL] && number == 0)) {
+    if (key == &keys[COMPRESSION_GZIP_LEVEL] && (number == 0 || number > key->max))
+        return refuse(key, value, "Value must be between 1 and 9 or equal to -1", error);
+    if (number > key->max) {
         snprintf(why, sizeof why, "Value must be no more than %" PRId64, key->max);
         return refuse(key, value, why, error);
     }
     return 0;
 }
 
+static int refuse_choice(const struct topic_config_key *key, slice value, struct error *error)
+{
+    char choices[96];
+    size_t at = 0;
+    for (const char *valid = key->valid; *valid != '\0' && at < sizeof choices - 2; valid++) {
+        choices[at++] = *valid;
+        if (*valid == ',')
+            choices[at++] = ' ';
+    }
+    choices[at] = '\0';
+    return error_set(error, -EINVAL, "Invalid value %.*s for configuration %s: String must be one of: %s",
+                     SLICE_PRINT(value), key->name, choices);
+}
+
+/* An empty list is valid, an empty element is not; nothing may be in it twice (KIP-1161). */
 static int check_list(const struct topic_config_key *key, slice value, struct error *error)
 {
-    for (size_t start = 0; start <= value.size;) {
-        const uint8_t *comma = start < value.size ? memchr(value.data + start, ',', value.size - start) : NULL;
-        size_t end = comma != NULL ? (size_t)(comma - value.data) : value.size;
-        if (!names_value(key->valid, slice_of(value.data + start, end - start)))
-            return error_set(error, -EINVAL, "Invalid value %.*s for configuration %s: String must be one of: %s",
-                             SLICE_PRINT(value), key->name, key->valid);
-        start = end + 1;
+    slice rest = value.size != 0 ? value : NULL_SLICE, element;
+    while (topic_config_next_element(&rest, &element)) {
+        slice others = rest, other;
+        if (element.size == 0)
+            return error_set(error, -EINVAL, "Configuration '%s' values must not be empty.", key->name);
+        if (!names_value(key->valid, element))
+            return refuse_choice(key, element, error);
+        while (topic_config_next_element(&others, &other)) {
+            if (slice_equal(element, other))
+                return error_set(error, -EINVAL, "Configuration '%s' values must not be duplicated.", key->name);
+        }
     }
     return 0;
 }
@@ -358,6 +401,12 @@ static int check_ratio(const struct topic_config_key *key, slice value, struct e
     return 0;
 }
 
+static bool is_boolean(slice value)
+{
+    return (value.size == 4 && strncasecmp((const char *)value.data, "true", 4) == 0) ||
+           (value.size == 5 && strncasecmp((const char *)value.data, "false", 5) == 0);
+}
+
 static int check(const struct topic_config_key *key, slice value, struct error *error)
 {
     switch (key->type) {
@@ -369,16 +418,13 @@ static int check(const struct topic_config_key *key, slice value, struct error *
     case TOPIC_CONFIG_LIST:
         return check_list(key, value, error);
     case TOPIC_CONFIG_BOOLEAN:
-        if (names_value(key->valid, value))
+        if (is_boolean(value))
             return 0;
         return refuse(key, value, "Expected value to be either true or false", error);
     case TOPIC_CONFIG_STRING:
         break;
     }
-    if (names_value(key->valid, value))
-        return 0;
-    return error_set(error, -EINVAL, "Invalid value %.*s for configuration %s: String must be one of: %s",
-                     SLICE_PRINT(value), key->name, key->valid);
+    return names_value(key->valid, value) ? 0 : refuse_choice(key, value, error);
 }
 
 int topic_config_set(struct topic_config *topic, const struct config *config, struct memory *memory, int key,
@@ -386,6 +432,8 @@ int topic_config_set(struct topic_config *topic, const struct config *config, st
 {
     if (key < 0 || key >= KEY_COUNT)
         return error_set(error, -ENOENT, "Unknown topic config name");
+    if (keys[key].type != TOPIC_CONFIG_STRING)
+        value = trim(value);
     int rc = check(&keys[key], value, error);
     if (rc != 0)
         return rc;
@@ -395,6 +443,18 @@ int topic_config_set(struct topic_config *topic, const struct config *config, st
         return error_set_status(error, rc, "%s", keys[key].name);
     apply(topic, config);
     return 0;
+}
+
+int topic_config_check(const struct topic_config *topic, const struct config *config, struct error *error)
+{
+    int64_t min = effective_number(topic, config, MIN_COMPACTION_LAG_MS);
+    int64_t max = effective_number(topic, config, MAX_COMPACTION_LAG_MS);
+    if (min <= max)
+        return 0;
+    return error_set(error, -EINVAL,
+                     "conflict topic config setting min.compaction.lag.ms (%" PRId64
+                     ") > max.compaction.lag.ms (%" PRId64 ")",
+                     min, max);
 }
 
 void topic_config_unset(struct topic_config *topic, const struct config *config, struct memory *memory, int key)

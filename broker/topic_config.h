@@ -1,7 +1,8 @@
 /* A topic's configuration: Kafka's keys (KIP-226's sources), typed, with what is set and what is inherited.
  *
  * One table (topic_config.c) declares each key once: name, type, default, the broker setting it inherits from, valid
- * values, documentation. Texts are kept as they were set; the typed values are worked out when one changes. */
+ * values, documentation. Texts are kept as they were set, but for blanks around them; the typed values are worked out
+ * when one changes. */
 #pragma once
 
 #include "compression.h"
@@ -70,6 +71,11 @@ MUST_USE int topic_config_copy(struct topic_config *to, const struct topic_confi
 /* -EINVAL with Kafka's words ("Invalid value x for configuration y: …"), -ENOENT for an unknown key, -ENOMEM. */
 MUST_USE int topic_config_set(struct topic_config *topic, const struct config *config, struct memory *memory, int key,
                               slice value, struct error *error);
+/* What the entries must be together: 0, or -EINVAL with Kafka's words. */
+MUST_USE int topic_config_check(const struct topic_config *topic, const struct config *config, struct error *error);
+/* The elements of a LIST, without the blanks around them; `rest` starts as the list (null when that is empty), and is
+ * null behind the last one. False when there is none. */
+bool topic_config_next_element(slice *rest, slice *element);
 /* Back to what is inherited. */
 void topic_config_unset(struct topic_config *topic, const struct config *config, struct memory *memory, int key);
 /* The text in force: the topic's own (*is_own), else the broker's, else the default. */

@@ -1,5 +1,7 @@
 /* CreatePartitions (key 37): a topic grows, it never shrinks. */
+#include "kafka/assignment.h"
 #include "kafka/changes.h"
+#include "kafka/repeated.h"
 #include "operations/new_topic.h"
 
 #include <errno.h>
@@ -7,10 +9,8 @@
 static int16_t check(const struct server *server, const struct create_partitions_request_topic *asked,
                      const struct topic *topic, struct error *error)
 {
-    if (topic == NULL) {
-        error_set(error, -ENOENT, "The topic '%.*s' does not exist.", SLICE_PRINT(asked->name));
-        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    }
+    if (topic == NULL)
+        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION; /* Kafka has no words for it here */
     int32_t current = topic->partition_count;
     if (asked->count == current) {
         error_set(error, -EINVAL, "Topic already has %d partition(s).", current);
@@ -28,18 +28,31 @@ static int16_t check(const struct server *server, const struct create_partitions
     if (asked->assignments.count < 0)
         return KAFKA_NONE;
     if (asked->assignments.count != asked->count - current) {
-        error_set(error, -EINVAL, "Attempted to add %d additional partition(s), but %d assignment(s) were given.",
+        error_set(error, -EINVAL,
+                  "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
                   asked->count - current, asked->assignments.count);
         return KAFKA_INVALID_REPLICA_ASSIGNMENT;
     }
     for (int32_t i = 0; i < asked->assignments.count; i++) {
-        const struct int32_array *brokers = &asked->assignments.items[i].broker_ids;
-        if (brokers->count != 1 || brokers->items[0] != server->start.node_id) {
-            error_set(error, -EINVAL, "a partition can only be assigned to this broker, and once");
+        if (!assignment_is_possible(server, &asked->assignments.items[i].broker_ids, error))
             return KAFKA_INVALID_REPLICA_ASSIGNMENT;
-        }
     }
     return KAFKA_NONE;
+}
+
+static int16_t refuse_repeated(struct error *error)
+{
+    error_set(error, -EINVAL, "Duplicate topic name.");
+    return KAFKA_INVALID_REQUEST;
+}
+
+static bool *find_repeated(struct kafka_request *request)
+{
+    const struct create_partitions_request *asked = request->message;
+    slice *names = arena_alloc(&request->arena, (size_t)asked->topics.count * sizeof *names);
+    for (int32_t i = 0; names != NULL && i < asked->topics.count; i++)
+        names[i] = asked->topics.items[i].name;
+    return names != NULL ? repeated_find(&request->arena, names, asked->topics.count) : NULL;
 }
 
 void handle_create_partitions(struct kafka_request *request)
@@ -49,7 +62,8 @@ void handle_create_partitions(struct kafka_request *request)
     struct create_partitions_response *response = arena_alloc(&request->arena, sizeof *response);
     struct create_partitions_response_topic *items =
         arena_alloc(&request->arena, (size_t)asked->topics.count * sizeof *items);
-    if (response == NULL || items == NULL) {
+    bool *repeated = find_repeated(request);
+    if (response == NULL || items == NULL || repeated == NULL) {
         kafka_close(request, "out of memory");
         return;
     }
@@ -64,9 +78,13 @@ void handle_create_partitions(struct kafka_request *request)
         struct error error = {0};
         items[i] = CREATE_PARTITIONS_RESPONSE_TOPIC_DEFAULTS;
         items[i].name = wanted->name;
-        items[i].error_code = check(server, wanted, topic, &error);
+        if (repeated[i])
+            items[i].error_code = refuse_repeated(&error);
+        else
+            items[i].error_code = check(server, wanted, topic, &error);
         if (items[i].error_code != KAFKA_NONE) {
-            items[i].error_message = change_message(request, &error);
+            if (error.message[0] != '\0')
+                items[i].error_message = change_message(request, &error);
             continue;
         }
         struct change *change =

@@ -1,6 +1,8 @@
 /* CreateTopics (key 19). Each topic stands for itself: one that is refused does not keep the others from being made. */
+#include "kafka/assignment.h"
 #include "kafka/changes.h"
 #include "kafka/described_config.h"
+#include "kafka/repeated.h"
 #include "operations/new_topic.h"
 
 #include <errno.h>
@@ -30,38 +32,40 @@ static int16_t check_assignments(const struct server *server, const struct creat
         if (assignment->partition_index < 0 || assignment->partition_index >= count)
             return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                                      "partitions should be a consecutive 0-based integer sequence");
-        if (assignment->broker_ids.count != 1 || assignment->broker_ids.items[0] != server->start.node_id)
-            return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                                     "a partition can only be assigned to this broker, and once");
+        if (!assignment_is_possible(server, &assignment->broker_ids, error))
+            return KAFKA_INVALID_REPLICA_ASSIGNMENT;
         for (int32_t j = 0; j < i; j++) {
             if (asked->assignments.items[j].partition_index == assignment->partition_index)
-                return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT, "a partition is assigned twice");
+                return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                                         "Found multiple manual partition assignments for one partition");
         }
     }
     topic->partitions = count;
     return KAFKA_NONE;
 }
 
-static bool is_named_twice(const struct create_topics_request *asked, slice name)
+static bool *find_repeated(struct kafka_request *request)
 {
-    int times = 0;
-    for (int32_t i = 0; i < asked->topics.count; i++)
-        times += slice_equal(asked->topics.items[i].name, name);
-    return times > 1;
+    const struct create_topics_request *asked = request->message;
+    slice *names = arena_alloc(&request->arena, (size_t)asked->topics.count * sizeof *names);
+    for (int32_t i = 0; names != NULL && i < asked->topics.count; i++)
+        names[i] = asked->topics.items[i].name;
+    return names != NULL ? repeated_find(&request->arena, names, asked->topics.count) : NULL;
 }
 
-static int16_t check_topic(struct server *server, const struct create_topics_request *request, int32_t index,
+static int16_t check_topic(struct server *server, const struct create_topics_request_topic *asked, bool is_repeated,
                            struct new_topic *topic, struct topic_config *config, struct error *error)
 {
-    const struct create_topics_request_topic *asked = &request->topics.items[index];
     *topic = (struct new_topic){asked->name, asked->num_partitions, asked->replication_factor};
-    if (is_named_twice(request, asked->name))
+    if (is_repeated)
         return refuse_assignment(error, KAFKA_INVALID_REQUEST, "Duplicate topic name.");
     int16_t code = check_assignments(server, asked, topic, error);
     if (code == KAFKA_NONE)
         code = new_topic_check(server, topic, error);
     for (int32_t i = 0; code == KAFKA_NONE && i < asked->configs.count; i++)
         code = new_topic_set_config(server, config, asked->configs.items[i].name, asked->configs.items[i].value, error);
+    if (code == KAFKA_NONE && topic_config_check(config, server->config, error) != 0)
+        code = KAFKA_INVALID_CONFIG;
     return code;
 }
 
@@ -84,26 +88,26 @@ static void describe_configs(struct kafka_request *request, const struct topic_c
     answer->configs.count = (int32_t)count;
 }
 
-static void create_topic(struct kafka_request *request, int32_t index, struct create_topics_response_topic *answer,
-                         struct changes *changes)
+static void create_topic(struct kafka_request *request, const struct create_topics_request_topic *asked,
+                         bool is_repeated, struct create_topics_response_topic *answer, struct changes *changes)
 {
-    const struct create_topics_request *asked = request->message;
+    bool validate_only = ((const struct create_topics_request *)request->message)->validate_only;
     struct server *server = request->server;
     struct new_topic topic;
     struct topic_config config;
     struct error error = {0};
     topic_config_init(&config, server->config);
-    answer->name = asked->topics.items[index].name;
-    answer->error_code = check_topic(server, asked, index, &topic, &config, &error);
+    answer->name = asked->name;
+    answer->error_message = NULL_SLICE;
+    answer->error_code = check_topic(server, asked, is_repeated, &topic, &config, &error);
     if (answer->error_code != KAFKA_NONE) {
         answer->error_message = change_message(request, &error);
-        answer->configs.count = -1;
     } else {
         answer->num_partitions = topic.partitions;
         answer->replication_factor = 1;
         describe_configs(request, &config, answer);
         struct change *change =
-            asked->validate_only ? NULL : changes_add(changes, &answer->error_code, &answer->error_message);
+            validate_only ? NULL : changes_add(changes, &answer->error_code, &answer->error_message);
         if (change != NULL)
             metadata_log_create_topic(server->metadata, topic.name, &config, topic.partitions, change_done, change);
     }
@@ -122,7 +126,7 @@ static void add_ids(struct kafka_request *request, void *value)
         if (answer->error_code != KAFKA_NONE) {
             answer->num_partitions = -1;
             answer->replication_factor = -1;
-            answer->configs = (struct create_topics_response_config_array){NULL, -1};
+            answer->configs.count = 0;
         }
     }
 }
@@ -133,7 +137,8 @@ void handle_create_topics(struct kafka_request *request)
     struct create_topics_response *response = arena_alloc(&request->arena, sizeof *response);
     struct create_topics_response_topic *items =
         arena_alloc(&request->arena, (size_t)asked->topics.count * sizeof *items);
-    if (response == NULL || items == NULL) {
+    bool *repeated = find_repeated(request);
+    if (response == NULL || items == NULL || repeated == NULL) {
         kafka_close(request, "out of memory");
         return;
     }
@@ -144,7 +149,7 @@ void handle_create_topics(struct kafka_request *request)
         return;
     for (int32_t i = 0; i < asked->topics.count; i++) {
         items[i] = CREATE_TOPICS_RESPONSE_TOPIC_DEFAULTS;
-        create_topic(request, i, &items[i], changes);
+        create_topic(request, &asked->topics.items[i], repeated[i], &items[i], changes);
     }
     changes_end(changes);
 }

@@ -43,21 +43,29 @@ static bool fill_topic(struct kafka_request *request, const struct topic *topic,
     return fill_partitions(request, topic, answer);
 }
 
+/* A request with both means the id. */
+static bool is_by_id(const struct metadata_request_topic *asked)
+{
+    return slice_is_null(asked->name) || !uuid_is_zero(asked->topic_id);
+}
+
 static bool fill_asked_topic(struct kafka_request *request, const struct metadata_request_topic *asked,
                              struct metadata_response_topic *answer)
 {
     const struct server *server = request->server;
-    bool by_id = slice_is_null(asked->name);
+    bool by_id = is_by_id(asked);
     const struct topic *topic =
         by_id ? topics_find_id(&server->topics, asked->topic_id) : topics_find(&server->topics, asked->name);
     if (topic != NULL)
         return fill_topic(request, topic, answer);
-    answer->name = asked->name;
+    answer->name = by_id ? NULL_SLICE : asked->name;
     answer->topic_id = asked->topic_id;
     if (by_id)
         answer->error_code = KAFKA_UNKNOWN_TOPIC_ID;
     else if (answer->error_code == KAFKA_NONE)
         answer->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (!by_id && ((const struct metadata_request *)request->message)->include_topic_authorized_operations)
+        answer->topic_authorized_operations = TOPIC_OPERATIONS; /* one that is missing may be created */
     return true;
 }
 
@@ -157,7 +165,7 @@ static bool start_topics(struct kafka_request *request, struct metadata_response
     for (int32_t i = 0; i < count; i++) {
         slice name = asked->topics.items[i].name;
         response->topics.items[i] = METADATA_RESPONSE_TOPIC_DEFAULTS;
-        if (!slice_is_null(name) && topics_find(&request->server->topics, name) == NULL)
+        if (!is_by_id(&asked->topics.items[i]) && topics_find(&request->server->topics, name) == NULL)
             create_missing(request, name, &response->topics.items[i].error_code, changes);
     }
     return true;

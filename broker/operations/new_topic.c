@@ -7,7 +7,7 @@
 static int16_t check_partitions(const struct server *server, const struct new_topic *topic, struct error *error)
 {
     if (topic->partitions <= 0) {
-        error_set(error, -EINVAL, "Number of partitions must be larger than 0.");
+        error_set(error, -EINVAL, "Number of partitions was set to an invalid non-positive value.");
         return KAFKA_INVALID_PARTITIONS;
     }
     if (topic->partitions > NEW_TOPIC_PARTITIONS_MAX ||
@@ -29,6 +29,10 @@ int16_t new_topic_check(struct server *server, struct new_topic *topic, struct e
     }
     if (topic->partitions == -1)
         topic->partitions = (int32_t)config_number(server->config, CONFIG_NUM_PARTITIONS);
+    if (topic->replication_factor == 0 || topic->replication_factor < -1) {
+        error_set(error, -EINVAL, "Replication factor must be larger than 0, or -1 to use the default value.");
+        return KAFKA_INVALID_REPLICATION_FACTOR;
+    }
     int16_t code = check_partitions(server, topic, error);
     if (code != KAFKA_NONE)
         return code;
@@ -37,10 +41,6 @@ int16_t new_topic_check(struct server *server, struct new_topic *topic, struct e
         error_set(error, -ENAMETOOLONG,
                   "Topic name is invalid: with its colons it is too long for the name of a folder");
         return KAFKA_INVALID_TOPIC_EXCEPTION;
-    }
-    if (topic->replication_factor == 0 || topic->replication_factor < -1) {
-        error_set(error, -EINVAL, "Replication factor must be larger than 0, or -1 to use the default value.");
-        return KAFKA_INVALID_REPLICATION_FACTOR;
     }
     if (topic->replication_factor > 1) {
         error_set(error, -EINVAL,

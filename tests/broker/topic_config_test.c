@@ -70,8 +70,10 @@ static void values_that_kafka_refuses_are_refused(void)
 {
     static const char *const bad[][2] = {
         {"cleanup.policy", "keep"},
-        {"cleanup.policy", "delete, compact"},
         {"cleanup.policy", "delete,"},
+        {"cleanup.policy", ","},
+        {"cleanup.policy", "delete, ,compact"},
+        {"cleanup.policy", "compact,delete,compact"},
         {"compression.type", "brotli"},
         {"compression.gzip.level", "0"},
         {"compression.gzip.level", "10"},
@@ -81,7 +83,8 @@ static void values_that_kafka_refuses_are_refused(void)
         {"max.message.bytes", "2147483648"},
         {"max.message.bytes", "ten"},
         {"max.message.bytes", ""},
-        {"max.message.bytes", " 5"},
+        {"max.message.bytes", "5 5"},
+        {"compression.type", " gzip"},
         {"message.timestamp.type", "Never"},
         {"min.cleanable.dirty.ratio", "1.1"},
         {"min.cleanable.dirty.ratio", "-1"},
@@ -121,12 +124,39 @@ static void values_at_the_edges_are_taken(void)
         {"retention.bytes", "-1"},
         {"retention.ms", "9223372036854775807"},
         {"flush.ms", "0"},
+        {"retention.bytes", " 77 "},
+        {"preallocate", "TRUE"},
+        {"cleanup.policy", ""},
+        {"cleanup.policy", "delete , compact "},
     };
     open_config(NULL);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         CHECK_EQUAL(set(good[i][0], good[i][1]), 0);
     CHECK_EQUAL(topic.cleanup_policy, CLEANUP_COMPACT | CLEANUP_DELETE);
     CHECK_EQUAL(topic.log.segment_bytes, 1048576);
+    CHECK_EQUAL(topic.retention_bytes, 77);
+    close_config();
+}
+
+static void without_a_cleanup_policy_nothing_is_cleaned_up(void)
+{
+    open_config(NULL);
+    CHECK(set("cleanup.policy", "") == 0);
+    CHECK_EQUAL(topic.cleanup_policy, 0);
+    close_config();
+}
+
+static void the_least_compaction_lag_is_not_above_the_largest(void)
+{
+    struct error error;
+    open_config(NULL);
+    CHECK_EQUAL(topic_config_check(&topic, config, NULL), 0);
+    CHECK(set("min.compaction.lag.ms", "10") == 0 && set("max.compaction.lag.ms", "10") == 0);
+    CHECK_EQUAL(topic_config_check(&topic, config, NULL), 0);
+    CHECK(set("max.compaction.lag.ms", "5") == 0);
+    CHECK_EQUAL(topic_config_check(&topic, config, &error), -EINVAL);
+    CHECK(strcmp(error.message,
+                 "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)") == 0);
     close_config();
 }
 
@@ -171,5 +201,6 @@ static void a_copy_survives_any_refused_allocation(void)
 
 SUITE("topic_config", CHECK_TEST(what_is_set_holds_until_it_is_unset),
       CHECK_TEST(what_is_not_set_comes_from_the_broker), CHECK_TEST(values_that_kafka_refuses_are_refused),
-      CHECK_TEST(values_at_the_edges_are_taken), CHECK_TEST(the_codec_follows_compression_type),
+      CHECK_TEST(values_at_the_edges_are_taken), CHECK_TEST(without_a_cleanup_policy_nothing_is_cleaned_up),
+      CHECK_TEST(the_least_compaction_lag_is_not_above_the_largest), CHECK_TEST(the_codec_follows_compression_type),
       CHECK_TEST(a_copy_survives_any_refused_allocation))
