@@ -1,8 +1,9 @@
 /* The background flush.
  *
  * Happy path. A partition that becomes dirty is put on a list, its topic held; the first one starts the timer. When it
- * fires, a pool job syncs every log of the list, one after the other; then, with what is synced now, a second job
- * replaces the checkpoint files. Partitions that become dirty meanwhile wait for the next round.
+ * fires, every log of the list is synced, one after the other, on the writer's thread, where writes take their turns
+ * between them; then, with what is synced now, a pool job replaces the checkpoint files. Partitions that become dirty
+ * meanwhile wait for the next round.
  *
  * Failures. A log whose sync fails is offline (log.h). A checkpoint that cannot be written costs only a longer
  * recovery: it is said in the log, and written again after the next round. */
@@ -11,6 +12,7 @@
 #include "container.h"
 #include "recovery_points.h"
 #include "server.h"
+#include "writer_thread.h"
 
 #include <errno.h>
 
@@ -27,6 +29,8 @@ struct flush {
     size_t dirty_count;
 
     /* The round under way */
+    struct writer_job sync_job;
+    size_t next_item; /* to be synced */
     struct job job;
     bool is_running;
     struct flush_item *items;
@@ -136,15 +140,6 @@ static void on_points_written(struct job *job)
     end_round(flush);
 }
 
-static void sync_items(struct job *job)
-{
-    struct flush *flush = CONTAINER_OF(job, struct flush, job);
-    for (size_t i = 0; i < flush->item_count; i++) {
-        if (flush->items[i].sync != NULL)
-            log_sync_execute(flush->items[i].sync);
-    }
-}
-
 static void take_in(struct flush *flush, struct flush_item *item)
 {
     struct error error = {.code = 0};
@@ -154,18 +149,35 @@ static void take_in(struct flush *flush, struct flush_item *item)
     topic_release(&flush->server->topics, item->partition->topic);
 }
 
-static void on_synced(struct job *job)
+static void finish_syncs(struct flush *flush)
 {
-    struct flush *flush = CONTAINER_OF(job, struct flush, job);
-    for (size_t i = 0; i < flush->item_count; i++)
-        take_in(flush, &flush->items[i]);
     if (recovery_points_collect(flush->server, &flush->points) != 0) {
         end_round(flush);
         return;
     }
-    flush->job.execute = write_points;
-    flush->job.done = on_points_written;
+    flush->job = (struct job){.execute = write_points, .done = on_points_written};
     jobs_submit(&flush->server->jobs, &flush->job, JOB_FLUSH);
+}
+
+static void on_synced(struct writer_job *job);
+
+static void sync_next(struct flush *flush)
+{
+    while (flush->next_item < flush->item_count && flush->items[flush->next_item].sync == NULL)
+        take_in(flush, &flush->items[flush->next_item++]);
+    if (flush->next_item == flush->item_count) {
+        finish_syncs(flush);
+        return;
+    }
+    flush->sync_job = (struct writer_job){.sync = flush->items[flush->next_item].sync, .done = on_synced};
+    writer_thread_submit(flush->server->writer, &flush->sync_job);
+}
+
+static void on_synced(struct writer_job *job)
+{
+    struct flush *flush = CONTAINER_OF(job, struct flush, sync_job);
+    take_in(flush, &flush->items[flush->next_item++]);
+    sync_next(flush);
 }
 
 /* What the round syncs. A log that cannot begin for now is left dirty. */
@@ -206,6 +218,6 @@ static void on_timer(uv_timer_t *timer)
     }
     flush->is_running = true;
     collect(flush);
-    flush->job = (struct job){.execute = sync_items, .done = on_synced};
-    jobs_submit(&server->jobs, &flush->job, JOB_FLUSH);
+    flush->next_item = 0;
+    sync_next(flush);
 }

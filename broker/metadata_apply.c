@@ -95,12 +95,9 @@ static void remove_topic(struct metadata_change *change)
     metadata_set_busy(change);
     topics_remove(&server->topics, topic);
     for (int32_t i = 0; i < topic->partition_count; i++) {
-        char prefix[DISK_PATH_MAX + 1];
         read_wake(server->operations->reads, topic->partitions[i]);
-        if (topic->partitions[i]->log == NULL)
-            continue;
-        snprintf(prefix, sizeof prefix, "%s/", log_folder(topic->partitions[i]->log));
-        file_cache_forget(server->logs.files, prefix);
+        if (topic->partitions[i]->log != NULL)
+            log_abandon(topic->partitions[i]->log);
     }
 }
 

@@ -60,12 +60,24 @@ int log_remove_segment_files(struct disk *disk, const char *folder, int64_t base
 
 /* ---- closing ---- */
 
-void log_close(struct log *log)
+static void forget_files(struct log *log)
 {
-    struct memory *memory = log->environment.memory;
     char prefix[DISK_PATH_MAX];
     snprintf(prefix, sizeof prefix, "%s/", log->folder);
     file_cache_forget(log->environment.files, prefix);
+}
+
+void log_abandon(struct log *log)
+{
+    forget_files(log);
+    log->abandoned = true;
+}
+
+void log_close(struct log *log)
+{
+    struct memory *memory = log->environment.memory;
+    if (!log->abandoned)
+        forget_files(log);
     producer_state_close(log->producers);
     epochs_close(&log->epochs);
     if (log->tails != NULL)
@@ -251,6 +263,9 @@ int log_list_producers(const struct log *log, log_producer_callback *callback, v
 void log_handle_find(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part)
 {
     char path[DISK_PATH_MAX];
+    *handle = (struct log_handle){0};
+    if (log->abandoned)
+        return;
     segment_path(log->folder, base_offset, part, path);
     handle->pinned = file_cache_find(log->environment.files, path);
     handle->file = handle->pinned != NULL ? file_cache_file(handle->pinned) : NULL;
@@ -270,6 +285,8 @@ int log_handle_pin(struct log *log, struct log_handle *handle, int64_t base_offs
 {
     if (handle->file == NULL || handle->pinned != NULL)
         return 0;
+    if (log->abandoned)
+        return FURROW_OFFLINE;
     char path[DISK_PATH_MAX];
     segment_path(log->folder, base_offset, part, path);
     int rc = file_cache_insert(log->environment.files, path, handle->file, &handle->pinned);

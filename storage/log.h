@@ -79,6 +79,9 @@ MUST_USE int log_open(const struct log_environment *environment, const char *fol
 
 /* A clean stop's last step, blocking: flushes index tails, syncs, writes the producer snapshot. */
 MUST_USE int log_flush_for_stop(struct log *log, int64_t now, struct error *error);
+/* Before the folder is renamed or removed: lets go of its files, and from now on of each that an operation under way
+ * hands back. Another log may soon have the same folder's name. Nothing new may be begun. */
+void log_abandon(struct log *log);
 /* Frees; touches nothing on the disk. */
 void log_close(struct log *log);
 

@@ -94,6 +94,7 @@ struct log {
     bool indexes_made;       /* recovery has written the last segment's indexes and not synced them */
     bool writing;
     bool offline;
+    bool abandoned;        /* the folder's name is not this log's any more */
     atomic_bool sync_lost; /* a sync has failed; set by the execution, for those that come after it */
 
     struct log_hint hints[LOG_HINTS];

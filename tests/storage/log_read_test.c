@@ -289,6 +289,31 @@ static void a_read_that_is_not_executed_is_cancelled(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* The operations of a topic that is deleted may end when another one has its name. */
+static void a_read_of_a_log_that_is_abandoned_leaves_the_next_one_of_its_name_alone(void)
+{
+    struct log_fixture f;
+    open_with_batches(&f, 20000);
+    REQUIRE(log_fixture_restart(&f) == 0);
+    struct log *old = f.log;
+    struct log_read read = {.offset = 5, .end_offset = log_end_offset(old), .max_bytes = 100, .whole_batch = true};
+    REQUIRE(log_read_begin(old, &read) == 0);
+    log_read_execute(&read);
+    log_abandon(old);
+    REQUIRE(log_delete_files(f.disk, LOG_FIXTURE_FOLDER, NULL) == 0);
+    f.opening = (struct log_opening){.clean = true, .now = LOG_FIXTURE_TIME};
+    REQUIRE(log_create_files(f.disk, LOG_FIXTURE_FOLDER, LOG_FIXTURE_TOPIC_ID, NULL) == 0);
+    REQUIRE(log_open(&f.environment, LOG_FIXTURE_FOLDER, &f.config, &f.opening, &f.log, &f.recovery, NULL) == 0);
+    log_read_end(old, &read);
+    log_read_release(old, &read);
+    CHECK_EQUAL(log_fixture_append(&f, &(struct test_batch){.records = 3}, true), 0);
+    log_close(old);
+    CHECK_EQUAL(log_fixture_count_records(&f, 0, 100000), 3);
+    REQUIRE(log_fixture_crash(&f) == 0);
+    CHECK_EQUAL(log_fixture_count_records(&f, 0, 100000), 3);
+    CHECK(log_fixture_close(&f));
+}
+
 SUITE("log_read", CHECK_TEST(any_offset_gives_the_batch_that_holds_it),
       CHECK_TEST(a_consumer_that_keeps_up_is_answered_from_memory),
       CHECK_TEST(reading_on_from_the_beginning_rarely_searches),
@@ -299,4 +324,5 @@ SUITE("log_read", CHECK_TEST(any_offset_gives_the_batch_that_holds_it),
       CHECK_TEST(what_was_appended_in_this_run_is_not_checked_again),
       CHECK_TEST(a_missing_or_broken_index_costs_time_and_not_the_read),
       CHECK_TEST(reading_survives_each_disk_call_and_allocation_that_fails),
-      CHECK_TEST(a_read_that_is_not_executed_is_cancelled))
+      CHECK_TEST(a_read_that_is_not_executed_is_cancelled),
+      CHECK_TEST(a_read_of_a_log_that_is_abandoned_leaves_the_next_one_of_its_name_alone))
