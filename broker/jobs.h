@@ -9,8 +9,8 @@
 #include <uv.h>
 
 enum job_kind {
-    JOB_READ,    /* a cold read or a search by time: somebody waits for it */
-    JOB_RECORDS, /* opening and compressing batches: somebody waits */
+    JOB_READ,    /* a cold read: somebody waits for it */
+    JOB_RECORDS, /* opening and compressing batches, searching by time: somebody waits */
     JOB_FILES,   /* making and removing files: somebody waits, seldom */
     JOB_FLUSH,   /* background syncs, checkpoints */
     JOB_KINDS

@@ -51,7 +51,7 @@ static void search(struct find_offset *find)
     topic_hold(find->partition->topic);
     find->job.execute = execute;
     find->job.done = on_searched;
-    jobs_submit(find->operations->jobs, &find->job, JOB_READ);
+    jobs_submit(find->operations->jobs, &find->job, JOB_RECORDS);
 }
 
 /* The epoch of the log's first record: the smallest one that ends behind it. The present one while there is none. */
