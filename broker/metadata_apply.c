@@ -74,9 +74,7 @@ static void folders_made(struct job *job)
         topic_hold(change->topic);
         change->topic->recorded_partitions = change->end_partition;
     }
-    if (change->topic->is_deleted && change->status == 0)
-        change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
-    for (int32_t i = change->first_partition; i < change->end_partition && !change->topic->is_deleted; i++) {
+    for (int32_t i = change->first_partition; i < change->end_partition; i++) {
         int rc = metadata_open_partition(server, change->topic, i, true, &change->error);
         if (rc != 0)
             change->status = rc;
@@ -112,11 +110,6 @@ void metadata_apply(struct metadata_change *change)
         jobs_submit(&server->jobs, &change->job, JOB_FILES);
         return;
     case DELETE:
-        if (change->topic->is_deleted) {
-            change->status = error_set(&change->error, -ENOENT, "the topic was deleted meanwhile");
-            metadata_end_change(change);
-            return;
-        }
         remove_topic(change);
         jobs_submit(&server->jobs, &change->job, JOB_FILES);
         return;
@@ -138,6 +131,8 @@ void metadata_use_config(struct topic *topic)
 /* Back to what was before the record was queued. */
 void metadata_revert(struct metadata_change *change)
 {
+    if (change->kind == DELETE)
+        change->topic->is_deleting = false;
     if (change->kind == GROW)
         change->topic->recorded_partitions = change->first_partition;
     if (change->kind == CONFIGURE) {

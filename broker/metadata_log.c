@@ -56,15 +56,28 @@ static struct metadata_change *new_change(struct metadata_log *metadata, enum ch
 }
 
 /* A name is busy from the request to create it until its folders are there, and while a deleted topic's folders go. */
+static size_t busy_list_of(slice name)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+    for (size_t i = 0; i < name.size; i++)
+        hash = (hash ^ name.data[i]) * 16777619U;
+    return hash % METADATA_BUSY_LISTS;
+}
+
 void metadata_set_busy(struct metadata_change *change)
 {
-    change->next_busy = change->metadata->busy;
-    change->metadata->busy = change;
+    struct metadata_change **list = &change->metadata->busy[busy_list_of(metadata_change_name(change))];
+    change->next_busy = *list;
+    *list = change;
+    change->is_busy = true;
 }
 
 static void unset_busy(struct metadata_change *change)
 {
-    for (struct metadata_change **at = &change->metadata->busy; *at != NULL; at = &(*at)->next_busy) {
+    if (!change->is_busy)
+        return;
+    size_t list = busy_list_of(metadata_change_name(change));
+    for (struct metadata_change **at = &change->metadata->busy[list]; *at != NULL; at = &(*at)->next_busy) {
         if (*at == change) {
             *at = change->next_busy;
             return;
@@ -78,6 +91,9 @@ void metadata_end_change(struct metadata_change *change)
     struct memory *memory = server->memory;
     unset_busy(change);
     change->metadata->under_way--;
+    change->metadata->planned_partitions -= (size_t)change->planned;
+    if (change->kind == GROW && change->planned != 0)
+        change->topic->is_growing = false;
     change->done(change->context, change->status, &change->error);
     if (change->topic != NULL)
         topic_release(&server->topics, change->topic);
@@ -199,11 +215,23 @@ static int encode_topic(struct metadata_change *change, slice name, struct uuid 
 
 bool metadata_log_is_busy(const struct metadata_log *metadata, slice name)
 {
-    for (const struct metadata_change *change = metadata->busy; change != NULL; change = change->next_busy) {
+    for (const struct metadata_change *change = metadata->busy[busy_list_of(name)]; change != NULL;
+         change = change->next_busy) {
         if (slice_equal(name, metadata_change_name(change)))
             return true;
     }
     return false;
+}
+
+size_t metadata_log_planned_partitions(const struct metadata_log *metadata)
+{
+    return metadata->planned_partitions;
+}
+
+static void plan(struct metadata_change *change)
+{
+    change->planned = change->end_partition - change->first_partition;
+    change->metadata->planned_partitions += (size_t)change->planned;
 }
 
 static void refuse(struct metadata_change *change, int status, const char *why)
@@ -237,20 +265,25 @@ void metadata_log_create_topic(struct metadata_log *metadata, slice name, const 
     server_random(server, random, sizeof random);
     change->id = uuid_from_random(random);
     change->end_partition = partitions;
+    plan(change);
     metadata_set_busy(change);
     submit(change, encode_topic(change, name, change->id, partitions, config));
 }
 
+/* Behind a topic's deletion nothing more may be said of it: at the next start it would be there again. */
 static struct metadata_change *topic_change(struct metadata_log *metadata, enum change_kind kind, struct topic *topic,
                                             metadata_done *done, void *context)
 {
     struct metadata_change *change = new_change(metadata, kind, done, context);
-    if (change != NULL) {
-        change->topic = topic;
-        change->id = topic->id;
-        topic_hold(topic);
-    }
-    return change;
+    if (change == NULL)
+        return NULL;
+    change->topic = topic;
+    change->id = topic->id;
+    topic_hold(topic);
+    if (!topic->is_deleting && !topic->is_deleted)
+        return change;
+    refuse(change, -ENOENT, "the topic is being deleted");
+    return NULL;
 }
 
 void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topic, metadata_done *done, void *context)
@@ -258,6 +291,11 @@ void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topi
     struct metadata_change *change = topic_change(metadata, DELETE, topic, done, context);
     if (change == NULL)
         return;
+    if (topic->is_growing) { /* folders that are being made would be left behind */
+        refuse(change, -EBUSY, "partitions are being added to the topic");
+        return;
+    }
+    topic->is_deleting = true;
     submit(change, metadata_encode(&change->record, METADATA_TOPIC, topic_name(topic), NULL, NULL,
                                    server_now(metadata->server)));
 }
@@ -279,6 +317,8 @@ void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *to
     change->first_partition = topic->partition_count;
     change->end_partition = partitions;
     topic->recorded_partitions = partitions;
+    topic->is_growing = true;
+    plan(change);
     submit(change, encode_topic(change, topic_name(topic), topic->id, partitions, &topic->config));
 }
 

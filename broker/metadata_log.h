@@ -34,6 +34,9 @@ void metadata_log_create_topic(struct metadata_log *metadata, slice name, const 
                                int32_t partitions, metadata_done *done, void *context);
 /* True while a topic of this name is being made or its folders removed: the name is neither free nor usable. */
 bool metadata_log_is_busy(const struct metadata_log *metadata, slice name);
+/* Partitions of topics that are being made or grow. */
+size_t metadata_log_planned_partitions(const struct metadata_log *metadata);
+/* -EBUSY while it grows. Of a topic that is being deleted already: -ENOENT, as from the two below. */
 void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topic, metadata_done *done, void *context);
 /* partitions > the topic's, else -EINVAL; -EBUSY while it grows already. */
 void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *topic, int32_t partitions,

@@ -6,7 +6,9 @@
 #include "kafka/messages.h"
 #include "metadata_log.h"
 
-#define METADATA_FOLDER "__furrow_metadata-0"
+#define METADATA_BUSY_LISTS 64
+
+#define METADATA_FOLDER     "__furrow_metadata-0"
 
 /* Of a record's key. */
 enum metadata_kind { METADATA_TOPIC = 0, METADATA_PRODUCER_IDS = 1, METADATA_BROKER_CONFIG = 2 };
@@ -31,8 +33,10 @@ struct metadata_change {
     struct uuid id;
     int32_t first_partition; /* CREATE, GROW: the folders to make are [first, end) */
     int32_t end_partition;
+    int32_t planned; /* CREATE, GROW: partitions that count as planned meanwhile */
 
     struct job job; /* makes or removes folders */
+    bool is_busy;   /* in the list below */
     struct metadata_change *next_busy;
 };
 
@@ -44,8 +48,10 @@ struct metadata_log {
     struct log_append **queue_tail;
     struct writer_job job; /* the write under way */
     bool is_writing;
-    struct metadata_change *busy; /* whose topic's name is being created or removed */
-    unsigned under_way;           /* changes, their folder jobs included */
+    /* Whose topic's name is being created or removed, by the name's hash: a request may name thousands. */
+    struct metadata_change *busy[METADATA_BUSY_LISTS];
+    size_t planned_partitions; /* of topics that are being made or grow */
+    unsigned under_way;        /* changes, their folder jobs included */
 };
 
 /* Appends one record, as a batch of its own, to `w`. value_type NULL: a deletion. */

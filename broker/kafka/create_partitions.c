@@ -21,7 +21,8 @@ static int16_t check(const struct server *server, const struct create_partitions
                   topic->name, current, asked->count);
         return KAFKA_INVALID_PARTITIONS;
     }
-    if (server->topics.partition_count + (size_t)(asked->count - current) > NEW_TOPIC_PARTITIONS_MAX) {
+    size_t others = server->topics.partition_count + metadata_log_planned_partitions(server->metadata);
+    if (others + (size_t)(asked->count - current) > NEW_TOPIC_PARTITIONS_MAX) {
         error_set(error, -EINVAL, "there can be %d partitions in all", NEW_TOPIC_PARTITIONS_MAX);
         return KAFKA_POLICY_VIOLATION;
     }

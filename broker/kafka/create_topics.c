@@ -27,6 +27,9 @@ static int16_t check_assignments(const struct server *server, const struct creat
         return refuse_assignment(
             error, KAFKA_INVALID_REQUEST,
             "A manual partition assignment was specified, but replication factor was not set to -1.");
+    if (count > NEW_TOPIC_PARTITIONS_MAX)
+        return refuse_assignment(error, KAFKA_POLICY_VIOLATION, "there can be no topic with so many partitions");
+    bool assigned[NEW_TOPIC_PARTITIONS_MAX] = {false};
     for (int32_t i = 0; i < count; i++) {
         const struct create_topics_request_assignment *assignment = &asked->assignments.items[i];
         if (assignment->partition_index < 0 || assignment->partition_index >= count)
@@ -34,11 +37,10 @@ static int16_t check_assignments(const struct server *server, const struct creat
                                      "partitions should be a consecutive 0-based integer sequence");
         if (!assignment_is_possible(server, &assignment->broker_ids, error))
             return KAFKA_INVALID_REPLICA_ASSIGNMENT;
-        for (int32_t j = 0; j < i; j++) {
-            if (asked->assignments.items[j].partition_index == assignment->partition_index)
-                return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                                         "Found multiple manual partition assignments for one partition");
-        }
+        if (assigned[assignment->partition_index])
+            return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                                     "Found multiple manual partition assignments for one partition");
+        assigned[assignment->partition_index] = true;
     }
     topic->partitions = count;
     return KAFKA_NONE;

@@ -10,10 +10,10 @@ static int16_t check_partitions(const struct server *server, const struct new_to
         error_set(error, -EINVAL, "Number of partitions was set to an invalid non-positive value.");
         return KAFKA_INVALID_PARTITIONS;
     }
-    if (topic->partitions > NEW_TOPIC_PARTITIONS_MAX ||
-        server->topics.partition_count + (size_t)topic->partitions > NEW_TOPIC_PARTITIONS_MAX) {
+    size_t others = server->topics.partition_count + metadata_log_planned_partitions(server->metadata);
+    if (topic->partitions > NEW_TOPIC_PARTITIONS_MAX || others + (size_t)topic->partitions > NEW_TOPIC_PARTITIONS_MAX) {
         error_set(error, -EINVAL, "%d partitions asked for, %zu exist: there can be %d in all.", topic->partitions,
-                  server->topics.partition_count, NEW_TOPIC_PARTITIONS_MAX);
+                  others, NEW_TOPIC_PARTITIONS_MAX);
         return KAFKA_POLICY_VIOLATION;
     }
     return KAFKA_NONE;

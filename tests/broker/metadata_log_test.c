@@ -238,6 +238,51 @@ static void partitions_are_only_added(void)
     close_machine();
 }
 
+static void nothing_said_of_a_topic_behind_its_deletion_brings_it_back(void)
+{
+    open_machine(1);
+    REQUIRE(open_storage() == 0);
+    CHECK_EQUAL(create("orders", 1, NULL), 0);
+    struct topic *topic = find("orders");
+    struct outcome deleted = {false, 0}, others[3] = {{false, 0}};
+    metadata_log_delete_topic(server.metadata, topic, note_done, &deleted);
+    metadata_log_set_topic_config(server.metadata, topic, &topic->config, note_done, &others[0]);
+    metadata_log_add_partitions(server.metadata, topic, 2, note_done, &others[1]);
+    metadata_log_delete_topic(server.metadata, topic, note_done, &others[2]);
+    CHECK_EQUAL(wait_for(&deleted), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQUAL(wait_for(&others[i]), -ENOENT);
+    restart_after_power_cut(1);
+    CHECK(find("orders") == NULL);
+    close_storage();
+    close_machine();
+}
+
+static void partitions_that_are_being_made_count_with_those_there_are(void)
+{
+    open_machine(1);
+    REQUIRE(open_storage() == 0);
+    CHECK_EQUAL(create("orders", 1, NULL), 0);
+    struct outcome made = {false, 0}, grown = {false, 0}, deleted = {false, 0};
+    struct topic_config config;
+    topic_config_init(&config, server.config);
+    metadata_log_create_topic(server.metadata, slice_of_text("others"), &config, 3, note_done, &made);
+    metadata_log_add_partitions(server.metadata, find("orders"), 5, note_done, &grown);
+    CHECK_EQUAL(metadata_log_planned_partitions(server.metadata), 3 + 4);
+    metadata_log_delete_topic(server.metadata, find("orders"), note_done, &deleted);
+    CHECK_EQUAL(wait_for(&deleted), -EBUSY); /* folders that are being made would be left behind */
+    CHECK_EQUAL(wait_for(&made), 0);
+    CHECK_EQUAL(wait_for(&grown), 0);
+    CHECK_EQUAL(metadata_log_planned_partitions(server.metadata), 0);
+    struct new_topic large = {slice_of_text("large"), NEW_TOPIC_PARTITIONS_MAX - 7, -1};
+    CHECK_EQUAL(new_topic_check(&server, &large, NULL), KAFKA_POLICY_VIOLATION);
+    large.partitions--;
+    CHECK_EQUAL(new_topic_check(&server, &large, NULL), KAFKA_NONE);
+    CHECK_EQUAL(delete ("orders"), 0);
+    close_storage();
+    close_machine();
+}
+
 static int64_t reserve(int64_t count)
 {
     struct outcome outcome = {false, 0};
@@ -296,5 +341,6 @@ static void any_failing_disk_call_is_survived(void)
 
 SUITE("metadata_log", CHECK_TEST(what_was_answered_survives_a_power_cut),
       CHECK_TEST(a_name_can_be_taken_again_once_its_topic_is_deleted), CHECK_TEST(a_topic_in_the_making_keeps_its_name),
-      CHECK_TEST(partitions_are_only_added), CHECK_TEST(a_producer_id_is_never_given_twice),
-      CHECK_TEST(any_failing_disk_call_is_survived))
+      CHECK_TEST(partitions_are_only_added), CHECK_TEST(nothing_said_of_a_topic_behind_its_deletion_brings_it_back),
+      CHECK_TEST(partitions_that_are_being_made_count_with_those_there_are),
+      CHECK_TEST(a_producer_id_is_never_given_twice), CHECK_TEST(any_failing_disk_call_is_survived))
