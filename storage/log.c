@@ -1,4 +1,4 @@
-#include "log_private.h"
+#include "log_mark.h"
 
 #include "batch_iterator.h"
 
@@ -78,6 +78,8 @@ void log_close(struct log *log)
     struct memory *memory = log->environment.memory;
     if (!log->abandoned)
         forget_files(log);
+    log_mark_drop(log->pending_mark);
+    pthread_mutex_destroy(&log->sync_lock);
     producer_state_close(log->producers);
     epochs_close(&log->epochs);
     if (log->tails != NULL)

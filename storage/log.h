@@ -38,6 +38,7 @@ struct log_environment {
     struct file_cache *files;
     struct memory *memory;
     int64_t producer_expiry_ms; /* producer.id.expiration.ms: an idle producer is forgotten */
+    uint32_t mark_bytes;        /* after so much, a sync saves indexes and producers for recovery; 0: 16 MiB */
 };
 
 /* What the data folder knows of a log at start (data_folder.h). */
@@ -137,11 +138,12 @@ struct log_append *log_write_end(struct log *log, struct log_write *write, struc
 
 /* ---- syncing without a write: background flush, offset commits ----
  *
- * One log's syncs, those of its writes included, are executed one after the other: on the writer's thread. */
+ * One log's syncs, those of its writes included, wait for each other, whatever threads execute them. From time to time
+ * one also saves the indexes and a producer snapshot, so that recovery has little to walk. */
 
 struct log_sync;
 
-/* *sync is NULL when all is synced. */
+/* *sync is NULL when there is nothing to do. */
 MUST_USE int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error);
 void log_sync_execute(struct log_sync *sync);
 MUST_USE int log_sync_end(struct log *log, struct log_sync *sync, struct error *error);

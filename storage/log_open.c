@@ -241,6 +241,7 @@ static struct log *make_log(const struct log_environment *environment, const cha
     log->folder_size = folder_size;
     memcpy(log->folder, folder, folder_size);
     epochs_init(&log->epochs, environment->memory);
+    pthread_mutex_init(&log->sync_lock, NULL);
     if (producer_state_create(environment->memory, LOG_MAX_PRODUCERS, &log->producers) != 0) {
         memory_free(environment->memory, MEMORY_LOGS, log, sizeof *log + folder_size);
         return NULL;
@@ -301,6 +302,7 @@ static int load(struct log *log, const struct log_folder *found, const struct lo
     log->leader_epoch = opening->leader_epoch;
     if (log->leader_epoch <= seen)
         log->leader_epoch = opening->clean ? seen : seen + 1;
+    log->mark_position = log_last_segment(log)->size;
     log_update_stable_end(log);
     return remove_stray_snapshots(log, found, error);
 }

@@ -4,10 +4,12 @@
  *     log_folder.c    what stands in the log's folder
  *     log_open.c      opening: what stands in the folder becomes the log's state
  *     recovery.c      after an unclean stop: scanning, cutting, rebuilding
+ *     recovery_resume.c  from a mark on
  *     log_head.c      the end of the last segment: what it adds to the indexes
  *     log_write.c     begin and end of a write
  *     log_write_job.c its execution
  *     log_sync.c      syncing, with a write or alone
+ *     log_mark.c      what keeps recovery short
  *     log_stop.c      the clean stop
  *     log_read.c      begin and end of a read, the hints
  *     log_read_job.c  its execution
@@ -23,7 +25,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdatomic.h>
+#include <pthread.h>
 
 #define LOG_MAX_PRODUCERS 1024 /* per log; beyond, those idle longest are forgotten */
 #define LOG_METADATA_FILE "partition.metadata"
@@ -58,6 +60,8 @@ struct log_hint {
     uint32_t used;  /* the log's hint_clock then */
 };
 
+struct log_mark;
+
 struct log {
     struct log_environment environment;
     struct log_config config;
@@ -88,14 +92,19 @@ struct log {
     uint64_t epoch_changes;  /* of the epochs, counted */
     uint64_t epochs_written; /* of them, in leader-epoch-checkpoint */
     int64_t snapshot_offset; /* the newest producer snapshot is of this offset; -1: there is none */
-    bool tail_dirty;         /* a failed write may have left bytes behind the end */
-    int64_t stray_base;      /* a roll that failed may have left files of this base offset; -1: none */
-    int64_t expired_at;      /* ms: when idle producers were last forgotten */
-    bool indexes_made;       /* recovery has written the last segment's indexes and not synced them */
+    uint32_t mark_position;  /* in the last segment, of the newest mark */
+    bool mark_wanted;        /* the next write's begin is to take one */
+    bool marks_off;          /* until the next roll: the indexes are not to be trusted */
+    struct log_mark *pending_mark;
+    bool tail_dirty;    /* a failed write may have left bytes behind the end */
+    int64_t stray_base; /* a roll that failed may have left files of this base offset; -1: none */
+    int64_t expired_at; /* ms: when idle producers were last forgotten */
+    bool indexes_made;  /* recovery has written the last segment's indexes and not synced them */
     bool writing;
     bool offline;
-    bool abandoned;        /* the folder's name is not this log's any more */
-    atomic_bool sync_lost; /* a sync has failed; set by the execution, for those that come after it */
+    bool abandoned; /* the folder's name is not this log's any more */
+    bool sync_lost; /* a sync has failed; under the lock, for those that come after it */
+    pthread_mutex_t sync_lock;
 
     struct log_hint hints[LOG_HINTS];
     uint32_t hint_clock;
@@ -178,6 +187,11 @@ MUST_USE int log_load_head(struct log *log, int64_t now, struct error *error);
 /* The log is as in the folder, the recovery point as in opening; indexes are rebuilt, the end is found. */
 MUST_USE int log_recover(struct log *log, const struct log_folder *found, const struct log_opening *opening,
                          struct log_recovery *recovery, struct error *error);
+/* The head of a segment as it was at the last index entry before `mark`; the scan is of that segment. 1: the walk goes
+ * on at head->index.last.position, where the batch has the base offset *next_offset; 0: it starts at the first batch,
+ * and head is to be made anew. */
+MUST_USE int log_resume_head(struct log *log, const struct segment *segment, int64_t mark, struct segment_scan *scan,
+                             struct log_head *head, int64_t *next_offset, struct error *error);
 /* A new, empty last segment with its files. */
 MUST_USE int log_add_segment(struct log *log, int64_t base_offset, struct error *error);
 
@@ -219,8 +233,10 @@ struct log_sync {
     uint64_t epoch_changes;
     bool sync_folder;
     bool executed;
-    atomic_bool *any_lost; /* the log's sync_lost */
-    bool lost;             /* a sync failed, so nothing may be believed of what it covered */
+    bool *any_lost;             /* the log's sync_lost */
+    pthread_mutex_t *sync_lock; /* the log's */
+    struct log_mark *mark;      /* NULL: none is made */
+    bool lost;                  /* a sync failed, so nothing may be believed of what it covered */
     int status;
     struct error error;
 };

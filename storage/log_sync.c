@@ -5,8 +5,9 @@
  * A segment that another one stands behind gets no more bytes: its indexes and the producer snapshot that closes it are
  * synced with it, so that all of a segment below the recovery point can be trusted.
  *
- * A sync may run beside a write. It promises what was written before it began. */
-#include "log_private.h"
+ * A sync may run beside a write. It promises what was written before it began. The kernel tells of a failed sync once,
+ * so the syncs of one log wait for each other and share the bad news. */
+#include "log_mark.h"
 
 #include <stdio.h>
 
@@ -33,6 +34,7 @@ int log_sync_prepare(struct log *log, struct log_sync *sync, uint32_t extra_file
     struct memory *memory = log->environment.memory;
     *sync = (struct log_sync){.disk = log->environment.disk,
                               .any_lost = &log->sync_lost,
+                              .sync_lock = &log->sync_lock,
                               .folder = log->folder,
                               .end = log->end,
                               .written_bytes = log->written_bytes,
@@ -92,19 +94,19 @@ static int write_epochs(struct log_sync *sync)
     return disk_replace_file(sync->disk, path, writer_slice(&sync->epochs), &sync->error);
 }
 
-/* The kernel tells of a failed sync once; the next one on the same file succeeds and proves nothing. */
+/* A sync that succeeds after one that failed proves nothing. */
 static void share_loss(struct log_sync *sync)
 {
     if (sync->lost)
-        atomic_store(sync->any_lost, true);
-    else if (sync->status == 0 && atomic_load(sync->any_lost)) {
+        *sync->any_lost = true;
+    else if (sync->status == 0 && *sync->any_lost) {
         sync->lost = true;
         sync->status = error_set(&sync->error, -EIO, "an earlier sync has failed");
     }
 }
 
 /* What can fail without a loss comes first. */
-void log_sync_run(struct log_sync *sync)
+static void run(struct log_sync *sync)
 {
     for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++) {
         struct log_sync_file *file = &sync->files[i];
@@ -120,6 +122,15 @@ void log_sync_run(struct log_sync *sync)
         sync->lost = sync->status != 0;
     }
     share_loss(sync);
+    if (sync->status == 0 && sync->mark != NULL)
+        log_mark_run(sync->mark, sync->disk, sync->folder);
+}
+
+void log_sync_run(struct log_sync *sync)
+{
+    pthread_mutex_lock(sync->sync_lock);
+    run(sync);
+    pthread_mutex_unlock(sync->sync_lock);
 }
 
 void log_sync_finish(struct log *log, struct log_sync *sync)
@@ -128,6 +139,8 @@ void log_sync_finish(struct log *log, struct log_sync *sync)
         log->offline = true;
     if (sync->status != 0)
         return;
+    if (sync->mark != NULL)
+        log_mark_finish(log, sync->mark);
     if (sync->end > log->synced_end)
         log->synced_end = sync->end;
     if (sync->written_bytes > log->synced_bytes)
@@ -153,6 +166,7 @@ void log_sync_drop(struct log *log, struct log_sync *sync)
         log_handle_release(log, &sync->files[i].log);
     memory_free(log->environment.memory, MEMORY_LOGS, sync->files, sync->file_count * sizeof *sync->files);
     writer_close(&sync->epochs);
+    log_mark_drop(sync->mark);
 }
 
 bool log_needs_sync(const struct log *log)
@@ -167,7 +181,7 @@ int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error)
     *sync = NULL;
     if (log->offline)
         return error_set_status(error, FURROW_OFFLINE, "%s", log->folder);
-    if (!log_needs_sync(log))
+    if (!log_needs_sync(log) && !log_mark_is_due(log))
         return 0;
     struct log_sync *made = memory_alloc(log->environment.memory, MEMORY_LOGS, sizeof *made);
     if (made == NULL)
@@ -176,6 +190,7 @@ int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error)
         memory_free(log->environment.memory, MEMORY_LOGS, made, sizeof *made);
         return error_set_status(error, -ENOMEM, "%s: sync", log->folder);
     }
+    made->mark = log_mark_prepare(log);
     *sync = made;
     return 0;
 }

@@ -13,6 +13,7 @@
  * Rolling, as Kafka's LogSegment.shouldRoll: the batch does not fit, the segment is older than segment.ms by the
  * timestamps of its batches (by the clock when they have none), an index is full, or the offset is too far from the
  * segment's base. */
+#include "log_mark.h"
 #include "log_write_job.h"
 
 /* ---- making and dropping ---- */
@@ -331,6 +332,7 @@ int log_write_begin(struct log *log, struct log_append **queue, int64_t now, boo
     if (log->writing)
         return error_set_status(error, -EBUSY, "%s: write", log->folder);
     expire_producers(log, now);
+    log_mark_note_begin(log);
     struct log_write *made = make_write(log, sync);
     if (made == NULL)
         return error_set_status(error, -ENOMEM, "%s: write", log->folder);
@@ -373,6 +375,8 @@ static void commit(struct log *log, struct log_write *write)
         segment = &log->segments[log->segment_count++];
         *segment = (struct segment){.base_offset = write->base_offset};
         log->snapshot_offset = write->base_offset;
+        log->mark_position = 0;
+        log->marks_off = false;
         log->folder_changes++;
     }
     segment->size = write->position + write->size;
@@ -393,7 +397,7 @@ static void commit(struct log *log, struct log_write *write)
 static void forget_roll(struct log *log, struct log_write *write)
 {
     static const enum segment_part parts[] = {SEGMENT_LOG, SEGMENT_OFFSET_INDEX, SEGMENT_TIME_INDEX};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !log->abandoned; i++) {
         char path[DISK_PATH_MAX];
         segment_path(log->folder, write->base_offset, parts[i], path);
         file_cache_forget(log->environment.files, path);

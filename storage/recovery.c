@@ -181,7 +181,52 @@ static int cut_segment(struct walk *w, struct segment *segment, struct file *fil
     return 0;
 }
 
-/* Walks the whole segment, cuts it where it stops being right, makes its indexes. head is that of its end. */
+/* Where the walk of a segment starts: at the mark, when there is one in it, else at the first batch. Sets *end to that
+ * position, and *from_start. */
+static int start_walk(struct walk *w, uint32_t i, struct segment_scan *scan, struct log_head *head, uint32_t *end,
+                      bool *from_start)
+{
+    struct log *log = w->log;
+    const struct segment *segment = &log->segments[i];
+    int64_t mark = log->snapshot_offset;
+    bool is_in_it = mark > segment->base_offset && mark <= w->trusted_to &&
+                    (i + 1 == log->segment_count || mark < log->segments[i + 1].base_offset);
+    int64_t next_offset = segment->base_offset;
+    int rc = 0;
+    log_head_init(head, segment->base_offset, w->now);
+    if (is_in_it)
+        rc = log_resume_head(log, segment, mark, scan, head, &next_offset, w->error);
+    if (rc < 0)
+        return rc;
+    *from_start = rc == 0;
+    if (*from_start) {
+        log_head_init(head, segment->base_offset, w->now);
+        next_offset = segment->base_offset;
+    }
+    *end = *from_start ? 0 : head->index.last.position;
+    segment_scan_seek(scan, *end, next_offset, INT64_MAX);
+    if (w->end < next_offset)
+        w->end = next_offset;
+    return 0;
+}
+
+/* The last words of a segment. Its indexes are synced where others say that they are: the recovery point of those
+ * before it, a mark of those that are made anew under it. */
+static int finish_indexes(struct walk *w, const struct segment *segment, struct log_head *head, struct log_tails *tails,
+                          bool from_start)
+{
+    struct log *log = w->log;
+    bool sync = w->trusted_to == INT64_MAX || (from_start && log->snapshot_offset > segment->base_offset);
+    if (log_head_wants_flush(tails)) {
+        int rc = flush_head(w, head, tails);
+        if (rc != 0)
+            return rc;
+    }
+    (void)log_head_note_end(head, tails);
+    return log_head_flush(head, tails, log->environment.disk, log->folder, sync, w->error);
+}
+
+/* Walks the segment, cuts it where it stops being right, completes its indexes. head is that of its end. */
 static int walk_segment(struct walk *w, uint32_t i, int64_t trusted_to, struct log_head *head)
 {
     struct log *log = w->log;
@@ -190,9 +235,9 @@ static int walk_segment(struct walk *w, uint32_t i, int64_t trusted_to, struct l
     struct log_handle handle = {0};
     struct segment_scan scan;
     uint32_t end = 0;
+    bool from_start = true;
     w->trusted_to = trusted_to;
     w->checked_from = UINT32_MAX;
-    log_head_init(head, segment->base_offset, w->now);
     int rc = log_handle_open(&handle, log->environment.disk, log->folder, segment->base_offset, SEGMENT_LOG,
                              FILE_READ_WRITE, w->error);
     if (rc != 0)
@@ -200,18 +245,15 @@ static int walk_segment(struct walk *w, uint32_t i, int64_t trusted_to, struct l
     rc = segment_scan_open(&scan, log->environment.memory, handle.file, segment->size, SEGMENT_SCAN_BATCHES, w->error);
     if (rc != 0)
         goto close_file;
-    segment_scan_seek(&scan, 0, segment->base_offset, INT64_MAX);
-    rc = walk_on(w, &scan, head, &tails, &end);
+    rc = start_walk(w, i, &scan, head, &end, &from_start);
+    if (rc == 0)
+        rc = walk_on(w, &scan, head, &tails, &end);
     w->recovery->bytes_scanned += scan.bytes_read;
     segment_scan_close(&scan);
     if (rc == FURROW_CORRUPT)
         rc = cut_segment(w, segment, handle.file, end);
-    if (rc == 0 && log_head_wants_flush(&tails))
-        rc = flush_head(w, head, &tails);
-    if (rc == 0) {
-        (void)log_head_note_end(head, &tails);
-        rc = flush_head(w, head, &tails);
-    }
+    if (rc == 0)
+        rc = finish_indexes(w, segment, head, &tails, from_start);
     segment->largest_timestamp = head->largest.timestamp;
     if (w->checked_from < end)
         segment_note_verified(segment, w->checked_from, end);

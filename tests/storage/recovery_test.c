@@ -263,6 +263,125 @@ static void a_clean_start_scans_nothing(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* ---- marks ---- */
+
+static uint64_t bytes_read_by_crash(struct log_fixture *f)
+{
+    uint64_t before = simulated_disk_bytes_read(f->disk);
+    REQUIRE(log_fixture_crash(f) == 0);
+    return simulated_disk_bytes_read(f->disk) - before;
+}
+
+/* A segment with a mark near its end, which a power cut has spared. */
+static void open_with_mark(struct log_fixture *f)
+{
+    log_fixture_init(f, 1);
+    f->config.index_interval_bytes = 1000;
+    f->mark_bytes = 300000;
+    REQUIRE(log_fixture_open(f) == 0);
+    append(f, 500, 1000); /* 1 MB */
+    REQUIRE(log_fixture_sync(f) == 0);
+    append(f, 10, 1000);
+    REQUIRE(log_fixture_sync(f) == 0);
+    f->opening.recovery_point = log_synced_end_offset(f->log);
+    append(f, 10, 1000);
+    log_fixture_shut(f);
+    simulated_disk_power_cut(f->disk, 3);
+}
+
+static void a_mark_spares_recovery_what_lies_before_it(void)
+{
+    struct log_fixture f;
+    uint8_t *right;
+    uint8_t *made;
+    size_t right_size;
+    size_t made_size;
+    open_with_mark(&f);
+    CHECK(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000001000.snapshot"));
+    CHECK(bytes_read_by_crash(&f) < 150000);
+    CHECK(log_end_offset(f.log) >= 1020);
+    CHECK_EQUAL(log_fixture_count_records(&f, 0, 100000), log_end_offset(f.log));
+    /* The indexes are those of a walk from the start. */
+    REQUIRE(disk_read_file(f.disk, FIRST_INDEX, 100000, MEMORY_REQUESTS, &made, &made_size, NULL) == 0);
+    REQUIRE(disk_remove_file(f.disk, LOG_FIXTURE_FOLDER "/00000000000000001000.snapshot", NULL) == 0);
+    CHECK(bytes_read_by_crash(&f) > 1000000);
+    REQUIRE(disk_read_file(f.disk, FIRST_INDEX, 100000, MEMORY_REQUESTS, &right, &right_size, NULL) == 0);
+    CHECK(slice_equal(slice_of(made, made_size), slice_of(right, right_size)));
+    memory_free(&f.memory, MEMORY_REQUESTS, right, right_size);
+    memory_free(&f.memory, MEMORY_REQUESTS, made, made_size);
+    CHECK(log_fixture_close(&f));
+}
+
+static void a_mark_over_broken_indexes_is_not_believed(void)
+{
+    for (int i = 0; i < 4; i++) {
+        struct log_fixture f;
+        open_with_mark(&f);
+        if (i == 0)
+            cut_to(&f, FIRST_INDEX, 0);
+        else if (i == 1)
+            REQUIRE(disk_remove_file(f.disk, FIRST_TIMES, NULL) == 0);
+        else if (i == 2)
+            cut_to(&f, FIRST_TIMES, 12);
+        else
+            simulated_disk_flip_bit(f.disk, FIRST_INDEX, (uint64_t)400 * 8 * 8 + 60);
+        REQUIRE(log_fixture_crash(&f) == 0);
+        int64_t end = log_end_offset(f.log);
+        CHECK(end >= 1020);
+        CHECK_EQUAL(log_fixture_count_records(&f, 0, 100000), end);
+        int64_t found;
+        for (int64_t offset = 0; offset < end; offset += 50)
+            CHECK_EQUAL(log_fixture_find(&f, LOG_FIXTURE_TIME + 10 + offset * 5, &found), offset);
+        CHECK(log_fixture_close(&f));
+    }
+}
+
+static void a_new_mark_replaces_the_one_before(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    f.mark_bytes = 10000;
+    REQUIRE(log_fixture_open(&f) == 0);
+    append(&f, 20, 1000);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    CHECK(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
+    append(&f, 20, 1000);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    CHECK(!exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
+    CHECK(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000080.snapshot"));
+    struct log_sync *sync;
+    REQUIRE(log_sync_begin(f.log, &sync, NULL) == 0);
+    CHECK(sync == NULL);
+    CHECK(log_fixture_close(&f));
+}
+
+static void a_mark_does_not_hold_what_a_write_under_way_has_noted(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    f.mark_bytes = 1000;
+    REQUIRE(log_fixture_open(&f) == 0);
+    append(&f, 20, 1000);
+    struct test_batch batch = {.idempotent = true, .producer_id = 7, .timestamp = f.now, .content = 1};
+    struct log_append *one = test_append_make(&f.memory, &batch);
+    struct log_append *queue = one;
+    struct log_append *done;
+    struct log_write *write;
+    REQUIRE(log_write_begin(f.log, &queue, f.now, false, &write, &done, NULL) == 0);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    CHECK(!exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
+    (void)log_write_end(f.log, write, NULL);
+    /* The next begin takes it, the next sync writes it. */
+    queue = one;
+    REQUIRE(log_write_begin(f.log, &queue, f.now, false, &write, &done, NULL) == 0);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    (void)log_write_end(f.log, write, NULL);
+    REQUIRE(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
+    CHECK_EQUAL(size_of(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"), 10);
+    test_append_free(&f.memory, one);
+    CHECK(log_fixture_close(&f));
+}
+
 /* ---- indexes ---- */
 
 static void indexes_that_are_missing_short_or_wrong_are_made_again(void)
@@ -492,7 +611,10 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(segments_behind_a_cut_are_set_aside), CHECK_TEST(a_segment_that_lost_whole_batches_ends_the_log),
       CHECK_TEST(a_log_whose_start_lies_behind_what_is_left_begins_again_there),
       CHECK_TEST(leftovers_are_removed_at_the_start), CHECK_TEST(only_what_lies_past_the_recovery_point_is_checked),
-      CHECK_TEST(a_clean_start_scans_nothing), CHECK_TEST(indexes_that_are_missing_short_or_wrong_are_made_again),
+      CHECK_TEST(a_clean_start_scans_nothing), CHECK_TEST(a_mark_spares_recovery_what_lies_before_it),
+      CHECK_TEST(a_mark_over_broken_indexes_is_not_believed), CHECK_TEST(a_new_mark_replaces_the_one_before),
+      CHECK_TEST(a_mark_does_not_hold_what_a_write_under_way_has_noted),
+      CHECK_TEST(indexes_that_are_missing_short_or_wrong_are_made_again),
       CHECK_TEST(a_clean_start_makes_a_missing_index_too), CHECK_TEST(producers_are_as_what_survived),
       CHECK_TEST(without_any_snapshot_the_whole_log_is_replayed),
       CHECK_TEST(the_leader_epoch_rises_and_says_where_logs_diverge),

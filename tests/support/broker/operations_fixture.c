@@ -85,7 +85,8 @@ int operations_fixture_open(struct operations_fixture *f, int32_t partitions, co
     if (f->disk == NULL)
         abort();
     int rc = file_cache_create(f->disk, OPEN_FILES, &f->files);
-    f->logs = (struct log_environment){f->disk, f->files, &f->memory, PRODUCER_LIFE};
+    f->logs = (struct log_environment){
+        .disk = f->disk, .files = f->files, .memory = &f->memory, .producer_expiry_ms = PRODUCER_LIFE};
     if (rc == 0)
         rc = writer_thread_open(&f->loop, &f->memory, &f->writer, &f->error);
     if (rc == 0)

@@ -61,7 +61,11 @@ int log_fixture_open(struct log_fixture *f)
     int rc = file_cache_create(f->disk, 32, &f->files);
     if (rc != 0)
         return rc;
-    f->environment = (struct log_environment){f->disk, f->files, &f->memory, 86400000};
+    f->environment = (struct log_environment){.disk = f->disk,
+                                              .files = f->files,
+                                              .memory = &f->memory,
+                                              .producer_expiry_ms = 86400000,
+                                              .mark_bytes = f->mark_bytes};
     f->opening.now = f->now;
     struct file *file;
     rc = disk_open_file(f->disk, LOG_FIXTURE_FOLDER "/partition.metadata", FILE_READ, &file, &f->error);

@@ -15,6 +15,7 @@ struct log_fixture {
     struct file_cache *files;
     struct log_environment environment;
     struct log_config config;
+    uint32_t mark_bytes;        /* of the environment */
     struct log_opening opening; /* of the next log_fixture_open */
     struct log_recovery recovery;
     struct log *log;

@@ -487,6 +487,7 @@ bool workload_run(uint64_t seed, struct workload_counts *counts, char *message, 
     w.f.config.segment_ms = chance(&w, 30) ? 1000 : 100000000;
     w.f.config.index_interval_bytes = (int32_t)below(&w, 2000);
     w.f.config.segment_index_bytes = chance(&w, 30) ? 120 : 10000;
+    w.f.mark_bytes = 500 + (uint32_t)below(&w, 4000);
     w.failing_percent = 5 + (unsigned)below(&w, 30);
     bool was_cut = false;
     bool right = open_somehow(&w, &was_cut);
