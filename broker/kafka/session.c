@@ -69,7 +69,7 @@ static void drop_unstarted(struct kafka_session *session)
 {
     struct kafka_request *request = session->unstarted;
     session->tail = &session->first;
-    while (*session->tail != request)
+    while (*session->tail != NULL && *session->tail != request)
         session->tail = &(*session->tail)->next;
     *session->tail = NULL;
     session->unstarted = NULL;

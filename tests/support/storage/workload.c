@@ -161,7 +161,7 @@ static void write_some(struct workload *w, struct log_append **queue, bool sync,
 static bool do_append(struct workload *w)
 {
     struct log_append *appends[MAX_QUEUE];
-    size_t count = 1 + below(w, MAX_QUEUE);
+    size_t count = 1 + (size_t)below(w, MAX_QUEUE);
     bool sync = chance(w, 40);
     for (size_t i = 0; i < count; i++) {
         appends[i] = make_append(w);
