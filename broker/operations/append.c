@@ -35,7 +35,9 @@ struct partition_append {
     struct log_append **queue_tail;
     struct append_part *held; /* behind a preparation, itself included */
     struct append_part **held_tail;
-    struct writer_job job; /* the write under way */
+    struct writer_job job; /* the write under way, or the sync of what was written before */
+    struct log_append
+        *refused; /* while that sync is under way: the duplicates that wait for it, and what came with them */
     bool is_writing;
     bool is_asked; /* on the list of those to be formed */
     struct partition_append *next;
@@ -241,7 +243,7 @@ static void on_written(struct writer_job *job)
     struct error error = {0};
     struct log_append *done = log_write_end(partition->log, job->write, &error);
     state->is_writing = false;
-    if (error.code != 0)
+    if (error.code != 0 && !partition->topic->is_deleted)
         report_failure(state, &error);
 
     size_t bytes = written_bytes(done);
@@ -265,6 +267,64 @@ static void fail_queue(struct partition_append *state, enum kafka_error code)
         next = entry->next;
         fail(part_of(entry), code);
     }
+}
+
+/* ---- duplicates ---- */
+
+/* A batch that was written before may not be on the disk yet: the server was killed before its sync, or it was sent
+ * with acks=1 then. */
+static bool wants_sync_of_earlier(const struct log *log, struct log_append *duplicate)
+{
+    int64_t last = duplicate->base_offset + duplicate->header.last_offset_delta;
+    return duplicate->status == FURROW_DUPLICATE_SEQUENCE && part_of(duplicate)->request->acks == APPEND_ACKS_ALL &&
+           last >= log_synced_end_offset(log);
+}
+
+static void settle_refused(struct partition_append *state, struct log_append *refused, int status)
+{
+    const struct log *log = state->partition->log;
+    for (struct log_append *entry = refused; status != 0 && entry != NULL; entry = entry->next) {
+        if (wants_sync_of_earlier(log, entry))
+            entry->status = status;
+    }
+    settle_written(state->partition->log, refused);
+}
+
+static void on_earlier_synced(struct writer_job *job)
+{
+    struct partition_append *state = CONTAINER_OF(job, struct partition_append, job);
+    struct log_append *refused = state->refused;
+    struct error error = {0};
+    int rc = log_sync_end(state->partition->log, job->sync, &error);
+    state->is_writing = false;
+    state->refused = NULL;
+    if (rc != 0)
+        report_failure(state, &error);
+    ask_for_write(state);
+    settle_refused(state, refused, rc);
+    release_state_if_idle(state);
+}
+
+/* Of a write that was all refused. */
+static void take_refused(struct partition_append *state, struct log_append *refused)
+{
+    struct log *log = state->partition->log;
+    struct log_sync *sync = NULL;
+    int rc = 0;
+    bool must_sync = false;
+    for (struct log_append *entry = refused; entry != NULL && !must_sync; entry = entry->next)
+        must_sync = wants_sync_of_earlier(log, entry);
+    if (must_sync)
+        rc = log_sync_begin(log, &sync, NULL);
+    if (sync == NULL) {
+        settle_refused(state, refused, rc);
+        return;
+    }
+    state->refused = refused;
+    state->is_writing = true;
+    gather_start_write(&state->gather, false, uv_hrtime());
+    state->job = (struct writer_job){.sync = sync, .done = on_earlier_synced};
+    writer_thread_submit(state->service->operations->writer, &state->job);
 }
 
 /* Forms writes until one is under way or nothing is queued: refused batches make no write. */
@@ -296,7 +356,8 @@ static void form_write(struct partition_append *state)
             state->job = (struct writer_job){.write = write, .wants_sync = sync, .done = on_written};
             writer_thread_submit(operations->writer, &state->job);
         }
-        settle_written(partition->log, refused);
+        if (refused != NULL)
+            take_refused(state, refused);
     }
     release_state_if_idle(state);
 }

@@ -351,6 +351,25 @@ static void a_batch_sent_twice_is_written_once(void)
     close_all();
 }
 
+/* A producer asks again where the answer was lost with a server that was killed: the batch is there, and not synced. */
+static void a_batch_sent_twice_is_on_the_disk_when_acks_all_is_answered(void)
+{
+    open_default(1);
+    struct log *log = fixture_partition(&f, 0)->log;
+    struct fixture_batch what = {.records = 3, .idempotent = true, .producer_id = 7};
+    for (int i = 0; i < 2; i++) {
+        struct fixture_append append;
+        fixture_append_init(&f, &append, i == 0 ? APPEND_ACKS_LEADER : APPEND_ACKS_ALL);
+        fixture_append_add(&f, &append, 0, fixture_make_batch(&f, &what));
+        fixture_append_run(&f, &append);
+        CHECK_EQUAL(append.parts[0].error, KAFKA_NONE);
+        CHECK_EQUAL(append.parts[0].base_offset, 0);
+        CHECK_EQUAL(log_synced_end_offset(log), i == 0 ? 0 : 3);
+    }
+    CHECK_EQUAL(log_end_offset(log), 3);
+    close_all();
+}
+
 static void a_failed_write_fails_what_it_took_and_the_next_one_works(void)
 {
     open_default(1);
@@ -449,6 +468,7 @@ SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST
       CHECK_TEST(timestamps_outside_the_limits_are_refused), CHECK_TEST(append_time_is_stamped),
       CHECK_TEST(a_wrong_maximum_is_set_right), CHECK_TEST(a_topic_with_a_codec_of_its_own_stores_that_one),
       CHECK_TEST(order_is_kept_behind_a_batch_that_is_made_anew), CHECK_TEST(a_batch_sent_twice_is_written_once),
+      CHECK_TEST(a_batch_sent_twice_is_on_the_disk_when_acks_all_is_answered),
       CHECK_TEST(a_failed_write_fails_what_it_took_and_the_next_one_works),
       CHECK_TEST(a_failed_sync_takes_the_partition_offline), CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
       CHECK_TEST(parts_that_failed_before_are_passed_over), CHECK_TEST(any_allocation_may_fail))
