@@ -25,13 +25,14 @@ def busy_seconds():
 
 
 def wait_for_quiet(limit):
-    """Until others use less than a quarter of a processor; not longer than `limit` seconds."""
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
+    """Until others use less than a quarter of a processor; not longer than `limit` seconds. Seconds waited."""
+    start = time.monotonic()
+    while time.monotonic() < start + limit:
         before = busy_seconds()
         time.sleep(QUIET_LOOK_S)
         if busy_seconds() - before < QUIET_LOOK_S * QUIET_BUSY_CORES:
-            return
+            break
+    return time.monotonic() - start
 
 
 def free_port():
@@ -125,7 +126,7 @@ class Programs:
     """Where the programs are, and how each is started."""
 
     def __init__(self, furrowd, folder, where, patience):
-        self.patience = patience
+        self.patience = patience  # seconds that may still be waited for others to be quiet
         self.furrowd_path = furrowd
         self.bin = folder
         self.where = where
@@ -152,7 +153,7 @@ class Programs:
         return json.loads(run.stdout) if run.stdout else None
 
     def wait_for_quiet(self):
-        wait_for_quiet(self.patience)
+        self.patience -= wait_for_quiet(self.patience)
 
     def recycle_pages(self, size):
         """Makes the kernel's next page cache pages ones that the machine has touched before: on a virtual machine
