@@ -197,11 +197,13 @@ int log_reserve_segment(struct log *log)
 
 /* ---- producers ---- */
 
-/* A marker's value: version i16, coordinator epoch i32 (kafka.md §6). -1 when it is no such thing. */
-static int32_t marker_coordinator_epoch(slice batch)
+/* A marker's value: version i16, coordinator epoch i32 (kafka.md §6). -1 when it is no such thing; markers are never
+ * compressed. */
+static int32_t marker_coordinator_epoch(const struct batch_header *header, slice batch)
 {
     struct batch_iterator it;
-    if (batch.data == NULL || batch_iterator_open(&it, batch, NULL, batch.size, NULL) != 0)
+    if (batch.data == NULL || batch_codec(header) != CODEC_NONE ||
+        batch_iterator_open(&it, batch, NULL, batch.size, NULL) != 0)
         return -1;
     struct record record;
     int32_t epoch = -1;
@@ -221,7 +223,7 @@ int log_note_producer(struct producer_state *producers, const struct batch_heade
     if (!batch_has_producer(header))
         return 0;
     if (batch_is_control(header))
-        return producer_state_end_transaction(producers, header, marker_coordinator_epoch(batch), timestamp);
+        return producer_state_end_transaction(producers, header, marker_coordinator_epoch(header, batch), timestamp);
     if (header->base_sequence < 0)
         return 0;
     return producer_state_update(producers, header, timestamp);

@@ -45,7 +45,10 @@ run_suites() { # preset [cmake option…]
     "$root/tools/lib/count_suites.py" "$results"
 }
 
-group_unit() { run_suites release -DWITH_WERROR=ON; }
+group_unit() {
+    [ "$TEST_LENGTH" != long ] || export FURROW_WORKLOAD_SEEDS=10000
+    run_suites release -DWITH_WERROR=ON
+}
 group_sanitize() { run_suites sanitize; }
 group_clang() { run_suites clang; }
 group_thread() { run_suites thread; }
