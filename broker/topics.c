@@ -6,8 +6,6 @@
 
 #include <errno.h>
 
-#define TOPIC_NAME_MAX 249
-
 void topics_init(struct topics *topics, struct memory *memory)
 {
     *topics = (struct topics){.memory = memory};

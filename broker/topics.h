@@ -11,6 +11,8 @@
 
 #include <uthash.h>
 
+#define TOPIC_NAME_MAX 249 /* bytes */
+
 struct server;
 struct topic;
 

@@ -82,6 +82,13 @@ def test_fewer_bytes_than_none_are_not_waited_for(server, topic):
 
 
 @pytest.mark.furrow_only
+def test_names_that_no_topic_can_have_are_not_remembered(server):
+    with Connection(server.bootstrap) as connection:
+        assert connection.fetch({"x" * 249: {0: 0}}, session=0, epoch=0, max_wait=0).session != 0
+        assert connection.fetch({"x" * 250: {0: 0}}, session=0, epoch=0, max_wait=0).session == 0
+
+
+@pytest.mark.furrow_only
 def test_a_stop_does_not_wait_for_long_polls_not_even_for_one_behind_another(servers, topic):
     server = servers.start()
     with Connection(server.bootstrap) as connection:

@@ -4,8 +4,6 @@
 #include "kafka/request.h"
 #include "operations/operations.h"
 
-#define FETCH_MAX_BYTES 57671680 /* Kafka's fetch.max.bytes: what one answer holds at most */
-
 struct fetch {
     struct kafka_request *request;
     struct fetch_context context;
@@ -224,10 +222,11 @@ void handle_fetch(struct kafka_request *request)
     }
     for (int32_t i = 0; i < fetch->context.count; i++)
         ask_partition(fetch, i);
+    int32_t most = (int32_t)config_number(request->server->config, CONFIG_FETCH_MAX_BYTES);
     fetch->read = (struct read_request){
         .parts = fetch->parts,
         .part_count = fetch->context.count,
-        .max_bytes = asked->max_bytes < FETCH_MAX_BYTES ? asked->max_bytes : FETCH_MAX_BYTES,
+        .max_bytes = asked->max_bytes < most ? asked->max_bytes : most,
         .min_bytes = asked->min_bytes,
         .max_wait_ms = asked->max_wait_ms,
         .committed = asked->isolation_level == 1,

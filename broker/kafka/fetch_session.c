@@ -199,7 +199,7 @@ int fetch_sessions_begin(struct fetch_sessions *sessions, const struct fetch_req
 static void end_full(struct fetch_sessions *sessions, struct fetch_context *context, int64_t now)
 {
     size_t count = (size_t)context->count;
-    if (count == 0 || sessions->partition_count + count > FETCH_SESSION_PARTITIONS_MAX)
+    if (count == 0)
         return;
     struct fetch_session *session = session_create(sessions, context->by_id, count, now);
     if (session == NULL)

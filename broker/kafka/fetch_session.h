@@ -14,7 +14,6 @@
 #include "kafka/messages.h"
 #include "topics.h"
 
-#define FETCH_SESSIONS_MAX           1000   /* Kafka's max.incremental.fetch.session.cache.slots */
 #define FETCH_SESSION_PARTITIONS_MAX 50000  /* of all sessions together; about 200 bytes each */
 #define FETCH_SESSION_EVICTION_MS    120000 /* Kafka's min.incremental.fetch.session.eviction.ms */
 

@@ -121,7 +121,7 @@ struct session_partition *session_add_partition(struct fetch_sessions *sessions,
         if (found != NULL)
             return found;
     }
-    if (sessions->partition_count >= FETCH_SESSION_PARTITIONS_MAX)
+    if (sessions->partition_count >= FETCH_SESSION_PARTITIONS_MAX || name.size > TOPIC_NAME_MAX)
         return NULL;
     if (topic == NULL)
         topic = add_topic(sessions, session, name, id);
@@ -192,22 +192,32 @@ void session_remove(struct fetch_sessions *sessions, struct fetch_session *sessi
     sessions->count--;
 }
 
+static struct fetch_session *find_victim(const struct fetch_sessions *sessions, size_t partitions, int64_t now)
+{
+    struct fetch_session *victim = NULL;
+    if (sessions->oldest != NULL && now - sessions->oldest->used > FETCH_SESSION_EVICTION_MS)
+        return sessions->oldest;
+    if (sessions->count < sessions->limit)
+        return NULL;
+    for (struct fetch_session *session = sessions->oldest; session != NULL; session = session->newer) {
+        if (now - session->created > FETCH_SESSION_EVICTION_MS && session->partition_count < partitions &&
+            (victim == NULL || session->partition_count < victim->partition_count))
+            victim = session;
+    }
+    return victim;
+}
+
 static bool make_room(struct fetch_sessions *sessions, size_t partitions, int64_t now)
 {
-    if (sessions->count < sessions->limit)
-        return true;
-    struct fetch_session *victim = sessions->oldest;
-    if (victim != NULL && now - victim->used <= FETCH_SESSION_EVICTION_MS) {
-        victim = NULL;
-        for (struct fetch_session *session = sessions->oldest; session != NULL; session = session->newer) {
-            if (now - session->created > FETCH_SESSION_EVICTION_MS && session->partition_count < partitions &&
-                (victim == NULL || session->partition_count < victim->partition_count))
-                victim = session;
-        }
-    }
-    if (victim == NULL)
+    if (partitions > FETCH_SESSION_PARTITIONS_MAX)
         return false;
-    session_remove(sessions, victim);
+    while (sessions->count >= sessions->limit ||
+           sessions->partition_count + partitions > FETCH_SESSION_PARTITIONS_MAX) {
+        struct fetch_session *victim = find_victim(sessions, partitions, now);
+        if (victim == NULL)
+            return false;
+        session_remove(sessions, victim);
+    }
     return true;
 }
 

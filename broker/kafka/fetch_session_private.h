@@ -70,7 +70,7 @@ void session_touch(struct fetch_sessions *sessions, struct fetch_session *sessio
 struct session_topic *session_find_topic(const struct fetch_session *session, slice name, struct uuid id);
 struct session_partition *session_find_partition(const struct fetch_session *session, struct session_topic *topic,
                                                  int32_t partition);
-/* Finds or adds. NULL: no memory, or too many partitions. */
+/* Finds or adds. NULL: no memory, too many partitions, or a name that no topic has. */
 struct session_partition *session_add_partition(struct fetch_sessions *sessions, struct fetch_session *session,
                                                 slice name, struct uuid id, int32_t partition);
 void session_remove_partition(struct fetch_sessions *sessions, struct fetch_session *session,

@@ -20,7 +20,8 @@ static int open_rest(struct server *server, struct error *error)
     int rc = producer_ids_open(server, &server->producer_ids);
     if (rc != 0)
         return error_set_status(error, rc, "producer ids");
-    rc = fetch_sessions_open(server->memory, FETCH_SESSIONS_MAX, random_of_server, server, &server->sessions);
+    size_t most = (size_t)config_number(server->config, CONFIG_MAX_FETCH_SESSIONS);
+    rc = fetch_sessions_open(server->memory, most, random_of_server, server, &server->sessions);
     if (rc != 0) {
         producer_ids_close(server->producer_ids);
         return error_set_status(error, rc, "fetch sessions");
