@@ -1,19 +1,21 @@
 /* What the files of the log share; nobody else includes it.
  *
- *     log.c           the log's state: creating, closing, looking
- *     log_folder.c    what stands in the log's folder
- *     log_open.c      opening: what stands in the folder becomes the log's state
- *     recovery.c      after an unclean stop: scanning, cutting, rebuilding
- *     recovery_resume.c  from a mark on
- *     log_head.c      the end of the last segment: what it adds to the indexes
- *     log_write.c     begin and end of a write
- *     log_write_job.c its execution
- *     log_sync.c      syncing, with a write or alone
- *     log_mark.c      what keeps recovery short
- *     log_stop.c      the clean stop
- *     log_read.c      begin and end of a read, the hints
- *     log_read_job.c  its execution
- *     log_find.c      finding by time */
+ *     log.c               the log's state: creating, closing, looking
+ *     log_folder.c        what stands in the log's folder
+ *     log_open.c          opening: what stands in the folder becomes the log's state
+ *     recovery.c          after an unclean stop: scanning, cutting, rebuilding
+ *     recovery_walk.c     over one segment
+ *     recovery_resume.c   from a mark on
+ *     log_head.c          the end of the last segment: what it adds to the indexes
+ *     log_write.c         begin and end of a write
+ *     log_write_form.c    which batches it takes
+ *     log_write_job.c     its execution
+ *     log_sync.c          syncing, with a write or alone
+ *     log_mark.c          what keeps recovery short
+ *     log_stop.c          the clean stop
+ *     log_read.c          begin and end of a read, the hints
+ *     log_read_job.c      its execution
+ *     log_find.c          finding by time */
 #pragma once
 
 #include "epochs.h"

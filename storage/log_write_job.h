@@ -1,4 +1,4 @@
-/* A write under way: what log_write.c decides and log_write_job.c does. */
+/* A write under way: what log_write.c and log_write_form.c decide and log_write_job.c does. */
 #pragma once
 
 #include "log_private.h"
@@ -58,3 +58,7 @@ struct log_write {
     bool left_bytes; /* bytes of a failed write may stand behind the end */
     struct error error;
 };
+
+/* Takes from the queue what one write can cover, and what is refused; begins the producers' run. -ENOMEM: nothing of it
+ * can be written; what was taken is in write->appends. */
+MUST_USE int log_write_fill(struct log *log, struct log_write *write, struct log_append **queue, int64_t now);

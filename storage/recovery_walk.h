@@ -1,0 +1,29 @@
+/* A recovery's walk over the segments of a log: see recovery.c. */
+#pragma once
+
+#include "log_private.h"
+
+struct recovery_walk {
+    struct log *log;
+    struct log_recovery *recovery;
+    struct error *error;
+    int64_t recovery_point;
+    int64_t replay_from; /* producers' batches from here on are not in the snapshot */
+    int64_t now;
+    int64_t end; /* offset behind the last batch that is right */
+    bool cut;
+    struct epochs seen; /* that the checkpoint lacks */
+
+    /* Of the segment that is walked */
+    int64_t trusted_to;    /* batches that end before this offset are not checked, and nothing is cut before it */
+    uint32_t checked_from; /* position of the first batch whose CRC was looked at; UINT32_MAX: none */
+};
+
+/* Walks the segment, cuts it where it stops being right (walk->cut), completes its indexes. head is that of its end.
+ * Batches that end before trusted_to are stepped over by their headers; INT64_MAX: all of them. */
+MUST_USE int recovery_walk_segment(struct recovery_walk *w, uint32_t segment, int64_t trusted_to,
+                                   struct log_head *head);
+/* The log ends at w->end; w->error says why. */
+void recovery_note_cut(struct recovery_walk *w, int64_t base_offset);
+/* Epochs whose batches were synced later than the checkpoint join the log's. */
+MUST_USE int recovery_take_seen_epochs(struct recovery_walk *w);
