@@ -93,6 +93,7 @@ static bool add_topic(struct page *page, slice name, int32_t first)
         &page->response.topics.items[page->response.topics.count++];
     *answer = DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC_DEFAULTS;
     answer->name = name;
+    answer->topic_authorized_operations = TOPIC_OPERATIONS;
     if (topic == NULL) {
         struct error error;
         answer->error_code =
@@ -101,7 +102,6 @@ static bool add_topic(struct page *page, slice name, int32_t first)
     }
     answer->topic_id = topic->id;
     answer->is_internal = topic->is_internal;
-    answer->topic_authorized_operations = TOPIC_OPERATIONS;
     if (first > topic->partition_count)
         first = topic->partition_count;
     if (!add_partitions(page, topic, first, answer))
@@ -134,6 +134,32 @@ static bool fill_page(struct page *page)
     return true;
 }
 
+/* A cursor names one of the topics asked for; when all are, it may name one that is gone. */
+static bool cursor_is_valid(const struct describe_topic_partitions_request *asked)
+{
+    bool is_named = asked->topics.count == 0;
+    for (int32_t i = 0; i < asked->topics.count && !is_named; i++)
+        is_named = slice_equal(asked->topics.items[i].name, asked->cursor->topic_name);
+    return is_named && asked->cursor->partition_index >= 0;
+}
+
+static bool refuse_topics(struct page *page)
+{
+    const struct describe_topic_partitions_request *asked = page->request->message;
+    size_t count = (size_t)asked->topics.count;
+    struct describe_topic_partitions_response_topic *items = arena_alloc(&page->request->arena, count * sizeof *items);
+    if (items == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        items[i] = DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC_DEFAULTS;
+        items[i].name = asked->topics.items[i].name;
+        items[i].error_code = KAFKA_INVALID_REQUEST;
+    }
+    page->response.topics.items = items;
+    page->response.topics.count = asked->topics.count;
+    return true;
+}
+
 void handle_describe_topic_partitions(struct kafka_request *request)
 {
     const struct describe_topic_partitions_request *asked = request->message;
@@ -141,11 +167,12 @@ void handle_describe_topic_partitions(struct kafka_request *request)
     struct page page = {
         .request = request,
         .response = DESCRIBE_TOPIC_PARTITIONS_RESPONSE_DEFAULTS,
-        .left = limit > 0 && limit < PARTITIONS_PER_PAGE ? limit : PARTITIONS_PER_PAGE,
+        .left = limit < 1                     ? 1
+                : limit < PARTITIONS_PER_PAGE ? limit
+                                              : PARTITIONS_PER_PAGE,
     };
-    if (asked->cursor != NULL && asked->cursor->partition_index < 0)
-        kafka_close(request, "DescribeTopicPartitions with a negative cursor");
-    else if (fill_page(&page))
+    bool ok = asked->cursor == NULL || cursor_is_valid(asked) ? fill_page(&page) : refuse_topics(&page);
+    if (ok)
         kafka_answer(request, &page.response);
     else
         kafka_close(request, "out of memory");

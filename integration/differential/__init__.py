@@ -1,0 +1,28 @@
+"""The scenarios of test_differential.py: what both servers are asked. Each uses topics of its own."""
+
+from differential.configs import alter_configs, describe_configs, incremental_alter_configs
+from differential.handshake import api_versions, describe_cluster, describe_topic_partitions, metadata, raw_frames
+from differential.offsets import leader_epochs, list_offsets
+from differential.reads import fetch, sessions
+from differential.records import idempotence, produce_versions
+from differential.topics import create_partitions, create_topics, delete_topics
+
+SCENARIOS = [
+    api_versions,
+    raw_frames,
+    metadata,
+    create_topics,
+    delete_topics,
+    create_partitions,
+    describe_configs,
+    incremental_alter_configs,
+    alter_configs,
+    produce_versions,
+    idempotence,
+    fetch,
+    sessions,
+    list_offsets,
+    leader_epochs,
+    describe_cluster,
+    describe_topic_partitions,
+]

@@ -1,0 +1,97 @@
+"""The same requests to Apache Kafka and to furrowd, in every version, and the answers compared field by field. What
+differs on purpose stands in INTENDED; anything else is a failure.
+
+Apache Kafka writes for each change of a topic, so this takes a minute: tools/test runs it with --long only."""
+
+import os
+import re
+
+import pytest
+from differential import SCENARIOS
+from differential.peers import Pair, Peer
+from servers import ApacheKafka, Furrowd
+
+pytestmark = [
+    pytest.mark.furrow_only,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(os.environ.get("TEST_LENGTH", "long") != "long", reason="only with tools/test --long"),
+]
+
+# Regular expressions for lines `scenario | request vN note | .path: kafka …, furrowd …`, and why that is so.
+INTENDED = {
+    # Words are for people; where they could be Kafka's, they are.
+    r"error_message: ": "our own words",
+    # ---- ApiVersions
+    r"^api_versions .*api_keys\[\d+\]: kafka \{.*\}, furrowd 'missing'": "APIs that are not served",
+    r"^api_versions .*(finalized|supported)_features": "no features are announced",
+    # ---- frames
+    r"^raw_frames \| (negative size|empty frame)": "closed at once",
+    # ---- configuration
+    r"\.configs\[(flush.ms|log.flush.interval.ms|max.connections|listeners)\]\.(value|synonyms)": "other defaults",
+    r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka \{.*\}, furrowd 'missing'": "settings that Furrow does not have",
+    r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka 'missing', furrowd": "settings of Furrow's own, and derived ones",
+    r"\.configs\[log\.[a-z.]+\]\.value: kafka None": "what is derived from another setting is shown",
+    r"\.configs\[min.insync.replicas\].*(source|synonyms)": "Kafka 4.1 sets it for the cluster (KIP-966)",
+    r"\.configs\[node.id\].*source": "Kafka has no default for it",
+    r"\.configs\[.*message.timestamp.after.max.ms\].*(source|synonyms)": "servers.py sets it for Kafka",
+    r"\.read_only: kafka False, furrowd True": "broker settings are read at start",
+    r"(throttled|remote|local retention|(from|to) replicas|broker, unknown)": "settings that Furrow does not have",
+    r"\.(leader|follower)\.replication\.throttled\.replicas: ": "settings that Furrow does not have",
+    r"\.min\.cleanable\.dirty\.ratio: kafka '0.25', furrowd '.25'": "a number is kept as it was written",
+    r"(unknown|negative) operation\b.*error_code: kafka -1, furrowd 42": "Kafka fails without saying why",
+    r"AlterConfigs v\d (twice|negative operation)\b.* \| : kafka 'no answer'": "Kafka does not answer",
+    r"config with blanks.*\.value: kafka ' (7|TRUE) '": "blanks are not kept",
+    r"collision\b.*\.topics\[\w+\.\w\]": "no metrics in whose names '.' and '_' are the same",
+    r"validate only \| .*\.topic_id: kafka 'an id', furrowd 'no id'": "what is only checked has no id",
+    r"DeleteTopics v6 id and name \| ": "both are told that they are twice",
+    # ---- Metadata
+    r"^metadata \| Metadata v1[01] .*(id|both|neither)": "Kafka has topic ids here but does not take them yet",
+    r"^metadata \| Metadata v1[23] neither": "Kafka fails without saying why",
+    # ---- Produce
+    r"\.log_start_offset: kafka 0, furrowd -1": "an error says nothing of the log",
+    r"(empty batch|cut|cut in length|count negative|size too \w+) \| .*error_code": "a torn batch is corrupt",
+    r"(LogAppendTime set|producer without epoch|offsets [a-z ]+|trailing bytes) \| .*": "no client sends it: refused",
+    r"(garbage in|wrong count in) .*": "compressed records are opened only where they must be",
+    r"codec [57] \| .*error_code: kafka -1, furrowd 76": "Kafka fails without saying why",
+    r"(transaction|transactional|with transactional id|transactional without producer) \| ": "no transactions yet",
+    r"(mixed|one partition twice|no partitions|a topic twice|a partition twice|twice|none) \| .*"
+    r"(responses|topics)\[[^]]*\]": "repeated topics are answered as they were asked",
+    r"unknown topic, acks -?\d \| .*error_code: kafka (3|100), furrowd 21": "acks are looked at first",
+    r"record_errors\[0\]: kafka 'missing', furrowd": "which record it is",
+    r"log_append_time_ms: kafka 160000000000\d, furrowd -1": "a duplicate has no time of its own",
+    r"\.base_offset: |\d read back \| ": "not what was compared before is read back",
+    r"^idempotence \| InitProducerId .*kafka (14|-1),": "Kafka is still starting",
+    # ---- Fetch
+    r"isolation -?[12]\b.*(error_code: kafka -1|kafka -1, furrowd|kafka b'')": "unknown isolation reads all",
+    r"isolation (2|-1) \| .*aborted_transactions": "unknown isolation reads all",
+    r"replica \d": "there are no followers",
+    r"bytes negative \| ": "as little as possible",
+    r"bytes cut( in the second)? \| .*records": "no batch is cut",
+    r"aborted_transactions: kafka \[\], furrowd None": "an error has none",
+    r"three partitions, one unknown \| ": "Kafka answers what failed last",
+    r"(epoch|current) -2": "a negative epoch is none",
+    r"(begin|empty session, next) \| \.(session_id|error_code)": "no session without partitions",
+    r"(deleted|made again|made again, again) \| .*error_code: kafka (3|103), furrowd 100": "the id is unknown",
+    r"^describe_topic_partitions .*empty name \| ": "Kafka fails without saying why",
+}
+
+
+@pytest.fixture(scope="module")
+def pair(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("differential")
+    settings = {"auto.create.topics.enable": "false"}
+    kafka = ApacheKafka(folder / "kafka", {**settings, "log.message.timestamp.after.max.ms": "3600000"}).start()
+    furrowd = Furrowd(folder / "furrowd", settings, request.config.getoption("furrowd").resolve()).start()
+    yield Pair(Peer(kafka), Peer(furrowd))
+    kafka.kill()
+    furrowd.stop()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_answers_as_kafka_does(pair, scenario):
+    pair.scenario, pair.differences = scenario.__name__, []
+    scenario(pair)
+    pair.furrowd.server.check()
+    known = [re.compile(pattern) for pattern in INTENDED]
+    found = [line for line in map(str, pair.differences) if not any(pattern.search(line) for pattern in known)]
+    assert not found, f"{len(found)} differences:\n" + "\n".join(line[:400] for line in found[:40])
