@@ -1,6 +1,8 @@
 """kill -9 in the middle of writing: what was acknowledged is there, once, in order."""
 
+import itertools
 import random
+import threading
 import time
 
 import pytest
@@ -11,6 +13,7 @@ from clients.confluent import Confluent
 from clients.driver import FranzGo, Java
 from clients.kafka_python import KafkaPython
 from servers import free_port
+from wire import Connection
 
 ROUNDS = 5
 
@@ -90,3 +93,32 @@ def test_each_round_has_a_new_producer(servers, topic):
             assert found[offset] == b"%d" % number
         of_this_round = [int(value) for offset, value in sorted(found.items()) if offset >= before]
         assert of_this_round == sorted(set(of_this_round))
+
+
+def test_topics_that_were_made_stay_and_deleted_ones_stay_away(servers):
+    """Topics are made and deleted while the server is killed: what was answered is so afterwards."""
+    server = servers.start(port=free_port())
+    chance = random.Random(3)
+    known: set[str] = set()
+    for number in range(ROUNDS):
+        in_doubt = ""
+        killer = threading.Timer(chance.uniform(0.1, 0.4), server.kill)
+        killer.start()
+        try:
+            with Connection(server.bootstrap) as connection:
+                for step in itertools.count():
+                    if known and chance.random() < 0.3:
+                        in_doubt = chance.choice(sorted(known))
+                        connection.delete_topic(in_doubt)
+                        known.remove(in_doubt)
+                    else:
+                        in_doubt = f"topic-{number}-{step}"
+                        connection.create_topic(in_doubt)
+                        known.add(in_doubt)
+        except OSError:
+            killer.join()
+        server.start()
+        found = {name for name in client.topics(server.bootstrap) if not name.startswith("__")}
+        assert found - {in_doubt} == known - {in_doubt}
+        known = found
+    assert known

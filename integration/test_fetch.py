@@ -8,7 +8,7 @@ import pytest
 
 from wire import Connection, batch, fetch_request, produce_request
 
-OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC, SESSION_NOT_FOUND, BAD_SESSION_EPOCH = 1, 3, 70, 71
+OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC, NOT_LEADER, SESSION_NOT_FOUND, BAD_SESSION_EPOCH = 1, 3, 6, 70, 71
 
 
 @pytest.fixture
@@ -120,6 +120,32 @@ def test_errors_are_answered_at_once(connection, topic):
         connection.fetch({"no-such-topic": {0: 0}}, max_wait=5000).partitions["no-such-topic", 0].error == UNKNOWN_TOPIC
     )
     assert time.monotonic() - before < 2
+
+
+def test_a_deleted_topic_ends_the_wait(server, connection, other, topic):
+    connection.create_topic(topic)
+    connection.send(fetch_request({topic: {0: 0}}, max_wait=20_000))
+    time.sleep(0.1)
+    before = time.monotonic()
+    other.delete_topic(topic)
+    assert connection.fetched().partitions[topic, 0].error in (UNKNOWN_TOPIC, NOT_LEADER)
+    assert time.monotonic() - before < 5
+
+
+def test_a_topic_may_be_deleted_while_its_records_are_sent(server, connection, other, topic):
+    """What was asked for before is sent to its end, or the connection ends; either way the server goes on."""
+    connection.create_topic(topic)
+    for _ in range(12):
+        connection.produce(topic, b"x" * 900_000)
+    connection.send(fetch_request({topic: {0: 0}}, partition_bytes=20 << 20))
+    time.sleep(0.1)
+    other.delete_topic(topic)
+    try:
+        assert len(base_offsets(connection.fetched().partitions[topic, 0].records)) in (0, 12)
+    except ConnectionError:
+        pass
+    other.create_topic(topic + "-next")
+    assert other.produce(topic + "-next", b"x") == (0, 0)
 
 
 def test_a_session_answers_with_what_is_new(connection, topic):

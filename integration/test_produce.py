@@ -8,9 +8,9 @@ import pytest
 from clients import Record, content
 from clients.confluent import Confluent
 from crc32c import crc32c
-from wire import INIT_PRODUCER_ID, LIST_OFFSETS, Connection, array, batch, produce_request, request, string
+from wire import INIT_PRODUCER_ID, LIST_OFFSETS, PRODUCE, Connection, array, batch, produce_request, request, string
 
-CORRUPT_MESSAGE, UNKNOWN_TOPIC, INVALID_REQUIRED_ACKS, INVALID_TIMESTAMP = 2, 3, 21, 32
+CORRUPT_MESSAGE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE, INVALID_REQUIRED_ACKS, INVALID_TIMESTAMP = 2, 3, 10, 21, 32
 OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD = 45, 47, 76, 87
 
 client = Confluent()
@@ -80,6 +80,25 @@ def test_without_acks_there_is_no_answer_and_an_error_closes(server, connection,
         assert other.closed()
 
 
+def test_the_limit_counts_the_whole_batch(connection, topic):
+    connection.create_topic(topic, max_message_bytes="5000")
+    overhead = len(batch(b"x" * 4000)) - 4000
+    assert connection.produce(topic, b"x" * (5000 - overhead)) == (0, 0)
+    assert connection.produce(topic, b"x" * (5001 - overhead)) == (MESSAGE_TOO_LARGE, -1)
+
+
+def test_one_wrong_partition_does_not_harm_the_others(connection, topic):
+    connection.create_topic(topic, partitions=2)
+    good, bad = batch(b"good"), batch(b"bad")[:-1] + b"\1"
+    data = [struct.pack(">ii", number, len(records)) + records for number, records in ((0, bad), (1, good), (5, good))]
+    body = string(None) + struct.pack(">hi", -1, 10_000) + array(string(topic) + array(*data))
+    connection.send(request(PRODUCE, 7, body))
+    reader = connection.response()
+    [(_, answers)] = reader.array(lambda r: (r.string(), r.array(lambda p: tuple(p.number(kind) for kind in "ihqqq"))))
+    errors = {partition: error for partition, error, *_ in answers}
+    assert errors == {0: CORRUPT_MESSAGE, 1: 0, 5: UNKNOWN_TOPIC}
+
+
 def test_zstd_needs_version_7(connection, topic):
     connection.create_topic(topic)
     zstd = changed(batch(b"x"), ATTRIBUTES, "h", 4)
@@ -88,7 +107,7 @@ def test_zstd_needs_version_7(connection, topic):
         + struct.pack(">hi", -1, 10_000)
         + array(string(topic) + array(struct.pack(">ii", 0, len(zstd)) + zstd))
     )
-    connection.send(request(0, 3, body))
+    connection.send(request(PRODUCE, 3, body))
     reader = connection.response()
     [(_, [(_, error)])] = reader.array(lambda r: (r.string(), r.array(lambda p: (p.number("i"), p.number("h")))))
     assert error == UNSUPPORTED_COMPRESSION_TYPE

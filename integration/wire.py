@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 
 from crc32c import crc32c
 
-PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, INIT_PRODUCER_ID = 0, 1, 2, 3, 18, 19, 22
+PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, INIT_PRODUCER_ID = (
+    0,
+    1,
+    2,
+    3,
+    18,
+    19,
+    20,
+    22,
+)
 
 
 def string(text: str | None) -> bytes:
@@ -192,6 +201,12 @@ class Connection:
         everything = {topic: {partition: 0 for partition in range(partitions)}}
         while any(found.error for found in self.fetch(everything, max_wait=0).partitions.values()):
             time.sleep(0.01)
+
+    def delete_topic(self, topic: str) -> None:
+        self.send(request(DELETE_TOPICS, 1, array(string(topic)) + struct.pack(">i", 10_000)))
+        reader = self.response()
+        reader.number("i")
+        assert reader.array(lambda r: (r.string(), r.number("h"))) == [(topic, 0)]
 
     def produce(self, topic: str, *values: bytes, acks: int = -1, records: bytes | None = None) -> tuple[int, int]:
         """The error and the base offset; (0, -1) at once for acks=0."""
