@@ -14,9 +14,11 @@
 /* Sockets that listen, the lock, the loop's own, and those on their way to be refused. */
 #define OTHER_DESCRIPTORS 24
 
+/* ms; negative: never. 0 is the shortest there is: what is active now is not idle. */
 static int64_t idle_limit(const struct connections *set)
 {
-    return config_number(set->server->config, CONFIG_CONNECTIONS_MAX_IDLE_MS);
+    int64_t limit = config_number(set->server->config, CONFIG_CONNECTIONS_MAX_IDLE_MS);
+    return limit != 0 ? limit : 1;
 }
 
 static int64_t loop_now(const struct connections *set)
@@ -95,7 +97,7 @@ void connections_arm_timer(struct connections *set)
     } else if (set->oldest == NULL || limit < 0) {
         uv_timer_stop(&set->timer);
     } else if (!uv_is_active((uv_handle_t *)&set->timer)) {
-        int64_t left = set->oldest->last_active + limit - loop_now(set);
+        int64_t left = limit - (loop_now(set) - set->oldest->last_active);
         uv_timer_start(&set->timer, on_timer, (uint64_t)(left > FAST_TICK_MS ? left : FAST_TICK_MS), 0);
     }
 }

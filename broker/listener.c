@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BACKLOG     511
@@ -74,9 +75,13 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 /* ---- opening ---- */
 
-/* An old socket that nobody serves any more stands in the way of a new one. */
+/* An old socket that nobody serves any more stands in the way of a new one. Connecting to any other file is refused
+ * just so, and that one is not ours. */
 static void remove_stale_socket(const struct address *address)
 {
+    struct stat old;
+    if (lstat(address->host, &old) != 0 || !S_ISSOCK(old.st_mode))
+        return;
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (probe < 0)
         return;
