@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define HEAD_MAX   512
 #define TIMEOUT_MS 30000
@@ -165,4 +166,8 @@ void load_fetch(const struct load_options *options, struct load_result *result)
             step(&f, events[i].data.ptr);
     }
     result->seconds = (double)(clock_ns() - start) / 1e9;
+    for (int i = 0; i < options->connections; i++)
+        close(consumers[i].fd);
+    free(consumers);
+    close(poll_fd);
 }

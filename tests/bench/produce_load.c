@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ANSWERS_SIZE (64 << 10)
 #define TIMEOUT_MS   30000
@@ -199,8 +200,13 @@ void load_produce(const struct load_options *options, struct load_result *result
             fail("epoll_ctl", strerror(errno));
     }
     run(&p, producers, poll_fd);
-    for (int i = 0; i < options->connections; i++)
+    for (int i = 0; i < options->connections; i++) {
         result->requests += producers[i].answered;
+        close(producers[i].fd);
+        free(producers[i].sent_at);
+    }
+    free(producers);
+    close(poll_fd);
     writer batch;
     frame_writer_init(&batch);
     frame_write_batch(&batch, &options->batch);

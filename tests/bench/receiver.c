@@ -22,6 +22,7 @@
 
 #define INPUT_SIZE  (256 << 10)
 #define OUTPUT_SIZE (64 << 10)
+#define DESCRIPTORS 256
 
 struct connection {
     int fd;
@@ -43,6 +44,7 @@ struct receiver {
     writer fetch_answer;
     size_t base_offset_at;
     size_t high_watermark_at;
+    struct connection *connections[DESCRIPTORS]; /* by descriptor */
 };
 
 static _Noreturn void fail(const char *what)
@@ -181,23 +183,24 @@ static bool receive_input(struct receiver *r, struct connection *c)
     return true;
 }
 
-static void watch(int poll_fd, int operation, int fd, uint32_t events, void *data)
+static void watch(int poll_fd, int operation, int fd, uint32_t events)
 {
-    struct epoll_event event = {.events = events, .data.ptr = data};
+    struct epoll_event event = {.events = events, .data.fd = fd};
     if (epoll_ctl(poll_fd, operation, fd, &event) != 0)
         fail("epoll_ctl");
 }
 
-static void accept_connection(int poll_fd, int listener)
+static void accept_connection(struct receiver *r, int poll_fd, int listener)
 {
-    struct connection *c = calloc(1, sizeof *c);
+    int fd = accept(listener, NULL, NULL);
+    if (fd < 0 || fd >= DESCRIPTORS)
+        fail("accept");
+    struct connection *c = r->connections[fd] = calloc(1, sizeof *c);
     if (c == NULL || (c->input = malloc(INPUT_SIZE)) == NULL || (c->output = malloc(OUTPUT_SIZE)) == NULL)
         fail("memory");
-    c->fd = accept(listener, NULL, NULL);
-    if (c->fd < 0)
-        fail("accept");
-    client_tune_accepted(c->fd);
-    watch(poll_fd, EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
+    c->fd = fd;
+    client_tune_accepted(fd);
+    watch(poll_fd, EPOLL_CTL_ADD, fd, EPOLLIN);
 }
 
 static void end_connection(struct connection *c)
@@ -218,7 +221,7 @@ static void serve(struct receiver *r, int poll_fd, struct connection *c, uint32_
     uint32_t wanted = done ? EPOLLIN : EPOLLOUT;
     uint32_t watched = (events & EPOLLOUT) != 0 ? EPOLLOUT : EPOLLIN;
     if (wanted != watched)
-        watch(poll_fd, EPOLL_CTL_MOD, c->fd, wanted, c);
+        watch(poll_fd, EPOLL_CTL_MOD, c->fd, wanted);
 }
 
 int main(int argc, char **argv)
@@ -233,15 +236,15 @@ int main(int argc, char **argv)
     make_answers(&r);
     int listener = client_listen((uint16_t)strtoul(argv[1], NULL, 10));
     int poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    watch(poll_fd, EPOLL_CTL_ADD, listener, EPOLLIN, NULL);
+    watch(poll_fd, EPOLL_CTL_ADD, listener, EPOLLIN);
     for (;;) {
         struct epoll_event events[64];
         int n = epoll_wait(poll_fd, events, 64, -1);
         for (int i = 0; i < n; i++) {
-            if (events[i].data.ptr == NULL)
-                accept_connection(poll_fd, listener);
+            if (events[i].data.fd == listener)
+                accept_connection(&r, poll_fd, listener);
             else
-                serve(&r, poll_fd, events[i].data.ptr, events[i].events);
+                serve(&r, poll_fd, r.connections[events[i].data.fd], events[i].events);
         }
     }
 }
