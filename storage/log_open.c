@@ -282,6 +282,7 @@ static int load(struct log *log, const struct log_folder *found, const struct lo
         return rc;
     if (log->segments[0].base_offset > log->start)
         log->start = log->segments[0].base_offset;
+    int32_t seen = epochs_latest(&log->epochs); /* one that is cut may have been given to consumers */
     bool clean = opening->clean;
     if (clean) {
         rc = load_clean(log, found, opening, error);
@@ -296,13 +297,14 @@ static int load(struct log *log, const struct log_folder *found, const struct lo
         rc = log_recover(log, found, opening, recovery, error);
     if (rc != 0)
         return rc;
+    if (seen < epochs_latest(&log->epochs))
+        seen = epochs_latest(&log->epochs);
     if (epochs_cut_end(&log->epochs, log->end))
         log->epoch_changes++;
-    int32_t seen = epochs_latest(&log->epochs);
     log->leader_epoch = opening->leader_epoch;
     if (log->leader_epoch <= seen)
         log->leader_epoch = opening->clean ? seen : seen + 1;
-    log->mark_position = log_last_segment(log)->size;
+    log->mark_position = log->snapshot_offset == log->end ? log_last_segment(log)->size : 0;
     log_update_stable_end(log);
     return remove_stray_snapshots(log, found, error);
 }

@@ -322,6 +322,7 @@ static bool open_somehow(struct workload *w, bool *was_cut)
         }
         disarm(w);
         w->f.opening.clean = false;
+        w->f.opening.leader_epoch++;
     }
     return model_fail(&w->model, "it does not open: %s", w->f.error.message);
 }
