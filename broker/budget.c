@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define SHARE       4 /* one address holds at most a quarter */
+#define LITTLE      4 /* of the share */
 #define ADDRESS_MAX 64
 
 struct waiters {
@@ -132,9 +133,13 @@ static bool is_first_small(const struct budget_account *account, size_t bytes)
     return account->held == 0 && bytes <= BUDGET_SMALL_REQUEST;
 }
 
+/* Long polls hold a little all the time: beside little, the largest request must pass too, or it would wait for ever.
+ */
 static bool fits_share(const struct budget_account *account, size_t bytes)
 {
-    return is_first_small(account, bytes) || fits(account->peer->held, bytes, account->budget->limit / SHARE);
+    size_t share = account->budget->limit / SHARE;
+    size_t held = account->peer->held;
+    return is_first_small(account, bytes) || held <= share / LITTLE || fits(held, bytes, share);
 }
 
 static void hold(struct budget_account *account, size_t bytes)

@@ -3,10 +3,10 @@
  *
  * A request's whole size is reserved when its length arrives, before a byte of it is stored. What does not fit waits,
  * in order of arrival; a waiting connection is not read from (backpressure), never dropped. One address holds at most
- * a quarter, unless all it holds is one request: those beyond it wait behind their own address, and nobody else behind
- * them. A connection that holds nothing may have one small request whatever its address holds: behind one address there
- * may be many, and some may be hostile. Responses are counted without asking, since they answer what was taken in;
- * while they stand above the limit, nothing new is taken in.
+ * a quarter, but beside a quarter of that it may have a request of any size: those beyond it wait behind their own
+ * address, and nobody else behind them. A connection that holds nothing may have one small request whatever its address
+ * holds: behind one address there may be many, and some may be hostile. Responses are counted without asking, since
+ * they answer what was taken in; while they stand above the limit, nothing new is taken in.
  *
  * It belongs to the loop's thread, knows no clock and no socket. */
 #pragma once
