@@ -5,7 +5,8 @@
  * between them; then, with what is synced now, a pool job replaces the checkpoint files. Partitions that become dirty
  * meanwhile wait for the next round.
  *
- * Failures. A log whose sync fails is offline (log.h). A checkpoint that cannot be written costs only a longer
+ * Failures. A log whose sync fails is offline (log.h), but for what fails before the sync itself, as when the disk is
+ * full: then it stays dirty and is tried again. A checkpoint that cannot be written costs only a longer
  * recovery: it is said in the log, and written again after the next round. */
 #include "flush.h"
 
@@ -38,6 +39,7 @@ struct flush {
     size_t item_capacity;
     struct recovery_points points;
     struct error error;
+    struct log_limit failures;
 };
 
 static void on_timer(uv_timer_t *timer);
@@ -144,8 +146,13 @@ static void take_in(struct flush *flush, struct flush_item *item)
 {
     struct error error = {.code = 0};
     struct log *log = item->partition->log;
-    if (item->sync != NULL && log_sync_end(log, item->sync, &error) != 0)
-        log_error(flush->server->logger, "storage", "partition=%s offline: %s", log_folder(log), error.message);
+    if (item->sync != NULL && log_sync_end(log, item->sync, &error) != 0) {
+        bool is_offline = log_is_offline(log);
+        log_line_limited(flush->server->logger, &flush->failures, LOG_ERROR, "storage", "partition=%s %s: %s",
+                         log_folder(log), is_offline ? "offline" : "not synced yet", error.message);
+        if (!is_offline)
+            flush_note_dirty(flush, item->partition);
+    }
     topic_release(&flush->server->topics, item->partition->topic);
 }
 

@@ -384,7 +384,7 @@ static void descriptors_are_left_for_the_logs(void)
 
 static void idle_connections_are_closed_and_busy_ones_are_not(void)
 {
-    open_with((const char *const[]){"connections.max.idle.ms=1000", NULL});
+    open_with((const char *const[]){"connections.max.idle.ms=2000", NULL});
     int idle = connect_from("10.0.0.1");
     int deaf = connect_from("10.0.0.2");
     say(deaf, "BBBBBBBB");
@@ -392,10 +392,10 @@ static void idle_connections_are_closed_and_busy_ones_are_not(void)
     say(waits, "w");
     struct connection *waiting = newest();
     int active = connect_from("10.0.0.4");
-    server_fixture_run_ms(&f, 600);
+    server_fixture_run_ms(&f, 1200);
     say(active, "a");
     CHECK_EQUAL(connections_count(f.server.connections), 4);
-    server_fixture_run_ms(&f, 600);
+    server_fixture_run_ms(&f, 1200);
     server_fixture_turn(&f);
     CHECK_EQUAL(connections_count(f.server.connections), 2);
     check_is_closed(idle);

@@ -308,13 +308,13 @@ static void without_descriptors_it_waits_and_does_not_spin(void)
     none.rlim_cur = (rlim_t)next; /* all below are in use */
     REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
     REQUIRE(connect(client, (const struct sockaddr *)&address.socket, address.size) == 0);
-    unsigned turns = server_fixture_run_ms(&f, 300);
+    unsigned turns = server_fixture_run_ms(&f, 200);
     CHECK(turns < 10);
     CHECK_EQUAL(connections_count(f.server.connections), 0);
     CHECK_EQUAL(server_fixture_logged(&f, "cannot accept"), 1);
 
     REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
-    server_fixture_run_ms(&f, 400);
+    server_fixture_run_ms(&f, 600);
     CHECK_EQUAL(connections_count(f.server.connections), 1);
     check_echo(client, 'a');
     CHECK_EQUAL(server_fixture_timers(&f), 1); /* of the connections; it listens again */
