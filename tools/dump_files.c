@@ -13,12 +13,6 @@
 
 #define SMALL_FILE_MAX ((size_t)16 << 20)
 
-/* The whole file; the caller frees *bytes. */
-static int read_small(struct dump *dump, uint8_t **bytes, size_t *size, struct error *error)
-{
-    return disk_read_file(dump->disk, dump->name, SMALL_FILE_MAX, MEMORY_SERVER, bytes, size, error);
-}
-
 static void emit_damage(struct dump *dump, const char *what)
 {
     dump->damaged++;
@@ -27,21 +21,33 @@ static void emit_damage(struct dump *dump, const char *what)
     emit_end(&dump->emitter);
 }
 
+/* Reads the whole file and hands its bytes on; what `emit` returns is damage. */
+static int dump_bytes(struct dump *dump, int (*emit)(struct dump *dump, slice bytes, struct error *why),
+                      struct error *error)
+{
+    uint8_t *bytes;
+    size_t size;
+    struct error why = {0};
+    int rc = disk_read_file(dump->disk, dump->name, SMALL_FILE_MAX, MEMORY_SERVER, &bytes, &size, error);
+    if (rc != 0)
+        return rc;
+    if (emit(dump, slice_of(bytes, size), &why) != 0)
+        emit_damage(dump, why.message);
+    memory_free(dump->memory, MEMORY_SERVER, bytes, size);
+    return 0;
+}
+
 /* Indexes are named by their segment's base offset. */
 static int64_t base_offset_of(const char *name)
 {
     return strtoll(name, NULL, 10);
 }
 
-int dump_offset_index(struct dump *dump, struct error *error)
+static int emit_offset_index(struct dump *dump, slice bytes, struct error *why)
 {
-    uint8_t *bytes;
-    size_t size;
-    int rc = read_small(dump, &bytes, &size, error);
-    if (rc != 0)
-        return rc;
+    (void)why;
     int64_t base = base_offset_of(dump->name), last = -1;
-    reader r = reader_of(slice_of(bytes, size));
+    reader r = reader_of(bytes);
     while (reader_left(&r) >= OFFSET_INDEX_ENTRY_SIZE) {
         int64_t offset = base + read_u32(&r);
         uint32_t position = read_u32(&r);
@@ -55,19 +61,19 @@ int dump_offset_index(struct dump *dump, struct error *error)
             emit_damage(dump, "the offset does not rise");
         last = offset;
     }
-    memory_free(dump->memory, MEMORY_SERVER, bytes, size);
     return 0;
 }
 
-int dump_time_index(struct dump *dump, struct error *error)
+int dump_offset_index(struct dump *dump, struct error *error)
 {
-    uint8_t *bytes;
-    size_t size;
-    int rc = read_small(dump, &bytes, &size, error);
-    if (rc != 0)
-        return rc;
+    return dump_bytes(dump, emit_offset_index, error);
+}
+
+static int emit_time_index(struct dump *dump, slice bytes, struct error *why)
+{
+    (void)why;
     int64_t base = base_offset_of(dump->name), last = -1;
-    reader r = reader_of(slice_of(bytes, size));
+    reader r = reader_of(bytes);
     while (reader_left(&r) >= TIME_INDEX_ENTRY_SIZE) {
         int64_t timestamp = read_i64(&r);
         int64_t offset = base + read_u32(&r);
@@ -81,8 +87,12 @@ int dump_time_index(struct dump *dump, struct error *error)
             emit_damage(dump, "the timestamp does not rise");
         last = timestamp;
     }
-    memory_free(dump->memory, MEMORY_SERVER, bytes, size);
     return 0;
+}
+
+int dump_time_index(struct dump *dump, struct error *error)
+{
+    return dump_bytes(dump, emit_time_index, error);
 }
 
 static int emit_producer(void *context, const struct producer *producer)
@@ -104,24 +114,21 @@ static int emit_producer(void *context, const struct producer *producer)
     return 0;
 }
 
+static int emit_snapshot(struct dump *dump, slice bytes, struct error *why)
+{
+    struct producer_state *state;
+    int rc = producer_state_create(dump->memory, UINT32_MAX, &state);
+    if (rc != 0)
+        return error_set_status(why, rc, "producers");
+    rc = producer_state_parse(state, bytes, 0, INT64_MAX, why);
+    producer_state_list(state, emit_producer, dump);
+    producer_state_close(state);
+    return rc;
+}
+
 int dump_snapshot(struct dump *dump, struct error *error)
 {
-    uint8_t *bytes;
-    size_t size;
-    struct producer_state *state;
-    int rc = read_small(dump, &bytes, &size, error);
-    if (rc != 0)
-        return rc;
-    rc = producer_state_create(dump->memory, UINT32_MAX, &state);
-    if (rc == 0) {
-        struct error why = {0};
-        if (producer_state_parse(state, slice_of(bytes, size), 0, INT64_MAX, &why) != 0)
-            emit_damage(dump, why.message);
-        producer_state_list(state, emit_producer, dump);
-        producer_state_close(state);
-    }
-    memory_free(dump->memory, MEMORY_SERVER, bytes, size);
-    return rc != 0 ? error_set_status(error, rc, "%s", dump->name) : 0;
+    return dump_bytes(dump, emit_snapshot, error);
 }
 
 static int emit_offset(void *context, const struct checkpoint_offset *entry)
@@ -145,49 +152,41 @@ static int emit_epoch(void *context, int32_t epoch, int64_t start_offset)
     return 0;
 }
 
+static int parse_offset_checkpoint(struct dump *dump, slice bytes, struct error *why)
+{
+    return checkpoint_parse_offsets(bytes, emit_offset, dump, why);
+}
+
 int dump_offset_checkpoint(struct dump *dump, struct error *error)
 {
-    uint8_t *bytes;
-    size_t size;
-    struct error why = {0};
-    int rc = read_small(dump, &bytes, &size, error);
-    if (rc != 0)
-        return rc;
-    if (checkpoint_parse_offsets(slice_of(bytes, size), emit_offset, dump, &why) != 0)
-        emit_damage(dump, why.message);
-    memory_free(dump->memory, MEMORY_SERVER, bytes, size);
-    return 0;
+    return dump_bytes(dump, parse_offset_checkpoint, error);
+}
+
+static int parse_epoch_checkpoint(struct dump *dump, slice bytes, struct error *why)
+{
+    return checkpoint_parse_epochs(bytes, emit_epoch, dump, why);
 }
 
 int dump_epoch_checkpoint(struct dump *dump, struct error *error)
 {
-    uint8_t *bytes;
-    size_t size;
-    struct error why = {0};
-    int rc = read_small(dump, &bytes, &size, error);
-    if (rc != 0)
-        return rc;
-    if (checkpoint_parse_epochs(slice_of(bytes, size), emit_epoch, dump, &why) != 0)
-        emit_damage(dump, why.message);
-    memory_free(dump->memory, MEMORY_SERVER, bytes, size);
+    return dump_bytes(dump, parse_epoch_checkpoint, error);
+}
+
+static int emit_lines(struct dump *dump, slice bytes, struct error *why)
+{
+    (void)why;
+    for (size_t start = 0; start < bytes.size;) {
+        const uint8_t *end = memchr(bytes.data + start, '\n', bytes.size - start);
+        size_t length = end != NULL ? (size_t)(end - bytes.data) - start : bytes.size - start;
+        emit_begin(&dump->emitter, "line");
+        emit_bytes(&dump->emitter, "text", slice_of(bytes.data + start, length));
+        emit_end(&dump->emitter);
+        start += length + 1;
+    }
     return 0;
 }
 
 int dump_text(struct dump *dump, struct error *error)
 {
-    uint8_t *bytes;
-    size_t size;
-    int rc = read_small(dump, &bytes, &size, error);
-    if (rc != 0)
-        return rc;
-    for (size_t start = 0; start < size;) {
-        const uint8_t *end = memchr(bytes + start, '\n', size - start);
-        size_t length = end != NULL ? (size_t)(end - bytes) - start : size - start;
-        emit_begin(&dump->emitter, "line");
-        emit_bytes(&dump->emitter, "text", slice_of(bytes + start, length));
-        emit_end(&dump->emitter);
-        start += length + 1;
-    }
-    memory_free(dump->memory, MEMORY_SERVER, bytes, size);
-    return 0;
+    return dump_bytes(dump, emit_lines, error);
 }
