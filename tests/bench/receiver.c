@@ -27,9 +27,9 @@
 struct connection {
     int fd;
     size_t received; /* bytes in `input` */
-    uint8_t *input;
+    uint8_t input[INPUT_SIZE];
     size_t output_size; /* bytes in `output` that are to be sent */
-    uint8_t *output;
+    uint8_t output[OUTPUT_SIZE];
     off_t file_at; /* what is to be sent behind `output` */
     size_t file_left;
 };
@@ -44,7 +44,7 @@ struct receiver {
     writer fetch_answer;
     size_t base_offset_at;
     size_t high_watermark_at;
-    struct connection *connections[DESCRIPTORS]; /* by descriptor */
+    struct connection *connections[DESCRIPTORS]; /* by descriptor; kept for the next with the same */
 };
 
 static _Noreturn void fail(const char *what)
@@ -195,26 +195,21 @@ static void accept_connection(struct receiver *r, int poll_fd, int listener)
     int fd = accept(listener, NULL, NULL);
     if (fd < 0 || fd >= DESCRIPTORS)
         fail("accept");
-    struct connection *c = r->connections[fd] = calloc(1, sizeof *c);
-    if (c == NULL || (c->input = malloc(INPUT_SIZE)) == NULL || (c->output = malloc(OUTPUT_SIZE)) == NULL)
+    if (r->connections[fd] == NULL && (r->connections[fd] = malloc(sizeof(struct connection))) == NULL)
         fail("memory");
+    struct connection *c = r->connections[fd];
     c->fd = fd;
+    c->received = 0;
+    c->output_size = 0;
+    c->file_left = 0;
     client_tune_accepted(fd);
     watch(poll_fd, EPOLL_CTL_ADD, fd, EPOLLIN);
-}
-
-static void end_connection(struct connection *c)
-{
-    close(c->fd);
-    free(c->input);
-    free(c->output);
-    free(c);
 }
 
 static void serve(struct receiver *r, int poll_fd, struct connection *c, uint32_t events)
 {
     if ((events & EPOLLOUT) == 0 && !receive_input(r, c)) {
-        end_connection(c);
+        close(c->fd);
         return;
     }
     bool done = send_output(r, c);
