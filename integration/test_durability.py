@@ -13,7 +13,7 @@ from clients.confluent import Confluent
 from clients.driver import FranzGo, Java
 from clients.kafka_python import KafkaPython
 from servers import free_port
-from wire import Connection
+from wire import Connection, batch, produce_request
 
 ROUNDS = 5
 
@@ -122,3 +122,37 @@ def test_topics_that_were_made_stay_and_deleted_ones_stay_away(servers):
         assert found - {in_doubt} == known - {in_doubt}
         known = found
     assert known
+
+
+@pytest.mark.furrow_only
+def test_all_means_on_the_disk(servers, topic):
+    """With a slow disk: acks=all waits for it, acks=1 and readers do not."""
+    server = servers.start({"log.flush.test.delay.ms": "400"})
+    with Connection(server.bootstrap) as writer, Connection(server.bootstrap) as reader:
+        writer.create_topic(topic)
+        times = []
+        for acks in (1, -1):
+            before = time.monotonic()
+            writer.send(produce_request(topic, batch(b"x"), acks))
+            assert len(reader.fetch({topic: {0: len(times)}}, max_wait=5000).partitions[topic, 0].records) > 0
+            assert time.monotonic() - before < 0.3
+            assert writer.produced() == (0, len(times))
+            times.append(time.monotonic() - before)
+    assert times[0] < 0.3 and times[1] >= 0.4
+
+
+@pytest.mark.furrow_only
+def test_those_who_wait_share_a_sync(servers, topic):
+    server = servers.start({"log.flush.test.delay.ms": "100"})
+    connections = [Connection(server.bootstrap) for _ in range(16)]
+    connections[0].create_topic(topic)
+    before = time.monotonic()
+    for _ in range(5):
+        for connection in connections:
+            connection.send(produce_request(topic, batch(b"x")))
+        for connection in connections:
+            assert connection.produced()[0] == 0
+    took = time.monotonic() - before
+    assert took < 16 * 5 * 0.1 / 4, "80 syncs one after the other would take 8 seconds"
+    for connection in connections:
+        connection.socket.close()
