@@ -225,7 +225,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_receiver PORT FILE\n");
         return 2;
     }
-    struct receiver r = {.file = open(argv[2], O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600)};
+    static struct receiver r;
+    r.file = open(argv[2], O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (r.file < 0)
         fail(argv[2]);
     make_answers(&r);
