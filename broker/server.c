@@ -145,6 +145,12 @@ static void start_signals(struct lifecycle *lifecycle)
 
 /* ---- opening ---- */
 
+static void turn_until_closed(struct server *server)
+{
+    while (uv_run(server->loop, UV_RUN_DEFAULT) != 0)
+        ;
+}
+
 static int open_services(struct server *server, struct error *error)
 {
     int rc = budget_create(server->memory, (size_t)config_number(server->config, CONFIG_FURROW_MEMORY_LIMIT_BYTES),
@@ -165,15 +171,10 @@ static int open_services(struct server *server, struct error *error)
 
 err_destroy_connections:
     connections_destroy(server->connections);
+    turn_until_closed(server);
 err_destroy_budget:
     budget_destroy(server->budget);
     return rc;
-}
-
-static void turn_until_closed(struct server *server)
-{
-    while (uv_run(server->loop, UV_RUN_DEFAULT) != 0)
-        ;
 }
 
 static void close_services(struct server *server)
