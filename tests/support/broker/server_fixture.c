@@ -118,8 +118,10 @@ unsigned server_fixture_run_ms(struct server_fixture *f, unsigned ms)
     uv_timer_init(&f->loop, &timer);
     timer.data = &is_over;
     uv_timer_start(&timer, on_time, ms, 0);
-    for (; !is_over; turns++)
+    while (!is_over) {
         uv_run(&f->loop, UV_RUN_ONCE);
+        turns++;
+    }
     timer.data = &is_closed;
     uv_close((uv_handle_t *)&timer, on_timer_closed);
     while (!is_closed)
