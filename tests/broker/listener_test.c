@@ -28,6 +28,12 @@ static void free_answer(struct response *response)
     memory_free(memory, MEMORY_RESPONSES, response, sizeof *response);
 }
 
+static struct echo *echo_of(struct connection *connection)
+{
+    void *state = connection->state;
+    return state;
+}
+
 static void nothing_to_do(struct connection *connection)
 {
     (void)connection;
@@ -35,7 +41,7 @@ static void nothing_to_do(struct connection *connection)
 
 static int space(struct connection *connection, struct iovec parts[2])
 {
-    parts[0] = (struct iovec){&((struct echo *)(void *)connection->state)->byte, 1};
+    parts[0] = (struct iovec){&echo_of(connection)->byte, 1};
     return 1;
 }
 
@@ -50,7 +56,7 @@ static void received(struct connection *connection, size_t bytes)
     }
     *response = (struct response){.done = free_answer, .context = memory};
     writer_init(&response->body, memory, MEMORY_RESPONSES, 16);
-    write_u8(&response->body, ((struct echo *)(void *)connection->state)->byte);
+    write_u8(&response->body, echo_of(connection)->byte);
     if (writer_ok(&response->body)) {
         connection_send(connection, response);
     } else {
