@@ -243,18 +243,21 @@ def test_list_offsets(connection, topic):
     for number in range(4):
         connection.produce(topic, records=batch(b"a", b"b", timestamp=1_700_000_000_000 + 1000 * number))
 
-    def offset(timestamp: int) -> tuple[int, int, int]:
-        body = struct.pack(">ib", -1, 0) + array(string(topic) + array(struct.pack(">iiq", 0, -1, timestamp)))
-        connection.send(request(LIST_OFFSETS, 5, body))
+    def ask(*partitions: tuple[int, int]) -> list[tuple[int, int, int]]:
+        asked = array(*(struct.pack(">iiq", index, -1, timestamp) for index, timestamp in partitions))
+        connection.send(request(LIST_OFFSETS, 5, struct.pack(">ib", -1, 0) + array(string(topic) + asked)))
         reader = connection.response()
         reader.number("i")
-        [(_, [(_, error, time_found, found, _)])] = reader.array(
+        [(_, answers)] = reader.array(
             lambda r: (
                 r.string(),
                 r.array(lambda p: (p.number("i"), p.number("h"), p.number("q"), p.number("q"), p.number("i"))),
             )
         )
-        return error, time_found, found
+        return [(error, time_found, found) for _, error, time_found, found, _ in answers]
+
+    def offset(timestamp: int) -> tuple[int, int, int]:
+        return ask((0, timestamp))[0]
 
     assert offset(-1) == (0, -1, 8)
     assert offset(-2) == (0, -1, 0)
@@ -262,3 +265,5 @@ def test_list_offsets(connection, topic):
     assert offset(1_700_000_000_001) == (0, 1_700_000_001_000, 2)
     assert offset(1_700_000_003_000) == (0, 1_700_000_003_000, 6)
     assert offset(1_700_000_003_001) == (0, -1, -1)
+    # Kafka refuses what is asked twice, in the same way for the ends.
+    assert ask((0, 0), (9, 0), (0, -1)) == [(42, -1, -1), (3, -1, -1), (42, -1, -1)]

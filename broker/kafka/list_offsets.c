@@ -1,12 +1,16 @@
 /* ListOffsets (key 2). Timestamps -1 … -6 are KIP-79's, KIP-734's and KIP-405's; isolation 1 ends at the last stable
  * offset (KIP-98). */
+#include "kafka/repeated.h"
 #include "kafka/request.h"
 #include "operations/operations.h"
 
 struct list_offsets {
     struct kafka_request *request;
     struct list_offsets_response response;
-    int32_t pending; /* searches, and one while they are started */
+    struct find_group group;
+    const bool *repeated; /* of each partition, in the request's order */
+    int32_t asked;        /* partitions looked at */
+    int32_t pending;      /* searches, and one while they are started */
 };
 
 struct search {
@@ -69,7 +73,7 @@ static void ask_partition(struct list_offsets *list, const struct topic *topic,
     *answer = LIST_OFFSETS_RESPONSE_PARTITION_DEFAULTS;
     answer->partition_index = asked->partition_index;
     struct partition *partition = topic != NULL ? topic_partition(topic, asked->partition_index) : NULL;
-    enum kafka_error error = check(request, partition, asked);
+    enum kafka_error error = list->repeated[list->asked++] ? KAFKA_INVALID_REQUEST : check(request, partition, asked);
     struct search *search = error == KAFKA_NONE ? arena_alloc(&request->arena, sizeof *search) : NULL;
     if (search == NULL) {
         answer->error_code = (int16_t)(error != KAFKA_NONE ? error : KAFKA_KAFKA_STORAGE_ERROR);
@@ -77,6 +81,7 @@ static void ask_partition(struct list_offsets *list, const struct topic *topic,
     }
     search->list = list;
     search->answer = answer;
+    search->find.group = &list->group;
     search->find.partition = partition;
     search->find.timestamp = asked->timestamp;
     search->find.committed = ((const struct list_offsets_request *)request->message)->isolation_level == 1;
@@ -102,17 +107,43 @@ static bool ask_topic(struct list_offsets *list, const struct list_offsets_reque
     return true;
 }
 
+static const bool *find_repeated(struct arena *arena, const struct list_offsets_request *asked)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < asked->topics.count; i++)
+        count += asked->topics.items[i].partitions.count > 0 ? asked->topics.items[i].partitions.count : 0;
+    struct repeated_partition *partitions = arena_alloc(arena, (size_t)count * sizeof *partitions);
+    bool *repeated = arena_alloc(arena, (size_t)count * sizeof *repeated);
+    if (partitions == NULL || repeated == NULL)
+        return NULL;
+    struct repeated_partition *next = partitions;
+    for (int32_t i = 0; i < asked->topics.count; i++) {
+        const struct list_offsets_request_topic *topic = &asked->topics.items[i];
+        for (int32_t j = 0; j < topic->partitions.count; j++)
+            *next++ = (struct repeated_partition){topic->name, topic->partitions.items[j].partition_index};
+    }
+    const int32_t *first = repeated_find_first(arena, partitions, count);
+    for (int32_t i = 0; first != NULL && i < count; i++) {
+        if (first[i] != i)
+            repeated[i] = repeated[first[i]] = true;
+    }
+    return first != NULL ? repeated : NULL;
+}
+
 void handle_list_offsets(struct kafka_request *request)
 {
     const struct list_offsets_request *asked = request->message;
     size_t count = asked->topics.count > 0 ? (size_t)asked->topics.count : 0;
     struct list_offsets *list = arena_alloc(&request->arena, sizeof *list);
     struct list_offsets_response_topic *topics = arena_alloc(&request->arena, count * sizeof *topics);
-    if (list == NULL || topics == NULL) {
+    const bool *repeated = find_repeated(&request->arena, asked);
+    if (list == NULL || topics == NULL || repeated == NULL) {
         kafka_close(request, "out of memory");
         return;
     }
     list->request = request;
+    list->repeated = repeated;
+    find_group_init(&list->group);
     list->response = LIST_OFFSETS_RESPONSE_DEFAULTS;
     list->response.topics.items = topics;
     list->pending = 1;

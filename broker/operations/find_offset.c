@@ -29,6 +29,9 @@ static void execute(struct job *job)
     log_find_execute(CONTAINER_OF(job, struct find_offset, job)->search);
 }
 
+static void start_queued(struct find_group *group);
+
+/* The next ones are begun first: the group may go with the last that is done. */
 static void on_searched(struct job *job)
 {
     struct find_offset *find = CONTAINER_OF(job, struct find_offset, job);
@@ -36,22 +39,59 @@ static void on_searched(struct job *job)
     struct topic *topic = find->partition->topic;
     int rc = log_find_end(find->partition->log, find->search, &find->offset, &find->found_timestamp,
                           &find->leader_epoch, NULL);
+    find->group->running--;
+    start_queued(find->group);
     finish(find, failure_code(rc));
     topic_release(operations->topics, topic);
 }
 
-static void search(struct find_offset *find)
+/* KAFKA_NONE: it is searched. */
+static enum kafka_error begin_search(struct find_offset *find)
 {
+    if (find->partition->topic->is_deleted)
+        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     int64_t timestamp = find->timestamp == FIND_MAX_TIMESTAMP ? LOG_FIND_MAX_TIMESTAMP : find->timestamp;
     int rc = log_find_begin(find->partition->log, timestamp, end_for(find), &find->search, NULL);
-    if (rc != 0) {
-        finish(find, failure_code(rc));
-        return;
-    }
-    topic_hold(find->partition->topic);
+    if (rc != 0)
+        return failure_code(rc);
+    find->group->running++;
     find->job.execute = execute;
     find->job.done = on_searched;
     jobs_submit(find->operations->jobs, &find->job, JOB_RECORDS);
+    return KAFKA_NONE;
+}
+
+static void start_queued(struct find_group *group)
+{
+    while (group->queued != NULL && group->running < FIND_SEARCHES_MAX) {
+        struct find_offset *find = group->queued;
+        struct operations *operations = find->operations;
+        struct topic *topic = find->partition->topic;
+        group->queued = find->next;
+        if (group->queued == NULL)
+            group->queued_tail = &group->queued;
+        enum kafka_error code = begin_search(find);
+        if (code == KAFKA_NONE)
+            continue;
+        finish(find, code);
+        topic_release(operations->topics, topic);
+    }
+}
+
+static void search(struct find_offset *find)
+{
+    struct find_group *group = find->group;
+    topic_hold(find->partition->topic);
+    find->next = NULL;
+    *group->queued_tail = find;
+    group->queued_tail = &find->next;
+    start_queued(group);
+}
+
+void find_group_init(struct find_group *group)
+{
+    *group = (struct find_group){.running = 0};
+    group->queued_tail = &group->queued;
 }
 
 /* The epoch of the log's first record: the smallest one that ends behind it. The present one while there is none. */

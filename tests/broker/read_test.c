@@ -365,8 +365,13 @@ static void on_found(struct find_offset *find)
 
 static struct find_offset find_at(int64_t timestamp)
 {
-    struct found found = {
-        .find = {.partition = fixture_partition(&f, 0), .timestamp = timestamp, .done = on_found, .context = &found}};
+    struct find_group group;
+    find_group_init(&group);
+    struct found found = {.find = {.group = &group,
+                                   .partition = fixture_partition(&f, 0),
+                                   .timestamp = timestamp,
+                                   .done = on_found,
+                                   .context = &found}};
     find_offset_start(&f.operations, &found.find);
     fixture_run_until(&f, &found.is_done);
     return found.find;
@@ -393,6 +398,58 @@ static void offsets_are_found_by_time_and_by_name(void)
     CHECK_EQUAL(find_at(0).offset, 0);
     CHECK_EQUAL(find_at(FIXTURE_NOW + 410).offset, -1);
     CHECK_EQUAL(find_at(FIXTURE_NOW + 410).error, KAFKA_NONE);
+    close_all();
+}
+
+static unsigned jobs_submitted(void)
+{
+    unsigned count = f.jobs.running;
+    for (const struct job *job = f.jobs.waiting; job != NULL; job = job->next)
+        count++;
+    return count;
+}
+
+static void start_searches(struct find_group *group, struct found *found, int count)
+{
+    find_group_init(group);
+    for (int i = 0; i < count; i++) {
+        found[i] = (struct found){.find = {.group = group,
+                                           .partition = fixture_partition(&f, 0),
+                                           .timestamp = FIXTURE_NOW + i,
+                                           .done = on_found,
+                                           .context = &found[i]}};
+        find_offset_start(&f.operations, &found[i].find);
+    }
+}
+
+static void searches_of_one_request_take_turns_in_the_pool(void)
+{
+    open_default(1);
+    (void)fixture_append_one(&f, &(struct fixture_batch){.records = 30});
+    struct find_group group;
+    struct found found[30];
+    start_searches(&group, found, 30);
+    for (int i = 0; i < 30; i++) {
+        CHECK(jobs_submitted() <= FIND_SEARCHES_MAX);
+        fixture_run_until(&f, &found[i].is_done);
+        CHECK_EQUAL(found[i].find.error, KAFKA_NONE);
+        CHECK_EQUAL(found[i].find.offset, i);
+    }
+    close_all();
+}
+
+static void a_search_that_waits_ends_with_its_topic(void)
+{
+    open_default(1);
+    (void)fixture_append_one(&f, &(struct fixture_batch){.records = 30});
+    struct find_group group;
+    struct found found[30];
+    start_searches(&group, found, 30);
+    topics_remove(&f.topics, f.topic);
+    for (int i = 0; i < 30; i++)
+        fixture_run_until(&f, &found[i].is_done);
+    CHECK_EQUAL(found[29].find.error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    CHECK_EQUAL(found[29].find.offset, -1);
     close_all();
 }
 
@@ -484,4 +541,5 @@ SUITE("read", CHECK_TEST(what_is_there_is_answered_at_once), CHECK_TEST(an_offse
       CHECK_TEST(a_wait_for_a_topic_ends_with_the_topic), CHECK_TEST(many_wait_under_one_timer),
       CHECK_TEST(a_fetch_behind_the_active_segment_does_not_wait),
       CHECK_TEST(all_records_come_back_in_order_from_many_segments), CHECK_TEST(offsets_are_found_by_time_and_by_name),
+      CHECK_TEST(searches_of_one_request_take_turns_in_the_pool), CHECK_TEST(a_search_that_waits_ends_with_its_topic),
       CHECK_TEST(an_epoch_ends_where_the_next_one_began), CHECK_TEST(any_allocation_may_fail))
