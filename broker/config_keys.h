@@ -31,7 +31,8 @@
       "A connection on which nothing happens for so long is closed; -1: never.")                                       \
     /* ---- memory ---- */                                                                                             \
     I(SOCKET_REQUEST_MAX_BYTES, "socket.request.max.bytes", NULL, 1024, INT32_MAX,                                     \
-      "The largest request taken. Default: a sixteenth of the memory, at most 100 MiB.")                               \
+      "The largest request taken, at most half of furrow.memory.limit.bytes. Default: a quarter of it, at most 100 "   \
+      "MiB.")                                                                                                          \
     N(FURROW_MEMORY_LIMIT_BYTES, "furrow.memory.limit.bytes", NULL, 65536, CONFIG_MEMORY_MOST,                         \
       "Memory for requests and responses under way, shared out among connections. Default: a quarter of the memory, "  \
       "at most 1 GiB.")                                                                                                \

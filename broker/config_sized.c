@@ -5,8 +5,10 @@
 #include <inttypes.h>
 #include <sys/resource.h>
 
-#define KIB ((int64_t)1 << 10)
-#define MIB ((int64_t)1 << 20)
+#define KIB          ((int64_t)1 << 10)
+#define MIB          ((int64_t)1 << 20)
+
+#define REQUEST_MOST (100 * MIB) /* Kafka's default */
 
 static int64_t clamp(int64_t value, int64_t least, int64_t most)
 {
@@ -37,7 +39,7 @@ int config_size_defaults(struct config *config, const struct machine *machine)
         enum config_id id;
         int64_t value;
     } sized[] = {
-        {CONFIG_SOCKET_REQUEST_MAX_BYTES, clamp(memory / 16, 64 * KIB, 100 * MIB)},
+        {CONFIG_SOCKET_REQUEST_MAX_BYTES, clamp(memory / 16, 64 * KIB, REQUEST_MOST)},
         {CONFIG_FURROW_MEMORY_LIMIT_BYTES, clamp(memory / 4, 256 * KIB, 1024 * MIB)},
         {CONFIG_LOG_SEGMENT_BYTES, clamp(round_down(memory / 8), MIB, 1024 * MIB)},
         {CONFIG_MAX_OPEN_FILES, open_files()},
@@ -77,16 +79,28 @@ static int derive_all(struct config *config)
     return rc;
 }
 
+/* Whoever sets the memory for all has said how large the machine is. */
+static int follow_memory_limit(struct config *config)
+{
+    if (is_set(config, CONFIG_SOCKET_REQUEST_MAX_BYTES) || !is_set(config, CONFIG_FURROW_MEMORY_LIMIT_BYTES))
+        return 0;
+    int64_t memory = config_number(config, CONFIG_FURROW_MEMORY_LIMIT_BYTES);
+    return config_set_default(config, CONFIG_SOCKET_REQUEST_MAX_BYTES, clamp(memory / 4, KIB, REQUEST_MOST));
+}
+
 int config_finish(struct config *config, struct error *error)
 {
     int rc = derive_all(config);
+    if (rc == 0)
+        rc = follow_memory_limit(config);
     if (rc != 0)
         return error_set_status(error, rc, "configuration");
     int64_t request = config_number(config, CONFIG_SOCKET_REQUEST_MAX_BYTES);
     int64_t memory = config_number(config, CONFIG_FURROW_MEMORY_LIMIT_BYTES);
-    if (request > memory)
+    /* Fetches that wait for records hold memory too: a request that needs nearly all of it would wait for ever. */
+    if (request > memory / 2)
         return error_set(error, -EINVAL,
-                         "socket.request.max.bytes=%" PRId64 " is more than furrow.memory.limit.bytes=%" PRId64,
+                         "socket.request.max.bytes=%" PRId64 " is more than half of furrow.memory.limit.bytes=%" PRId64,
                          request, memory);
     return 0;
 }

@@ -199,12 +199,30 @@ static void the_finer_unit_decides(void)
     config_destroy(config);
 }
 
-static void a_request_may_not_be_larger_than_the_memory_for_all(void)
+static void the_largest_request_follows_the_memory_for_all(void)
+{
+    struct config *config = fresh(&desktop);
+    CHECK_EQUAL(set(config, "furrow.memory.limit.bytes", "16777216", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(config_finish(config, &error), 0);
+    CHECK_EQUAL(config_number(config, CONFIG_SOCKET_REQUEST_MAX_BYTES), 4 << 20);
+    CHECK_EQUAL(config_source_at(config, CONFIG_SOCKET_REQUEST_MAX_BYTES), CONFIG_FROM_DEFAULT);
+    CHECK_EQUAL(set(config, "furrow.memory.limit.bytes", "65536", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(config_finish(config, &error), 0);
+    CHECK_EQUAL(config_number(config, CONFIG_SOCKET_REQUEST_MAX_BYTES), 16 << 10);
+    CHECK_EQUAL(set(config, "furrow.memory.limit.bytes", "1900000000", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(config_finish(config, &error), 0);
+    CHECK_EQUAL(config_number(config, CONFIG_SOCKET_REQUEST_MAX_BYTES), 100 << 20);
+    config_destroy(config);
+}
+
+static void a_request_that_is_set_may_have_half_of_the_memory_for_all(void)
 {
     struct config *config = fresh(&desktop);
     CHECK_EQUAL(set(config, "furrow.memory.limit.bytes", "1048576", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(set(config, "socket.request.max.bytes", "524289", CONFIG_FROM_FILE), 0);
     CHECK_EQUAL(config_finish(config, &error), -EINVAL);
-    CHECK_EQUAL(set(config, "socket.request.max.bytes", "262144", CONFIG_FROM_FILE), 0);
+    CHECK(strstr(error.message, "socket.request.max.bytes=524289") != NULL);
+    CHECK_EQUAL(set(config, "socket.request.max.bytes", "524288", CONFIG_FROM_FILE), 0);
     CHECK_EQUAL(config_finish(config, &error), 0);
     config_destroy(config);
 }
@@ -246,5 +264,6 @@ SUITE("config", CHECK_TEST(every_default_is_a_valid_value_of_its_key), CHECK_TES
       CHECK_TEST(valid_values_are_taken), CHECK_TEST(an_unknown_key_names_the_nearest_known_one),
       CHECK_TEST(a_properties_file_is_read_as_java_reads_it), CHECK_TEST(an_error_in_a_file_names_file_and_line),
       CHECK_TEST(the_environment_sets_keys_and_reports_unknown_variables), CHECK_TEST(the_finer_unit_decides),
-      CHECK_TEST(a_request_may_not_be_larger_than_the_memory_for_all), CHECK_TEST(the_memory_for_all_can_be_addressed),
-      CHECK_TEST(every_allocation_may_fail))
+      CHECK_TEST(the_largest_request_follows_the_memory_for_all),
+      CHECK_TEST(a_request_that_is_set_may_have_half_of_the_memory_for_all),
+      CHECK_TEST(the_memory_for_all_can_be_addressed), CHECK_TEST(every_allocation_may_fail))

@@ -364,7 +364,7 @@ static void a_client_that_never_reads_is_not_read_from(void)
 /* One request takes most of the memory; another address waits for it, and is served when there is room. */
 static void a_request_waits_for_memory_that_others_have(void)
 {
-    open_with((const char *const[]){"furrow.memory.limit.bytes=65536", "socket.request.max.bytes=60000", NULL});
+    open_with((const char *const[]){"furrow.memory.limit.bytes=65536", "socket.request.max.bytes=32768", NULL});
     int first = connect_from("10.0.0.1");
     int second = connect_from("10.0.0.2");
     ask(second, "F");
