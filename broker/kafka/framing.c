@@ -9,9 +9,11 @@
 #define LENGTH_BYTES ((size_t)4)
 /* From here on, receiving the length first is cheaper than copying. */
 #define LARGE_REQUEST ((size_t)4 << 10)
-/* What has begun to arrive must go on at this rate, after a grace: reserved memory is not held for nothing. */
+/* What has begun to arrive must go on at this rate, after a grace, and a large request at the rate that brings it in
+ * two minutes: reserved memory is not held for nothing. */
 #define GRACE_MS         10000
 #define BYTES_PER_SECOND 8192
+#define SECONDS_MAX      120
 
 void framing_init(struct framing *framing, struct framing_shared *shared, struct budget_account *account,
                   void (*arrived)(struct framing *framing, struct request_buffer *buffer))
@@ -94,7 +96,8 @@ static int check_length(const struct framing *framing, int32_t length, struct er
 
 static void start_clock(struct framing *framing, size_t bytes, int64_t now)
 {
-    framing->deadline = now + GRACE_MS + (int64_t)(bytes / BYTES_PER_SECOND) * 1000;
+    size_t seconds = bytes / BYTES_PER_SECOND;
+    framing->deadline = now + GRACE_MS + (int64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000;
 }
 
 /* A request of `size` bytes, reserved already, from the front of `bytes`. What arrives whole is handed on; of what does

@@ -277,6 +277,17 @@ static void what_has_begun_has_a_deadline(void)
     tear_down();
 }
 
+static void a_large_request_arrives_within_about_two_minutes(void)
+{
+    uint8_t length[4] = {0, 0x20, 0, 0}; /* at the least rate it would take 256 s */
+    size_t taken = 0;
+    set_up((size_t)16 << 20);
+    shared.request_max = (size_t)2 << 20;
+    REQUIRE(feed(slice_of(length, sizeof length), sizeof length, &taken) == 0);
+    CHECK_EQUAL(framing.deadline, now + 130000);
+    tear_down();
+}
+
 static void every_allocation_may_fail(void)
 {
     bool failed = true;
@@ -301,4 +312,5 @@ static void every_allocation_may_fail(void)
 SUITE("framing", CHECK_TEST(the_same_requests_whatever_the_pieces), CHECK_TEST(two_requests_may_be_split_at_every_byte),
       CHECK_TEST(large_requests_may_be_split_at_their_ends), CHECK_TEST(lengths_that_no_request_has_end_the_connection),
       CHECK_TEST(nothing_is_held_between_requests), CHECK_TEST(a_reservation_comes_before_the_bytes),
-      CHECK_TEST(what_has_begun_has_a_deadline), CHECK_TEST(every_allocation_may_fail))
+      CHECK_TEST(what_has_begun_has_a_deadline), CHECK_TEST(a_large_request_arrives_within_about_two_minutes),
+      CHECK_TEST(every_allocation_may_fail))
