@@ -48,8 +48,6 @@ INTENDED = {
     r"^metadata \| Metadata v1[01] .*(id|both|neither)": "Kafka has topic ids here but does not take them yet",
     r"^metadata \| Metadata v1[23] neither": "Kafka fails without saying why",
     # ---- Produce
-    r"\.log_start_offset: kafka 0, furrowd -1": "an error says nothing of the log",
-    r"(empty batch|cut|cut in length|count negative|size too \w+) \| .*error_code": "a torn batch is corrupt",
     r"(LogAppendTime set|producer without epoch|offsets [a-z ]+|trailing bytes) \| .*": "no client sends it: refused",
     r"(garbage in|wrong count in) .*": "compressed records are opened only where they must be",
     r"codec [57] \| .*error_code: kafka -1, furrowd 76": "Kafka fails without saying why",

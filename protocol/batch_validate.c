@@ -4,20 +4,41 @@
 
 #include <inttypes.h>
 
-static int check_header(slice bytes, const struct batch_rules *rules, struct batch_header *header, struct error *error)
+/* Which of the two is to blame: what the CRC covers is what the sender made. */
+static int blame(slice bytes, const struct batch_header *header, struct batch_report *report, int rc,
+                 struct error *error)
 {
+    bool is_parsed = header->magic == BATCH_MAGIC && bytes.size >= BATCH_HEADER_SIZE &&
+                     header->length >= BATCH_HEADER_SIZE - BATCH_LENGTH_OFFSET;
+    if (rc != FURROW_CORRUPT || !is_parsed)
+        return rc;
+    report->whole = bytes.size == batch_size(header) && batch_crc_matches(bytes, header);
+    if (!report->whole)
+        return rc;
+    if (error != NULL)
+        error->code = FURROW_MALFORMED;
+    return FURROW_MALFORMED;
+}
+
+static int check_header(slice bytes, const struct batch_rules *rules, struct batch_report *report, struct error *error)
+{
+    struct batch_header *header = &report->header;
     int rc = batch_parse_header(bytes, header, error);
     if (rc != 0)
-        return rc == FURROW_MALFORMED ? error_set(error, FURROW_CORRUPT, "the batch ends early") : rc;
-    if (bytes.size < batch_size(header))
-        return error_set(error, FURROW_CORRUPT, "the batch ends early");
-    if (bytes.size > batch_size(header))
+        return blame(bytes, header, report, rc, error);
+    size_t size = batch_size(header);
+    if (bytes.size < size)
+        return error_set(error, FURROW_MALFORMED, "the batch ends early");
+    if (bytes.size > size && !batch_crc_matches(slice_of(bytes.data, size), header))
+        return error_set(error, FURROW_CORRUPT, "the length of the batch is wrong, or its CRC does not match");
+    if (bytes.size > size)
         return error_set(error, FURROW_MALFORMED, "more than one batch for a partition");
     if (bytes.size > rules->max_bytes)
         return error_set(error, FURROW_TOO_LARGE, "a batch of %zu bytes is larger than the limit of %zu", bytes.size,
                          rules->max_bytes);
     if (!batch_crc_matches(bytes, header))
         return error_set(error, FURROW_CORRUPT, "the CRC of the batch does not match");
+    report->whole = true;
     return 0;
 }
 
@@ -79,7 +100,7 @@ static int walk(slice bytes, const struct batch_rules *rules, struct batch_repor
 int batch_validate(slice bytes, const struct batch_rules *rules, struct batch_report *report, struct error *error)
 {
     *report = (struct batch_report){.bad_record = -1};
-    int rc = check_header(bytes, rules, &report->header, error);
+    int rc = check_header(bytes, rules, report, error);
     if (rc == 0)
         rc = check_meaning(&report->header, error);
     if (rc != 0)

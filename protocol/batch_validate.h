@@ -14,6 +14,7 @@ struct batch_rules {
 
 struct batch_report {
     struct batch_header header;
+    bool whole;                   /* the bytes are one batch with its CRC: an error is about what it says */
     bool walked;                  /* the records were looked at, so walked_max_timestamp is set */
     int64_t walked_max_timestamp; /* ms: what max_timestamp should be for a batch with create times */
     int32_t bad_record;           /* index of the record that the error is about; -1: the batch as a whole */
@@ -24,8 +25,9 @@ struct batch_report {
  * Errors:
  *   FURROW_TOO_LARGE    above max_bytes, or max_uncompressed when opened
  *   FURROW_UNSUPPORTED  magic 0 or 1 (header.magic says so), or an unknown codec
- *   FURROW_CORRUPT      length or CRC are wrong: not what the sender made
- *   FURROW_MALFORMED    the sender made it wrong: count, deltas, sequence, a record's form, a missing key
+ *   FURROW_CORRUPT      the CRC is wrong, or the length too small: not what the sender made
+ *   FURROW_MALFORMED    the sender made it wrong: not one whole batch, or count, deltas, sequence, a record's form, a
+ *                       missing key
  *   -ENOMEM             when opening */
 MUST_USE int batch_validate(slice bytes, const struct batch_rules *rules, struct batch_report *report,
                             struct error *error);

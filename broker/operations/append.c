@@ -168,6 +168,7 @@ static void fail(struct append_part *part, enum kafka_error code)
     part->base_offset = -1;
     part->log_append_time = -1;
     part->log_start = -1;
+    append_note_log_start(part);
     settle(part);
 }
 

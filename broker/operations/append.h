@@ -36,7 +36,7 @@ struct append_part {
     slice words;             /* what is wrong, for people; null when the code says it all */
     int64_t base_offset;     /* -1 on error; of the first time when the batch was written before (idempotence) */
     int64_t log_append_time; /* ms; -1 when records keep their create time */
-    int64_t log_start;       /* -1 on error */
+    int64_t log_start;       /* -1 on error, unless it is about a record or the sequence: as Kafka */
     struct append_record_error *record_errors;
     int32_t record_error_count;
 

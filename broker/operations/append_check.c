@@ -15,6 +15,20 @@ enum append_verdict append_refuse(struct append_part *part, enum kafka_error cod
     return APPEND_REFUSED;
 }
 
+void append_note_log_start(struct append_part *part)
+{
+    switch (part->error) {
+    case KAFKA_INVALID_RECORD:
+    case KAFKA_INVALID_TIMESTAMP:
+    case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
+    case KAFKA_INVALID_PRODUCER_EPOCH:
+        part->log_start = log_start_offset(part->partition->log);
+        break;
+    default:
+        break;
+    }
+}
+
 /* Saturating: the limits are up to INT64_MAX, which means none. */
 static int64_t limit_after(int64_t now, int64_t ms)
 {
@@ -143,6 +157,36 @@ static enum append_verdict prepare(struct append_part *part, struct memory *memo
     return APPEND_PREPARE;
 }
 
+static enum append_verdict check_whole(struct append_part *part, struct memory *memory,
+                                       const struct batch_report *report, int64_t now)
+{
+    const struct topic_config *config = &part->partition->topic->config;
+    enum append_verdict verdict = check_kind(part, &report->header);
+    if (verdict != APPEND_READY)
+        return verdict;
+
+    part->entry.batch = part->batch;
+    part->entry.size = part->size;
+    part->entry.header = report->header;
+    struct append_inspection inspection = inspection_for(config, now);
+    bool inspect =
+        must_inspect(&inspection, report->walked ? report->walked_max_timestamp : report->header.max_timestamp);
+    bool recompress = config->recompress && config->codec != batch_codec(&report->header);
+    if (recompress || (inspect && !report->walked))
+        return prepare(part, memory, recompress, &inspection);
+    if (inspect) {
+        struct error error = {0};
+        int rc = append_inspect(slice_of(part->batch, part->size), &inspection, &error);
+        if (rc != 0)
+            return append_refuse(part, failure_code(rc), error.message);
+        verdict = judge_inspection(part, &inspection);
+        if (verdict != APPEND_READY)
+            return verdict;
+    }
+    stamp_time(part, report->walked, report->walked_max_timestamp, now);
+    return APPEND_READY;
+}
+
 enum append_verdict append_check(struct append_part *part, struct memory *memory, int64_t now)
 {
     const struct topic_config *config = &part->partition->topic->config;
@@ -155,30 +199,11 @@ enum append_verdict append_check(struct append_part *part, struct memory *memory
     struct batch_report report;
     struct error error = {0};
     int rc = batch_validate(slice_of(part->batch, part->size), &rules, &report, &error);
-    if (rc != 0)
-        return refuse_invalid(part, rc, &report, &error);
-    enum append_verdict verdict = check_kind(part, &report.header);
-    if (verdict != APPEND_READY)
-        return verdict;
-
-    part->entry.batch = part->batch;
-    part->entry.size = part->size;
-    part->entry.header = report.header;
-    struct append_inspection inspection = inspection_for(config, now);
-    bool inspect = must_inspect(&inspection, report.walked ? report.walked_max_timestamp : report.header.max_timestamp);
-    bool recompress = config->recompress && config->codec != batch_codec(&report.header);
-    if (recompress || (inspect && !report.walked))
-        return prepare(part, memory, recompress, &inspection);
-    if (inspect) {
-        rc = append_inspect(slice_of(part->batch, part->size), &inspection, &error);
-        if (rc != 0)
-            return append_refuse(part, failure_code(rc), error.message);
-        verdict = judge_inspection(part, &inspection);
-        if (verdict != APPEND_READY)
-            return verdict;
-    }
-    stamp_time(part, report.walked, report.walked_max_timestamp, now);
-    return APPEND_READY;
+    enum append_verdict verdict =
+        rc != 0 ? refuse_invalid(part, rc, &report, &error) : check_whole(part, memory, &report, now);
+    if (verdict == APPEND_REFUSED && report.whole)
+        append_note_log_start(part);
+    return verdict;
 }
 
 enum append_verdict append_check_prepared(struct append_part *part, int64_t now)

@@ -21,3 +21,5 @@ void append_check_end(struct append_part *part);
 
 /* error and words of a part; returns APPEND_REFUSED. The text is copied into the request's arena; may be NULL. */
 enum append_verdict append_refuse(struct append_part *part, enum kafka_error code, const char *text);
+/* For a part with an error whose batch was whole: Kafka tells the log's start with errors of records and sequences. */
+void append_note_log_start(struct append_part *part);

@@ -69,7 +69,7 @@ static void length_and_crc_must_be_those_of_the_sender(void)
         for (size_t cut = 0; cut < size; cut += 3) {
             w = three_records((enum codec)codec);
             writer_cut(&w, cut);
-            CHECK_EQUAL(verdict(&w, NO_RECORD), FURROW_CORRUPT);
+            CHECK_EQUAL(verdict(&w, NO_RECORD), FURROW_MALFORMED);
         }
         for (size_t i = 17; i < size; i++) {
             w = three_records((enum codec)codec);
@@ -148,6 +148,35 @@ static void counts_that_disagree_are_malformed(void)
     CHECK_EQUAL(with_field(60, 0), FURROW_MALFORMED);
     CHECK_EQUAL(with_field(26, 1), FURROW_MALFORMED);
     CHECK_EQUAL(with_field(22, BATCH_TRANSACTIONAL), FURROW_MALFORMED);
+}
+
+/* The CRC is the sender's own, so sending it again would not help. */
+static void negative_counts_are_the_senders_fault_if_the_crc_is_right(void)
+{
+    memory_init(&memory);
+    static const size_t positions[] = {23, 57}; /* last offset delta, count */
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_EQUAL(with_field(positions[i], 0xff), FURROW_MALFORMED);
+        writer w = three_records(CODEC_NONE);
+        w.data[positions[i]] = 0xff;
+        CHECK_EQUAL(verdict(&w, NO_RECORD), FURROW_CORRUPT);
+    }
+}
+
+static int with_length(int32_t more)
+{
+    writer w = three_records(CODEC_NONE);
+    store_u32(w.data + 8, (uint32_t)((int32_t)(w.size - BATCH_LENGTH_OFFSET) + more));
+    return verdict(&w, NO_RECORD);
+}
+
+static void a_length_too_small_is_told_from_one_too_large(void)
+{
+    memory_init(&memory);
+    CHECK_EQUAL(with_length(0), 0);
+    CHECK_EQUAL(with_length(-3), FURROW_CORRUPT);
+    CHECK_EQUAL(with_length(3), FURROW_MALFORMED);
+    CHECK_EQUAL(with_length(-1000), FURROW_CORRUPT);
 }
 
 static void a_producer_needs_epoch_and_sequence(void)
@@ -274,7 +303,8 @@ static void damaged_batches_do_no_harm(void)
 SUITE("batch validate", CHECK_TEST(length_and_crc_must_be_those_of_the_sender), CHECK_TEST(two_batches_are_not_one),
       CHECK_TEST(the_size_limit_is_kept_to_the_byte), CHECK_TEST(opening_is_bounded),
       CHECK_TEST(old_magics_and_unknown_codecs_are_unsupported), CHECK_TEST(counts_that_disagree_are_malformed),
-      CHECK_TEST(a_producer_needs_epoch_and_sequence), CHECK_TEST(records_must_add_up),
-      CHECK_TEST(keys_values_and_headers_must_fit), CHECK_TEST(timestamps_must_fit_their_type),
-      CHECK_TEST(a_compacted_topic_needs_keys), CHECK_TEST(compressed_records_are_counted_too),
-      CHECK_TEST(damaged_batches_do_no_harm))
+      CHECK_TEST(negative_counts_are_the_senders_fault_if_the_crc_is_right),
+      CHECK_TEST(a_length_too_small_is_told_from_one_too_large), CHECK_TEST(a_producer_needs_epoch_and_sequence),
+      CHECK_TEST(records_must_add_up), CHECK_TEST(keys_values_and_headers_must_fit),
+      CHECK_TEST(timestamps_must_fit_their_type), CHECK_TEST(a_compacted_topic_needs_keys),
+      CHECK_TEST(compressed_records_are_counted_too), CHECK_TEST(damaged_batches_do_no_harm))
