@@ -21,7 +21,11 @@ enum key {
     FILE_DELETE_DELAY_MS,
     FLUSH_MESSAGES,
     FLUSH_MS,
+    FOLLOWER_REPLICATION_THROTTLED_REPLICAS,
     INDEX_INTERVAL_BYTES,
+    LEADER_REPLICATION_THROTTLED_REPLICAS,
+    LOCAL_RETENTION_BYTES,
+    LOCAL_RETENTION_MS,
     MAX_COMPACTION_LAG_MS,
     MAX_MESSAGE_BYTES,
     MESSAGE_TIMESTAMP_AFTER_MAX_MS,
@@ -31,6 +35,9 @@ enum key {
     MIN_COMPACTION_LAG_MS,
     MIN_INSYNC_REPLICAS,
     PREALLOCATE,
+    REMOTE_LOG_COPY_DISABLE,
+    REMOTE_LOG_DELETE_ON_DISABLE,
+    REMOTE_STORAGE_ENABLE,
     RETENTION_BYTES,
     RETENTION_MS,
     SEGMENT_BYTES,
@@ -87,8 +94,20 @@ static const struct topic_config_key keys[KEY_COUNT] = {
                             "Records after which the log is synced even without acks=all."),
     [FLUSH_MS] = LONG("flush.ms", "log.flush.interval.ms", LONG_MAX_TEXT, 0,
                       "Time in ms after which records are synced even without acks=all."),
+    [FOLLOWER_REPLICATION_THROTTLED_REPLICAS] =
+        LIST("follower.replication.throttled.replicas", NULL, "", NULL,
+             "Replicas whose copying is throttled. Kept, but without effect: one node copies nothing."),
     [INDEX_INTERVAL_BYTES] = INT("index.interval.bytes", "log.index.interval.bytes", "4096", 0, INT32_MAX,
                                  "Bytes of log for each entry of the offset index."),
+    [LEADER_REPLICATION_THROTTLED_REPLICAS] =
+        LIST("leader.replication.throttled.replicas", NULL, "", NULL,
+             "Replicas from which copying is throttled. Kept, but without effect: one node copies nothing."),
+    [LOCAL_RETENTION_BYTES] =
+        LONG("local.retention.bytes", NULL, "-2", -2,
+             "Bytes that stay here once segments are in remote storage. Kept, but without effect: there is none."),
+    [LOCAL_RETENTION_MS] =
+        LONG("local.retention.ms", NULL, "-2", -2,
+             "How long segments stay here once they are in remote storage. Kept, but without effect: there is none."),
     [MAX_COMPACTION_LAG_MS] = LONG("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", LONG_MAX_TEXT, 1,
                                    "The longest time a record of a compacted topic stays uncompacted."),
     [MAX_MESSAGE_BYTES] = INT("max.message.bytes", "message.max.bytes", "1048588", 0, INT32_MAX,
@@ -110,6 +129,14 @@ static const struct topic_config_key keys[KEY_COUNT] = {
                                 "Replicas that must have a record before acks=all is answered; there is one here."),
     [PREALLOCATE] =
         BOOLEAN("preallocate", "log.preallocate", "false", "Whether segment files are allocated in advance."),
+    [REMOTE_LOG_COPY_DISABLE] =
+        BOOLEAN("remote.log.copy.disable", NULL, "false",
+                "Whether nothing more is copied to remote storage. Kept, but without effect: there is none."),
+    [REMOTE_LOG_DELETE_ON_DISABLE] =
+        BOOLEAN("remote.log.delete.on.disable", NULL, "false",
+                "Whether remote segments go when remote storage is disabled. Kept, but without effect: there is none."),
+    [REMOTE_STORAGE_ENABLE] = BOOLEAN("remote.storage.enable", NULL, "false",
+                                      "Whether segments are moved to remote storage: there is none, so only false."),
     [RETENTION_BYTES] = {"retention.bytes", "log.retention.bytes", TOPIC_CONFIG_LONG, "-1", INT64_MIN, INT64_MAX, NULL,
                          "Bytes that a partition may have before its oldest segments are deleted; -1: any."},
     [RETENTION_MS] = LONG("retention.ms", "log.retention.ms", "604800000", -1,
@@ -368,6 +395,37 @@ static int refuse_choice(const struct topic_config_key *key, slice value, struct
                      SLICE_PRINT(value), key->name, choices);
 }
 
+static size_t count_digits(slice text)
+{
+    size_t count = 0;
+    while (count < text.size && text.data[count] >= '0' && text.data[count] <= '9')
+        count++;
+    return count;
+}
+
+static bool is_replica(slice element)
+{
+    size_t partition = count_digits(element);
+    if (partition == 0 || partition == element.size || element.data[partition] != ':')
+        return element.size == 0;
+    slice broker = slice_of(element.data + partition + 1, element.size - partition - 1);
+    return broker.size != 0 && count_digits(broker) == broker.size;
+}
+
+/* "*", or partition:broker for each replica; as in Kafka, elements may be empty or repeated. */
+static int check_replicas(const struct topic_config_key *key, slice value, struct error *error)
+{
+    slice rest = slice_equal(value, slice_of_text("*")) ? NULL_SLICE : value, element;
+    while (topic_config_next_element(&rest, &element)) {
+        if (!is_replica(element))
+            return error_set(error, -EINVAL,
+                             "Invalid value %.*s for configuration %s: %s must be the literal '*' or a list of "
+                             "replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                             SLICE_PRINT(value), key->name, key->name);
+    }
+    return 0;
+}
+
 /* An empty list is valid, an empty element is not; nothing may be in it twice (KIP-1161). */
 static int check_list(const struct topic_config_key *key, slice value, struct error *error)
 {
@@ -409,6 +467,9 @@ static bool is_boolean(slice value)
 
 static int check(const struct topic_config_key *key, slice value, struct error *error)
 {
+    if (value.size > TOPIC_CONFIG_TEXT_MAX)
+        return error_set(error, -EINVAL, "Invalid value for configuration %s: it is longer than %d bytes", key->name,
+                         TOPIC_CONFIG_TEXT_MAX);
     switch (key->type) {
     case TOPIC_CONFIG_INT:
     case TOPIC_CONFIG_LONG:
@@ -416,8 +477,12 @@ static int check(const struct topic_config_key *key, slice value, struct error *
     case TOPIC_CONFIG_DOUBLE:
         return check_ratio(key, value, error);
     case TOPIC_CONFIG_LIST:
-        return check_list(key, value, error);
+        return key->valid != NULL ? check_list(key, value, error) : check_replicas(key, value, error);
     case TOPIC_CONFIG_BOOLEAN:
+        if (key == &keys[REMOTE_STORAGE_ENABLE] && value.size == 4 && is_boolean(value))
+            return error_set(error, -EINVAL,
+                             "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with "
+                             "remote log storage.");
         if (is_boolean(value))
             return 0;
         return refuse(key, value, "Expected value to be either true or false", error);

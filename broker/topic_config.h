@@ -10,6 +10,8 @@
 
 struct config;
 
+#define TOPIC_CONFIG_TEXT_MAX 4096 /* bytes of a value; lists are walked once for each of their elements */
+
 enum cleanup_policy { CLEANUP_DELETE = 1, CLEANUP_COMPACT = 2 }; /* bits */
 
 enum topic_config_type {
@@ -27,7 +29,7 @@ struct topic_config_key {
     enum topic_config_type type;
     const char *default_text; /* when there is no such broker setting */
     int64_t min, max;         /* of INT and LONG */
-    const char *valid;        /* of STRING and LIST: the values, "a,b,c" */
+    const char *valid;        /* of STRING and LIST: the values, "a,b,c"; NULL: a LIST of replicas, "p:b,p:b" or "*" */
     const char *documentation;
 };
 

@@ -22,6 +22,7 @@ static void free_topic(struct topics *topics, struct topic *topic)
     memory_free(topics->memory, MEMORY_TOPICS, topic->partitions,
                 (size_t)topic->partition_capacity * sizeof(struct partition *));
     topic_config_close(&topic->config, topics->memory);
+    memory_free(topics->memory, MEMORY_TOPICS, topic->unified_name, topic->name_size);
     memory_free(topics->memory, MEMORY_TOPICS, topic->name, topic->name_size + 1);
     memory_free(topics->memory, MEMORY_TOPICS, topic, sizeof *topic);
 }
@@ -47,6 +48,26 @@ struct topic *topics_find_id(const struct topics *topics, struct uuid id)
     return topic;
 }
 
+static bool unify_name(char *unified, slice name)
+{
+    bool has_either = false;
+    for (size_t i = 0; i < name.size; i++) {
+        bool is_either = name.data[i] == '.' || name.data[i] == '_';
+        unified[i] = is_either ? '_' : (char)name.data[i];
+        has_either |= is_either;
+    }
+    return has_either;
+}
+
+struct topic *topics_find_collision(const struct topics *topics, slice name)
+{
+    char unified[TOPIC_NAME_MAX];
+    struct topic *topic = NULL;
+    if (name.size <= sizeof unified && unify_name(unified, name))
+        HASH_FIND(by_unified_name, topics->by_unified_name, unified, name.size, topic);
+    return topic;
+}
+
 struct partition *topic_partition(const struct topic *topic, int32_t index)
 {
     return 0 <= index && index < topic->partition_count ? topic->partitions[index] : NULL;
@@ -59,10 +80,31 @@ static bool add_to_tables(struct topics *topics, struct topic *topic)
     if (topic->by_name.tbl == NULL)
         return false;
     HASH_ADD(by_id, topics->by_id, id, sizeof topic->id, topic);
-    if (topic->by_id.tbl == NULL) {
-        HASH_DELETE(by_name, topics->by_name, topic);
+    if (topic->by_id.tbl == NULL)
+        goto err_delete_name;
+    if (topic->unified_name != NULL)
+        HASH_ADD_KEYPTR(by_unified_name, topics->by_unified_name, topic->unified_name, topic->name_size, topic);
+    if (topic->unified_name != NULL && topic->by_unified_name.tbl == NULL)
+        goto err_delete_id;
+    return true;
+
+err_delete_id:
+    HASH_DELETE(by_id, topics->by_id, topic);
+err_delete_name:
+    HASH_DELETE(by_name, topics->by_name, topic);
+    return false;
+}
+
+/* False when out of memory. */
+static bool keep_unified_name(struct topics *topics, struct topic *topic)
+{
+    char unified[TOPIC_NAME_MAX];
+    if (topic->name_size > sizeof unified || !unify_name(unified, topic_name(topic)))
+        return true;
+    topic->unified_name = memory_alloc(topics->memory, MEMORY_TOPICS, topic->name_size);
+    if (topic->unified_name == NULL)
         return false;
-    }
+    memcpy(topic->unified_name, unified, topic->name_size);
     return true;
 }
 
@@ -84,8 +126,10 @@ int topics_add(struct topics *topics, slice name, struct uuid id, const struct t
     topic->name_size = name.size;
     topic->is_internal = slice_equal(name, slice_of_text("__consumer_offsets")) ||
                          slice_equal(name, slice_of_text("__transaction_state"));
-    if (topic_config_copy(&topic->config, config, topics->memory) != 0)
+    if (!keep_unified_name(topics, topic))
         goto err_free_name;
+    if (topic_config_copy(&topic->config, config, topics->memory) != 0)
+        goto err_free_unified_name;
     if (!add_to_tables(topics, topic))
         goto err_close_config;
     topics->count++;
@@ -94,6 +138,8 @@ int topics_add(struct topics *topics, slice name, struct uuid id, const struct t
 
 err_close_config:
     topic_config_close(&topic->config, topics->memory);
+err_free_unified_name:
+    memory_free(topics->memory, MEMORY_TOPICS, topic->unified_name, name.size);
 err_free_name:
     memory_free(topics->memory, MEMORY_TOPICS, topic->name, name.size + 1);
 err_free_topic:
@@ -133,6 +179,8 @@ void topics_remove(struct topics *topics, struct topic *topic)
 {
     HASH_DELETE(by_name, topics->by_name, topic);
     HASH_DELETE(by_id, topics->by_id, topic);
+    if (topic->unified_name != NULL)
+        HASH_DELETE(by_unified_name, topics->by_unified_name, topic);
     topics->count--;
     topics->partition_count -= (size_t)topic->partition_count;
     topic->is_deleted = true;

@@ -28,7 +28,8 @@ struct partition {
 };
 
 struct topic {
-    char *name; /* NUL-terminated */
+    char *name;         /* NUL-terminated */
+    char *unified_name; /* with '_' for each '.', not terminated; NULL when it has neither */
     size_t name_size;
     struct uuid id;
     struct topic_config config;
@@ -45,12 +46,14 @@ struct topic {
 
     UT_hash_handle by_name;
     UT_hash_handle by_id;
+    UT_hash_handle by_unified_name;
 };
 
 struct topics {
     struct memory *memory;
     struct topic *by_name;
     struct topic *by_id;
+    struct topic *by_unified_name; /* names may be in it more than once: topics made by older versions stay */
     size_t count;
     size_t partition_count;
 };
@@ -65,6 +68,9 @@ void topics_close(struct topics *topics);
 
 struct topic *topics_find(const struct topics *topics, slice name);
 struct topic *topics_find_id(const struct topics *topics, struct uuid id);
+/* One whose name is the same but for '.' and '_', which are one character in the names of Kafka's metrics; NULL when
+ * there is none. */
+struct topic *topics_find_collision(const struct topics *topics, slice name);
 /* NULL when there is no such partition. */
 struct partition *topic_partition(const struct topic *topic, int32_t index);
 

@@ -94,6 +94,8 @@ static int16_t change_list(struct server *server, struct topic_config *config, i
     topic_config_keys(&keys);
     if (keys[key].type != TOPIC_CONFIG_LIST)
         return refuse_list(error, operation, keys[key].name);
+    if (value.size > TOPIC_CONFIG_TEXT_MAX)
+        return refuse(error, KAFKA_INVALID_CONFIG, "The list is too long", slice_of_text(keys[key].name));
     slice current = slice_of_text(topic_config_text(config, server->config, key, &is_own));
     writer w;
     writer_init(&w, server->memory, MEMORY_TOPICS, INT16_MAX);

@@ -27,6 +27,12 @@ int16_t new_topic_check(struct server *server, struct new_topic *topic, struct e
         error_set(error, -EEXIST, "Topic '%.*s' already exists.", SLICE_PRINT(topic->name));
         return KAFKA_TOPIC_ALREADY_EXISTS;
     }
+    const struct topic *other = topics_find_collision(&server->topics, topic->name);
+    if (other != NULL) {
+        error_set(error, -EEXIST, "Topic '%.*s' collides with existing topic: %s", SLICE_PRINT(topic->name),
+                  other->name);
+        return KAFKA_INVALID_TOPIC_EXCEPTION;
+    }
     if (topic->partitions == -1)
         topic->partitions = (int32_t)config_number(server->config, CONFIG_NUM_PARTITIONS);
     if (topic->replication_factor == 0 || topic->replication_factor < -1) {

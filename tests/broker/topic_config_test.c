@@ -95,6 +95,14 @@ static void values_that_kafka_refuses_are_refused(void)
         {"segment.index.bytes", "3"},
         {"segment.ms", "0"},
         {"retention.ms", "9223372036854775808"},
+        {"leader.replication.throttled.replicas", "1"},
+        {"leader.replication.throttled.replicas", "1:"},
+        {"leader.replication.throttled.replicas", ":1"},
+        {"follower.replication.throttled.replicas", "0:1,*"},
+        {"follower.replication.throttled.replicas", "0:1x"},
+        {"remote.storage.enable", "true"},
+        {"remote.storage.enable", "TRUE"},
+        {"local.retention.ms", "-3"},
     };
     open_config(NULL);
     size_t before = memory_total_bytes(&memory);
@@ -128,6 +136,14 @@ static void values_at_the_edges_are_taken(void)
         {"preallocate", "TRUE"},
         {"cleanup.policy", ""},
         {"cleanup.policy", "delete , compact "},
+        {"leader.replication.throttled.replicas", "*"},
+        {"leader.replication.throttled.replicas", "0:1, 12:1,"},
+        {"follower.replication.throttled.replicas", ""},
+        {"remote.storage.enable", "false"},
+        {"remote.log.copy.disable", "true"},
+        {"remote.log.delete.on.disable", "true"},
+        {"local.retention.ms", "-2"},
+        {"local.retention.bytes", "10"},
     };
     open_config(NULL);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -135,6 +151,18 @@ static void values_at_the_edges_are_taken(void)
     CHECK_EQUAL(topic.cleanup_policy, CLEANUP_COMPACT | CLEANUP_DELETE);
     CHECK_EQUAL(topic.log.segment_bytes, 1048576);
     CHECK_EQUAL(topic.retention_bytes, 77);
+    close_config();
+}
+
+static void a_list_of_replicas_is_not_endless(void)
+{
+    char text[TOPIC_CONFIG_TEXT_MAX + 2];
+    memset(text, ',', sizeof text);
+    text[TOPIC_CONFIG_TEXT_MAX + 1] = '\0';
+    open_config(NULL);
+    CHECK_EQUAL(set("leader.replication.throttled.replicas", text), -EINVAL);
+    text[TOPIC_CONFIG_TEXT_MAX] = '\0';
+    CHECK_EQUAL(set("leader.replication.throttled.replicas", text), 0);
     close_config();
 }
 
@@ -201,6 +229,7 @@ static void a_copy_survives_any_refused_allocation(void)
 
 SUITE("topic_config", CHECK_TEST(what_is_set_holds_until_it_is_unset),
       CHECK_TEST(what_is_not_set_comes_from_the_broker), CHECK_TEST(values_that_kafka_refuses_are_refused),
-      CHECK_TEST(values_at_the_edges_are_taken), CHECK_TEST(without_a_cleanup_policy_nothing_is_cleaned_up),
+      CHECK_TEST(values_at_the_edges_are_taken), CHECK_TEST(a_list_of_replicas_is_not_endless),
+      CHECK_TEST(without_a_cleanup_policy_nothing_is_cleaned_up),
       CHECK_TEST(the_least_compaction_lag_is_not_above_the_largest), CHECK_TEST(the_codec_follows_compression_type),
       CHECK_TEST(a_copy_survives_any_refused_allocation))

@@ -47,6 +47,24 @@ static void a_topic_is_found_by_name_and_by_id(void)
     close_topics();
 }
 
+static void names_that_differ_in_dots_and_underscores_collide(void)
+{
+    open_topics();
+    struct topic *dotted, *other, *plain;
+    REQUIRE(topics_add(&topics, slice_of_text("a.b_c"), id_of(1), &defaults, &dotted) == 0);
+    REQUIRE(topics_add(&topics, slice_of_text("plain"), id_of(2), &defaults, &plain) == 0);
+    CHECK(topics_find_collision(&topics, slice_of_text("a_b.c")) == dotted);
+    CHECK(topics_find_collision(&topics, slice_of_text("a-b.c")) == NULL);
+    CHECK(topics_find_collision(&topics, slice_of_text("plain")) == NULL);
+    REQUIRE(topics_add(&topics, slice_of_text("a_b_c"), id_of(3), &defaults, &other) == 0); /* found at start */
+    CHECK(topics_find_collision(&topics, slice_of_text("a.b.c")) != NULL);
+    topics_remove(&topics, dotted);
+    CHECK(topics_find_collision(&topics, slice_of_text("a.b.c")) == other);
+    topics_remove(&topics, other);
+    CHECK(topics_find_collision(&topics, slice_of_text("a.b.c")) == NULL);
+    close_topics();
+}
+
 static void partitions_keep_their_address_while_the_topic_grows(void)
 {
     open_topics();
@@ -90,16 +108,16 @@ static void a_refused_allocation_changes_nothing(void)
         struct topic *topic;
         size_t before = memory_total_bytes(&memory);
         memory_fail_at(&memory, nth);
-        int rc = topics_add(&topics, slice_of_text("orders"), id_of(1), &defaults, &topic);
+        int rc = topics_add(&topics, slice_of_text("orders.new"), id_of(1), &defaults, &topic);
         failed = !memory_fail_pending(&memory);
         memory_fail_at(&memory, -1);
         if (rc != 0) {
             CHECK_EQUAL(rc, -ENOMEM);
             CHECK_EQUAL(memory_total_bytes(&memory), before);
-            CHECK(topics_find(&topics, slice_of_text("orders")) == NULL);
+            CHECK(topics_find(&topics, slice_of_text("orders.new")) == NULL);
         }
     }
-    CHECK(topics_find(&topics, slice_of_text("orders")) != NULL);
+    CHECK(topics_find(&topics, slice_of_text("orders.new")) != NULL);
     close_topics();
 }
 
@@ -124,7 +142,7 @@ static void names_are_kafkas_and_colons(void)
     CHECK(!topic_name_valid(slice_of_text("\xc3\xa4"), &why));
 }
 
-SUITE("topics", CHECK_TEST(a_topic_is_found_by_name_and_by_id),
-      CHECK_TEST(partitions_keep_their_address_while_the_topic_grows),
+SUITE("topics", CHECK_TEST(names_that_differ_in_dots_and_underscores_collide),
+      CHECK_TEST(a_topic_is_found_by_name_and_by_id), CHECK_TEST(partitions_keep_their_address_while_the_topic_grows),
       CHECK_TEST(a_removed_topic_lives_until_its_last_hold_ends), CHECK_TEST(a_refused_allocation_changes_nothing),
       CHECK_TEST(names_are_kafkas_and_colons))
