@@ -128,6 +128,17 @@ void metadata_use_config(struct topic *topic)
     }
 }
 
+/* What a later change has set stays; should it fail as well, it sets back to what was before both. */
+static void revert_config(struct metadata_change *change)
+{
+    struct topic_config *place = change->later != NULL ? &change->later->config : &change->topic->config;
+    struct topic_config failed = *place;
+    *place = change->config;
+    change->config = failed;
+    if (change->later == NULL)
+        metadata_use_config(change->topic);
+}
+
 /* Back to what was before the record was queued. */
 void metadata_revert(struct metadata_change *change)
 {
@@ -135,10 +146,6 @@ void metadata_revert(struct metadata_change *change)
         change->topic->is_deleting = false;
     if (change->kind == GROW)
         change->topic->recorded_partitions = change->first_partition;
-    if (change->kind == CONFIGURE) {
-        struct topic_config failed = change->topic->config;
-        change->topic->config = change->config;
-        change->config = failed;
-        metadata_use_config(change->topic);
-    }
+    if (change->kind == CONFIGURE)
+        revert_config(change);
 }

@@ -85,11 +85,32 @@ static void unset_busy(struct metadata_change *change)
     }
 }
 
+static void link_configure(struct metadata_change *change)
+{
+    change->earlier = change->topic->configured_by;
+    if (change->earlier != NULL)
+        change->earlier->later = change;
+    change->topic->configured_by = change;
+}
+
+/* Also of one that was refused and never linked. */
+static void unlink_configure(struct metadata_change *change)
+{
+    if (change->later != NULL)
+        change->later->earlier = change->earlier;
+    else if (change->topic->configured_by == change)
+        change->topic->configured_by = change->earlier;
+    if (change->earlier != NULL)
+        change->earlier->later = change->later;
+}
+
 void metadata_end_change(struct metadata_change *change)
 {
     struct server *server = change->metadata->server;
     struct memory *memory = server->memory;
     unset_busy(change);
+    if (change->kind == CONFIGURE)
+        unlink_configure(change);
     change->metadata->under_way--;
     change->metadata->planned_partitions -= (size_t)change->planned;
     if (change->kind == GROW && change->planned != 0)
@@ -335,6 +356,7 @@ void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *
         refuse(change, -ENOMEM, "out of memory");
         return;
     }
+    link_configure(change);
     metadata_use_config(topic);
     submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
 }

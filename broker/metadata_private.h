@@ -28,7 +28,8 @@ struct metadata_change {
 
     struct topic *topic;        /* held; NULL for CREATE until it is made, and for PRODUCER_IDS */
     struct topic_config config; /* CREATE: the new topic's; CONFIGURE: the one before, in case the write fails */
-    char *name;                 /* CREATE */
+    struct metadata_change *earlier, *later; /* CONFIGURE: under way too, for the same topic */
+    char *name;                              /* CREATE */
     size_t name_size;
     struct uuid id;
     int32_t first_partition; /* CREATE, GROW: the folders to make are [first, end) */

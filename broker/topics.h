@@ -34,9 +34,10 @@ struct topic {
     struct uuid id;
     struct topic_config config;
     bool is_internal;
-    bool is_deleted;  /* gone from the tables; kept until released */
-    bool is_deleting; /* metadata_log: a record says so that is not safe yet */
-    bool is_growing;  /* metadata_log: until its new partitions' folders are there */
+    bool is_deleted;                       /* gone from the tables; kept until released */
+    bool is_deleting;                      /* metadata_log: a record says so that is not safe yet */
+    bool is_growing;                       /* metadata_log: until its new partitions' folders are there */
+    struct metadata_change *configured_by; /* metadata_log: the newest change of the configuration under way */
     unsigned holds;
     int32_t
         recorded_partitions; /* metadata_log: what its newest record says; more than there are while they are made */

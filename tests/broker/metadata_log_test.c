@@ -284,6 +284,37 @@ static void partitions_that_are_being_made_count_with_those_there_are(void)
     close_machine();
 }
 
+/* The first is written alone, the others wait for it and share a write. */
+static void what_is_configured_is_what_was_written_last(void)
+{
+    for (int64_t nth = 0; nth < 6; nth++) {
+        open_machine((uint64_t)nth);
+        REQUIRE(open_storage() == 0);
+        CHECK_EQUAL(create("orders", 1, "1000"), 0);
+        struct outcome outcomes[3] = {{false, 0}};
+        simulated_disk_fail_call_at(server.disk, SIMULATED_WRITE, nth, -ENOSPC);
+        for (int i = 0; i < 3; i++) {
+            struct topic_config config;
+            char text[2] = {(char)('1' + i), '\0'};
+            topic_config_init(&config, server.config);
+            CHECK_EQUAL(
+                new_topic_set_config(&server, &config, slice_of_text("retention.ms"), slice_of_text(text), NULL),
+                KAFKA_NONE);
+            metadata_log_set_topic_config(server.metadata, find("orders"), &config, note_done, &outcomes[i]);
+            topic_config_close(&config, &memory);
+        }
+        int64_t expected = 1000;
+        for (int i = 0; i < 3; i++)
+            expected = wait_for(&outcomes[i]) == 0 ? i + 1 : expected;
+        if (nth == 1)
+            CHECK_EQUAL(expected, 1);
+        CHECK_EQUAL(find("orders")->config.retention_ms, expected);
+        CHECK(find("orders")->configured_by == NULL);
+        close_storage();
+        close_machine();
+    }
+}
+
 static int64_t reserve(int64_t count)
 {
     struct outcome outcome = {false, 0};
@@ -344,4 +375,5 @@ SUITE("metadata_log", CHECK_TEST(what_was_answered_survives_a_power_cut),
       CHECK_TEST(a_name_can_be_taken_again_once_its_topic_is_deleted), CHECK_TEST(a_topic_in_the_making_keeps_its_name),
       CHECK_TEST(partitions_are_only_added), CHECK_TEST(nothing_said_of_a_topic_behind_its_deletion_brings_it_back),
       CHECK_TEST(partitions_that_are_being_made_count_with_those_there_are),
-      CHECK_TEST(a_producer_id_is_never_given_twice), CHECK_TEST(any_failing_disk_call_is_survived))
+      CHECK_TEST(what_is_configured_is_what_was_written_last), CHECK_TEST(a_producer_id_is_never_given_twice),
+      CHECK_TEST(any_failing_disk_call_is_survived))
