@@ -182,18 +182,18 @@ static struct append_part *part_of(struct log_append *entry)
     return CONTAINER_OF(entry, struct append_part, entry);
 }
 
-static void settle_written(struct log *log, struct log_append *entries)
+static void settle_written(const struct partition *partition, struct log_append *entries)
 {
     for (struct log_append *entry = entries, *next; entry != NULL; entry = next) {
         next = entry->next;
         struct append_part *part = part_of(entry);
         enum kafka_error code = code_of_write(entry->status);
         if (code != KAFKA_NONE) {
-            fail(part, code);
+            fail(part, partition->topic->is_deleted ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : code);
             continue;
         }
         part->base_offset = entry->base_offset;
-        part->log_start = log_start_offset(log);
+        part->log_start = log_start_offset(partition->log);
         settle(part);
     }
 }
@@ -216,11 +216,13 @@ static uint32_t count_entries(const struct log_append *entries)
     return count;
 }
 
+/* Of a topic that is deleted meanwhile, the files may be gone. */
 static void report_failure(struct partition_append *state, const struct error *error)
 {
     struct append_service *service = state->service;
+    enum log_level level = state->partition->topic->is_deleted ? LOG_DEBUG : LOG_ERROR;
     if (service->operations->logger != NULL)
-        log_line_limited(service->operations->logger, &service->log_limit, LOG_ERROR, "append",
+        log_line_limited(service->operations->logger, &service->log_limit, level, "append",
                          "topic=%s partition=%" PRId32 " %s", log_quote(topic_name(state->partition->topic)).text,
                          state->partition->index, error->message);
 }
@@ -244,7 +246,7 @@ static void on_written(struct writer_job *job)
     struct error error = {0};
     struct log_append *done = log_write_end(partition->log, job->write, &error);
     state->is_writing = false;
-    if (error.code != 0 && !partition->topic->is_deleted)
+    if (error.code != 0)
         report_failure(state, &error);
 
     size_t bytes = written_bytes(done);
@@ -255,7 +257,7 @@ static void on_written(struct writer_job *job)
     if (gather_end_write(&state->gather, count_entries(done), count_entries(state->queue), uv_hrtime()))
         wait_for_company(state);
     ask_for_write(state);
-    settle_written(partition->log, done);
+    settle_written(partition, done);
     release_state_if_idle(state);
 }
 
@@ -288,7 +290,7 @@ static void settle_refused(struct partition_append *state, struct log_append *re
         if (wants_sync_of_earlier(log, entry))
             entry->status = status;
     }
-    settle_written(state->partition->log, refused);
+    settle_written(state->partition, refused);
 }
 
 static void on_earlier_synced(struct writer_job *job)

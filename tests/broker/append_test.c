@@ -1,5 +1,6 @@
 #include "batch_iterator.h"
 #include "check.h"
+#include "container.h"
 #include "operations_fixture.h"
 #include "simulated_disk.h"
 
@@ -427,6 +428,35 @@ static void a_topic_deleted_meanwhile_takes_nothing(void)
     close_all();
 }
 
+static void remove_topic(struct append_request *request)
+{
+    struct fixture_append *append = CONTAINER_OF(request, struct fixture_append, request);
+    topics_remove(&f.topics, f.topic);
+    append->is_done = true;
+}
+
+/* The topic goes while the second partition's write is under way. */
+static void a_write_that_fails_on_a_deleted_topic_finds_no_topic(void)
+{
+    open_default(2);
+    struct fixture_append first, appends[2];
+    fixture_append_init(&f, &first, APPEND_ACKS_LEADER);
+    for (int32_t i = 0; i < 2; i++)
+        fixture_append_add(&f, &first, i, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    fixture_append_run(&f, &first);
+    for (int32_t i = 0; i < 2; i++) {
+        fixture_append_init(&f, &appends[i], APPEND_ACKS_LEADER);
+        fixture_append_add(&f, &appends[i], i, fixture_make_batch(&f, &(struct fixture_batch){0}));
+        append_start(f.operations.appends, &appends[i].request);
+    }
+    appends[0].request.done = remove_topic;
+    simulated_disk_fail_call_at(f.disk, SIMULATED_WRITE, 1, -ENOENT);
+    fixture_run_until(&f, &appends[1].is_done);
+    CHECK_EQUAL(appends[0].parts[0].error, KAFKA_NONE);
+    CHECK_EQUAL(appends[1].parts[0].error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    close_all();
+}
+
 static void parts_that_failed_before_are_passed_over(void)
 {
     open_default(1);
@@ -490,4 +520,5 @@ SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST
       CHECK_TEST(a_batch_sent_twice_is_on_the_disk_when_acks_all_is_answered),
       CHECK_TEST(a_failed_write_fails_what_it_took_and_the_next_one_works),
       CHECK_TEST(a_failed_sync_takes_the_partition_offline), CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
+      CHECK_TEST(a_write_that_fails_on_a_deleted_topic_finds_no_topic),
       CHECK_TEST(parts_that_failed_before_are_passed_over), CHECK_TEST(any_allocation_may_fail))
