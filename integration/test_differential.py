@@ -43,7 +43,6 @@ INTENDED = {
     r"validate only \| .*\.topic_id: kafka 'an id', furrowd 'no id'": "what is only checked has no id",
     r"DeleteTopics v6 id and name \| ": "both are told that they are twice",
     # ---- Metadata
-    r"^metadata \| Metadata v1[01] .*(id|both|neither)": "Kafka has topic ids here but does not take them yet",
     r"^metadata \| Metadata v1[23] neither": "Kafka fails without saying why",
     # ---- Produce
     r"(LogAppendTime set|producer without epoch|offsets [a-z ]+|trailing bytes) \| .*": "no client sends it: refused",

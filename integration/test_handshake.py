@@ -93,6 +93,19 @@ def test_unknown_tagged_fields_are_skipped(connection):
     assert read_flexible(connection.response())[0] == 0
 
 
+@pytest.mark.parametrize("version", [10, 11])
+def test_topics_are_asked_by_id_from_metadata_12_on(connection, version):
+    topics = b"\x02" + bytes(range(16)) + b"\0" + b"\0"
+    flags = b"\0" * (3 if version == 10 else 2)
+    connection.send(request(METADATA, version, topics + flags + b"\0", flexible=True))
+    reader = connection.response()
+    assert reader.take(6) == b"\0" * 5 + b"\x01"  # tags, no throttling, no brokers
+    assert (reader.take(1), reader.number("i")) == (b"\0", -1)
+    assert reader.take(1) == b"\x02"
+    assert reader.number("h") == 42
+    assert reader.take(17) == b"\x01" + bytes(range(16))
+
+
 @pytest.mark.parametrize("key,version", [(9999, 0), (-1, 0), (METADATA, 99), (METADATA, -1), (7, 0)])
 def test_an_unknown_request_closes_the_connection(server, connection, key, version):
     connection.send(request(key, version, array()))

@@ -13,10 +13,12 @@ import pytest
 from servers import Server
 from wire import (
     API_VERSIONS,
+    DESCRIBE_CONFIGS,
     FETCH,
     METADATA,
     PRODUCE,
     Connection,
+    Reader,
     array,
     batch,
     fetch_request,
@@ -98,6 +100,38 @@ def test_garbage_of_all_kinds(server, bystander):
                 good[chance.randrange(8, len(good))] = chance.randrange(256)
         with Connection(server.bootstrap) as connection:
             connection.send(frame(bytes(good[4:])))
+
+
+@pytest.mark.furrow_only
+def test_a_resource_that_is_named_often_is_described_once(server, bystander, topic):
+    """So that a short request cannot ask for hours of work."""
+
+    def resource(kind: int, name: str) -> bytes:
+        return struct.pack(">b", kind) + string(name) + struct.pack(">i", -1)
+
+    asked = [resource(2, "nope"), *[resource(2, topic)] * 10_000, *[resource(4, "1")] * 10_000, resource(3, topic)]
+    with Connection(server.bootstrap, seconds=30) as connection:
+        connection.send(request(DESCRIBE_CONFIGS, 1, array(*asked) + b"\0"))
+        reader = connection.response()
+        assert reader.number("i") == 0
+
+        def config(reader: Reader):
+            name = reader.string(), reader.string()
+            reader.take(3)
+            assert reader.array(lambda _: None) == []
+            return name
+
+        def result(reader: Reader):
+            error, _, kind, name = reader.number("h"), reader.string(), reader.number("b"), reader.string()
+            return error, kind, name, len(reader.array(config)) > 10
+
+        assert reader.array(result) == [
+            (3, 2, "nope", False),
+            (0, 2, topic, True),
+            (0, 4, "1", True),
+            (42, 3, topic, False),
+        ]
+        reader.end()
 
 
 def test_peers_that_go_away_in_the_middle(server, bystander):

@@ -19,6 +19,7 @@ PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, DELETE_TOPI
     20,
     22,
 )
+DESCRIBE_CONFIGS = 32
 
 
 def string(text: str | None) -> bytes:

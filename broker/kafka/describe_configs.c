@@ -1,6 +1,7 @@
 /* DescribeConfigs (key 32), for topics and for this broker. */
 #include "kafka/changes.h"
 #include "kafka/described_config.h"
+#include "kafka/repeated.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -223,19 +224,36 @@ static bool describe_resource(struct kafka_request *request, const struct descri
     return true;
 }
 
+/* For each resource, the index of the first one that is the same. */
+static const int32_t *find_first(struct kafka_request *request)
+{
+    const struct describe_configs_request *asked = request->message;
+    int32_t count = asked->resources.count;
+    struct repeated_partition *names = arena_alloc(&request->arena, (size_t)count * sizeof *names);
+    for (int32_t i = 0; names != NULL && i < count; i++)
+        names[i] = (struct repeated_partition){asked->resources.items[i].resource_name,
+                                               asked->resources.items[i].resource_type};
+    return names != NULL ? repeated_find_first(&request->arena, names, count) : NULL;
+}
+
+/* A resource that is named more than once is described once: clients take the answer for a map, and a short request
+ * could ask for hours of work. */
 void handle_describe_configs(struct kafka_request *request)
 {
     const struct describe_configs_request *asked = request->message;
     struct describe_configs_response response = {.throttle_time_ms = 0};
-    response.results.count = asked->resources.count;
+    const int32_t *first = find_first(request);
     response.results.items =
         arena_alloc(&request->arena, (size_t)asked->resources.count * sizeof *response.results.items);
-    if (response.results.items == NULL) {
+    if (response.results.items == NULL || first == NULL) {
         kafka_close(request, "out of memory");
         return;
     }
     for (int32_t i = 0; i < asked->resources.count; i++) {
-        if (!describe_resource(request, &asked->resources.items[i], &response.results.items[i])) {
+        if (first[i] != i)
+            continue;
+        struct describe_configs_response_resource *answer = &response.results.items[response.results.count++];
+        if (!describe_resource(request, &asked->resources.items[i], answer)) {
             kafka_close(request, "out of memory");
             return;
         }

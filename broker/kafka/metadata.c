@@ -171,6 +171,38 @@ static bool start_topics(struct kafka_request *request, struct metadata_response
     return true;
 }
 
+/* Versions 10 and 11 have ids, but only those from 12 on may ask by them (KIP-516). */
+static bool asks_too_early_for_ids(const struct kafka_request *request)
+{
+    const struct metadata_request *asked = request->message;
+    for (int32_t i = 0; request->version < 12 && i < asked->topics.count; i++) {
+        if (is_by_id(&asked->topics.items[i]))
+            return true;
+    }
+    return false;
+}
+
+static void refuse_ids(struct kafka_request *request, struct metadata_response *response)
+{
+    const struct metadata_request *asked = request->message;
+    int32_t count = asked->topics.count;
+    response->topics.items = arena_alloc(&request->arena, (size_t)count * sizeof *response->topics.items);
+    if (response->topics.items == NULL) {
+        kafka_close(request, "out of memory");
+        return;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        const struct metadata_request_topic *topic = &asked->topics.items[i];
+        struct metadata_response_topic *answer = &response->topics.items[i];
+        *answer = METADATA_RESPONSE_TOPIC_DEFAULTS;
+        answer->error_code = KAFKA_INVALID_REQUEST;
+        answer->name = slice_is_null(topic->name) ? slice_of_text("") : topic->name;
+        answer->topic_id = topic->topic_id;
+    }
+    response->topics.count = count;
+    kafka_answer(request, response);
+}
+
 void handle_metadata(struct kafka_request *request)
 {
     struct metadata_response *response = arena_alloc(&request->arena, sizeof *response);
@@ -179,6 +211,10 @@ void handle_metadata(struct kafka_request *request)
         return;
     }
     *response = METADATA_RESPONSE_DEFAULTS;
+    if (asks_too_early_for_ids(request)) {
+        refuse_ids(request, response);
+        return;
+    }
     struct changes *changes = changes_begin(request, response, fill_response);
     if (changes == NULL)
         return;
