@@ -168,6 +168,12 @@ static void check_last_epoch(struct fetch *fetch, int32_t index)
     part->log_start = log_start_offset(log);
 }
 
+/* v15 moved the id (KIP-903); where it is not, it is -1. */
+static bool is_from_follower(const struct fetch_request *asked)
+{
+    return asked->replica_id >= 0 || asked->replica_state.replica_id >= 0;
+}
+
 static void ask_partition(struct fetch *fetch, int32_t index)
 {
     const struct fetch_target *target = &fetch->context.targets[index];
@@ -185,9 +191,13 @@ static void ask_partition(struct fetch *fetch, int32_t index)
     part->max_bytes = target->max_bytes;
     if (part->partition->log == NULL)
         return; /* the read says what is wrong */
-    enum kafka_error error = find_epoch_error(part->partition->log, target->current_leader_epoch);
+    int32_t epoch =
+        target->current_leader_epoch >= 0 ? target->current_leader_epoch : -1; /* Fetch alone is so lenient */
+    enum kafka_error error = find_epoch_error(part->partition->log, epoch);
     if (error != KAFKA_NONE)
         fail_part(part, error);
+    else if (is_from_follower(fetch->request->message))
+        fail_part(part, KAFKA_NOT_LEADER_OR_FOLLOWER); /* nothing is replicated */
     else if (target->last_fetched_epoch >= 0)
         check_last_epoch(fetch, index);
 }

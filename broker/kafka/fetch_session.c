@@ -1,4 +1,5 @@
 #include "kafka/fetch_session_private.h"
+#include "kafka/repeated.h"
 
 #include <errno.h>
 
@@ -23,10 +24,12 @@ static void resolve(struct fetch_target *target, const struct topics *topics, bo
 }
 
 static void add_targets_of_topic(struct fetch_context *context, const struct fetch_request_topic *topic,
-                                 const struct topics *topics)
+                                 const struct topics *topics, struct arena *arena)
 {
     struct fetch_target head = {.topic_name = topic->topic, .topic_id = topic->topic_id};
     resolve(&head, topics, context->by_id);
+    if (context->by_id && context->kind == FETCH_FULL && head.topic != NULL)
+        head.known_name = arena_copy(arena, topic_name(head.topic)); /* without it an error is less exact */
     for (int32_t i = 0; i < topic->partitions.count; i++) {
         const struct fetch_request_partition *asked = &topic->partitions.items[i];
         struct fetch_target *target = &context->targets[context->count++];
@@ -39,6 +42,30 @@ static void add_targets_of_topic(struct fetch_context *context, const struct fet
     }
 }
 
+/* As Kafka: a partition is read once, in the place where it was named first, as it was asked for last. */
+static int unite_repeated(struct fetch_context *context, struct arena *arena)
+{
+    struct fetch_target *targets = context->targets;
+    struct repeated_partition *named = arena_alloc(arena, (size_t)context->count * sizeof *named);
+    if (named == NULL)
+        return -ENOMEM;
+    for (int32_t i = 0; i < context->count; i++) {
+        const struct fetch_target *target = &targets[i];
+        slice topic = context->by_id ? slice_of(&target->topic_id, sizeof target->topic_id) : target->topic_name;
+        named[i] = (struct repeated_partition){topic, target->partition};
+    }
+    int32_t *place = repeated_find_first(arena, named, context->count);
+    if (place == NULL)
+        return -ENOMEM;
+    int32_t count = 0;
+    for (int32_t i = 0; i < context->count; i++) {
+        place[i] = place[i] == i ? count++ : place[place[i]];
+        targets[place[i]] = targets[i];
+    }
+    context->count = count;
+    return 0;
+}
+
 static int targets_of_request(const struct fetch_request *request, const struct topics *topics, struct arena *arena,
                               struct fetch_context *context)
 {
@@ -49,8 +76,8 @@ static int targets_of_request(const struct fetch_request *request, const struct 
     if (context->targets == NULL)
         return -ENOMEM;
     for (int32_t i = 0; i < request->topics.count; i++)
-        add_targets_of_topic(context, &request->topics.items[i], topics);
-    return 0;
+        add_targets_of_topic(context, &request->topics.items[i], topics, arena);
+    return unite_repeated(context, arena);
 }
 
 /* A session by id remembers the topic's name, and can so tell the client more than that the id is unknown. */
@@ -212,6 +239,8 @@ static void end_full(struct fetch_sessions *sessions, struct fetch_context *cont
             session_remove(sessions, session);
             return;
         }
+        if (partition->key.topic->name == NULL && !slice_is_null(target->known_name))
+            (void)session_name_topic(sessions, partition->key.topic, target->known_name);
         partition->max_bytes = target->max_bytes;
         partition->current_leader_epoch = target->current_leader_epoch;
         partition->last_fetched_epoch = target->last_fetched_epoch;

@@ -23,6 +23,7 @@ struct fetch_target {
     /* Asked */
     slice topic_name;     /* as the client calls it; borrowed from the request or the arena */
     struct uuid topic_id; /* likewise, from v13 */
+    slice known_name;     /* what the topic of an id is called, where a session is to remember it; from the arena */
     struct topic *topic;  /* NULL: `error` says why */
     enum kafka_error error;
     int32_t partition;

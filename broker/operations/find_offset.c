@@ -3,6 +3,8 @@
 #include "container.h"
 #include "operations/failure.h"
 
+#define NO_EPOCH (-1) /* other negative ones are older than any */
+
 static void set_not_found(struct find_offset *find)
 {
     find->offset = -1;
@@ -152,7 +154,7 @@ void find_epoch_end(const struct log *log, int32_t epoch, int32_t *found_epoch, 
 enum kafka_error find_epoch_error(const struct log *log, int32_t client_epoch)
 {
     int32_t present = log_leader_epoch(log);
-    if (client_epoch < 0 || client_epoch == present)
+    if (client_epoch == NO_EPOCH || client_epoch == present)
         return KAFKA_NONE;
     return client_epoch < present ? KAFKA_FENCED_LEADER_EPOCH : KAFKA_UNKNOWN_LEADER_EPOCH;
 }

@@ -422,7 +422,24 @@ static void a_topic_that_went_is_told_from_one_that_never_was(void)
     CHECK_EQUAL(error_of_first(BY_ID, 2, 3), KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     add_topic('a', 1);
     CHECK_EQUAL(error_of_first(BY_ID, 2, 4), KAFKA_INCONSISTENT_TOPIC_ID);
+    remove_topic('a');
+    add_topic('a', 0);
+    CHECK_EQUAL(error_of_first(BY_ID, 0, 0), KAFKA_NONE);
+    remove_topic('a');
+    CHECK_EQUAL(error_of_first(BY_ID, 3, 1), KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    add_topic('a', 1);
+    CHECK_EQUAL(error_of_first(BY_ID, 3, 2), KAFKA_INCONSISTENT_TOPIC_ID);
     tear_down();
+}
+
+static void a_partition_named_twice_is_read_once(void)
+{
+    for (int16_t version = BY_NAME; version <= BY_ID; version++) {
+        set_up();
+        PLAY(version, {.ask = "a0 b0 a0 a1 b0 a0", .answered = "a0 b0 a1", .has_session = true},
+             {.epoch = -1, .ask = "a0 a0 a0", .answered = "a0"});
+        tear_down();
+    }
 }
 
 /* Whatever allocation fails, the client is answered or told to start anew, and nothing is lost. */
@@ -457,4 +474,5 @@ SUITE("fetch sessions", CHECK_TEST(a_full_fetch_lists_everything_and_opens_a_ses
       CHECK_TEST(a_larger_session_takes_the_place_of_a_smaller_old_one),
       CHECK_TEST(a_session_that_moved_on_meanwhile_refuses_the_older_answer),
       CHECK_TEST(an_evicted_session_still_answers_what_was_asked),
-      CHECK_TEST(a_topic_that_went_is_told_from_one_that_never_was), CHECK_TEST(any_allocation_may_fail))
+      CHECK_TEST(a_topic_that_went_is_told_from_one_that_never_was), CHECK_TEST(a_partition_named_twice_is_read_once),
+      CHECK_TEST(any_allocation_may_fail))

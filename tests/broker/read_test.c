@@ -503,6 +503,7 @@ static void an_epoch_ends_where_the_next_one_began(void)
     CHECK_EQUAL(find_epoch_error(log, -1), KAFKA_NONE);
     CHECK_EQUAL(find_epoch_error(log, 5), KAFKA_NONE);
     CHECK_EQUAL(find_epoch_error(log, 4), KAFKA_FENCED_LEADER_EPOCH);
+    CHECK_EQUAL(find_epoch_error(log, -2), KAFKA_FENCED_LEADER_EPOCH);
     CHECK_EQUAL(find_epoch_error(log, 6), KAFKA_UNKNOWN_LEADER_EPOCH);
     close_all();
 }
