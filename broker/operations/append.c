@@ -445,7 +445,7 @@ static void start_preparation(struct partition_append *state, struct append_part
 /* True when the part waits for its result. */
 static bool start_part(struct append_service *service, struct append_part *part, int64_t now)
 {
-    enum append_verdict verdict = append_check(part, service->operations->memory, now);
+    enum append_verdict verdict = append_check(part, service->operations, now);
     if (verdict == APPEND_REFUSED)
         return false;
     struct partition_append *state = acquire_state(service, part->partition);

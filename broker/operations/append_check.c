@@ -147,17 +147,18 @@ static void stamp_time(struct append_part *part, bool walked, int64_t walked_max
     (void)rc; /* it was parsed before */
 }
 
-static enum append_verdict prepare(struct append_part *part, struct memory *memory, bool recompress,
+static enum append_verdict prepare(struct append_part *part, const struct operations *operations, bool recompress,
                                    const struct append_inspection *inspection)
 {
-    part->preparation = append_preparation_create(memory, slice_of(part->batch, part->size),
-                                                  &part->partition->topic->config, recompress, inspection);
+    part->preparation =
+        append_preparation_create(operations->memory, operations->memory_limit, slice_of(part->batch, part->size),
+                                  &part->partition->topic->config, recompress, inspection);
     if (part->preparation == NULL)
         return append_refuse(part, KAFKA_KAFKA_STORAGE_ERROR, "out of memory");
     return APPEND_PREPARE;
 }
 
-static enum append_verdict check_whole(struct append_part *part, struct memory *memory,
+static enum append_verdict check_whole(struct append_part *part, const struct operations *operations,
                                        const struct batch_report *report, int64_t now)
 {
     const struct topic_config *config = &part->partition->topic->config;
@@ -173,7 +174,7 @@ static enum append_verdict check_whole(struct append_part *part, struct memory *
         must_inspect(&inspection, report->walked ? report->walked_max_timestamp : report->header.max_timestamp);
     bool recompress = config->recompress && config->codec != batch_codec(&report->header);
     if (recompress || (inspect && !report->walked))
-        return prepare(part, memory, recompress, &inspection);
+        return prepare(part, operations, recompress, &inspection);
     if (inspect) {
         struct error error = {0};
         int rc = append_inspect(slice_of(part->batch, part->size), &inspection, &error);
@@ -187,7 +188,7 @@ static enum append_verdict check_whole(struct append_part *part, struct memory *
     return APPEND_READY;
 }
 
-enum append_verdict append_check(struct append_part *part, struct memory *memory, int64_t now)
+enum append_verdict append_check(struct append_part *part, const struct operations *operations, int64_t now)
 {
     const struct topic_config *config = &part->partition->topic->config;
     if (part->partition->log == NULL || log_is_offline(part->partition->log))
@@ -200,7 +201,7 @@ enum append_verdict append_check(struct append_part *part, struct memory *memory
     struct error error = {0};
     int rc = batch_validate(slice_of(part->batch, part->size), &rules, &report, &error);
     enum append_verdict verdict =
-        rc != 0 ? refuse_invalid(part, rc, &report, &error) : check_whole(part, memory, &report, now);
+        rc != 0 ? refuse_invalid(part, rc, &report, &error) : check_whole(part, operations, &report, now);
     if (verdict == APPEND_REFUSED && report.whole)
         append_note_log_start(part);
     return verdict;

@@ -13,7 +13,7 @@ enum append_verdict {
     APPEND_PREPARE, /* part->preparation is to be executed first */
 };
 
-enum append_verdict append_check(struct append_part *part, struct memory *memory, int64_t now);
+enum append_verdict append_check(struct append_part *part, const struct operations *operations, int64_t now);
 /* After the preparation was executed: READY or REFUSED. */
 enum append_verdict append_check_prepared(struct append_part *part, int64_t now);
 /* Gives back the part's preparation, and with it the batch that was made anew. */

@@ -3,10 +3,12 @@
 #include "batch_builder.h"
 #include "batch_iterator.h"
 
-/* What opening a batch may yield: more than an honest ratio, and bounded. */
+/* What opening a batch may yield: more than an honest ratio, and bounded. Each thread of the pool may hold as much at
+ * once, and its output. */
 #define UNCOMPRESSED_RATIO 64
 #define UNCOMPRESSED_MIN   ((size_t)4 << 20)
 #define UNCOMPRESSED_MAX   ((size_t)64 << 20)
+#define MEMORY_SHARE       16 /* of the memory limit */
 
 static void note_bad(struct append_inspection *inspection, const struct record *record, int32_t index, bool has_no_key)
 {
@@ -54,15 +56,22 @@ int append_inspect(slice batch, struct append_inspection *inspection, struct err
     return rc;
 }
 
-static size_t uncompressed_limit(size_t size)
+static size_t smaller(size_t a, size_t b)
 {
-    if (size >= UNCOMPRESSED_MAX)
-        return size;
-    size_t limit = size < UNCOMPRESSED_MAX / UNCOMPRESSED_RATIO ? size * UNCOMPRESSED_RATIO : UNCOMPRESSED_MAX;
-    return limit > UNCOMPRESSED_MIN ? limit : UNCOMPRESSED_MIN;
+    return a < b ? a : b;
 }
 
-struct append_preparation *append_preparation_create(struct memory *memory, slice batch,
+static size_t uncompressed_limit(size_t size, size_t memory_limit)
+{
+    size_t most = smaller(UNCOMPRESSED_MAX, memory_limit / MEMORY_SHARE);
+    if (size >= most / 2)
+        return 2 * size; /* what does not compress may grow */
+    size_t limit = size < most / UNCOMPRESSED_RATIO ? size * UNCOMPRESSED_RATIO : most;
+    size_t least = smaller(UNCOMPRESSED_MIN, most);
+    return limit > least ? limit : least;
+}
+
+struct append_preparation *append_preparation_create(struct memory *memory, size_t memory_limit, slice batch,
                                                      const struct topic_config *config, bool recompress,
                                                      const struct append_inspection *inspection)
 {
@@ -71,7 +80,7 @@ struct append_preparation *append_preparation_create(struct memory *memory, slic
         return NULL;
     preparation->memory = memory;
     preparation->batch = batch;
-    preparation->max_uncompressed = uncompressed_limit(batch.size);
+    preparation->max_uncompressed = uncompressed_limit(batch.size, memory_limit);
     preparation->recompress = recompress;
     preparation->codec = config->codec;
     preparation->level = config->compression_level;

@@ -48,8 +48,9 @@ struct append_preparation {
     int level;
 };
 
-/* NULL when out of memory. The batch is borrowed until it was executed. */
-struct append_preparation *append_preparation_create(struct memory *memory, slice batch,
+/* NULL when out of memory. The batch is borrowed until it was executed. What it may become is a share of memory_limit,
+ * in bytes, but never less than twice its own size; a larger one fails with FURROW_TOO_LARGE. */
+struct append_preparation *append_preparation_create(struct memory *memory, size_t memory_limit, slice batch,
                                                      const struct topic_config *config, bool recompress,
                                                      const struct append_inspection *inspection);
 void append_preparation_execute(struct append_preparation *preparation);

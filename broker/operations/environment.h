@@ -15,6 +15,7 @@ struct read_service;
 
 struct operations {
     struct memory *memory;
+    size_t memory_limit; /* bytes that all requests together may take: what one of them may is a share of it */
     uv_loop_t *loop;
     struct jobs *jobs;
     struct writer_thread *writer;

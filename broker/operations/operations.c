@@ -36,6 +36,7 @@ int operations_open(struct server *server, struct error *error)
         return error_set_status(error, -ENOMEM, "operations");
     *operations = (struct operations){
         .memory = server->memory,
+        .memory_limit = (size_t)config_number(server->config, CONFIG_FURROW_MEMORY_LIMIT_BYTES),
         .loop = server->loop,
         .jobs = &server->jobs,
         .writer = server->writer,

@@ -324,6 +324,23 @@ static void a_topic_with_a_codec_of_its_own_stores_that_one(void)
     }
 }
 
+/* A few kilobytes may stand for megabytes; a small machine does not have them. */
+static void what_a_batch_becomes_is_a_share_of_the_memory(void)
+{
+    static const struct fixture_batch large = {.records = 100, .size = 10000, .codec = CODEC_GZIP};
+    struct topic_config config = fixture_topic_config();
+    config.recompress = true;
+    config.codec = CODEC_LZ4;
+    open_with(&config, 1);
+    CHECK_EQUAL(error_of(&large), KAFKA_NONE);
+    f.operations.memory_limit = (size_t)8 << 20;
+    CHECK_EQUAL(error_of(&large), KAFKA_MESSAGE_TOO_LARGE);
+    CHECK_EQUAL(error_of(&(struct fixture_batch){.records = 10, .size = 10000, .codec = CODEC_GZIP}), KAFKA_NONE);
+    f.operations.memory_limit = 0;
+    CHECK_EQUAL(error_of(&(struct fixture_batch){.records = 10, .size = 10000}), KAFKA_NONE);
+    close_all();
+}
+
 /* A producer's batches must reach the log in order, whichever of them must be opened first. */
 static void order_is_kept_behind_a_batch_that_is_made_anew(void)
 {
@@ -516,6 +533,7 @@ SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST
       CHECK_TEST(a_compacted_topic_names_the_records_without_keys),
       CHECK_TEST(timestamps_outside_the_limits_are_refused), CHECK_TEST(append_time_is_stamped),
       CHECK_TEST(a_wrong_maximum_is_set_right), CHECK_TEST(a_topic_with_a_codec_of_its_own_stores_that_one),
+      CHECK_TEST(what_a_batch_becomes_is_a_share_of_the_memory),
       CHECK_TEST(order_is_kept_behind_a_batch_that_is_made_anew), CHECK_TEST(a_batch_sent_twice_is_written_once),
       CHECK_TEST(a_batch_sent_twice_is_on_the_disk_when_acks_all_is_answered),
       CHECK_TEST(a_failed_write_fails_what_it_took_and_the_next_one_works),

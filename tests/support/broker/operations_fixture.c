@@ -9,6 +9,7 @@
 #define OPEN_FILES    32
 #define POOL_THREADS  1
 #define READ_BYTES    (1 << 20)
+#define MEMORY_LIMIT  ((size_t)1 << 30)
 #define BATCH_MAX     ((size_t)16 << 20)
 #define PRODUCER_LIFE 86400000
 
@@ -57,6 +58,7 @@ static int open_services(struct operations_fixture *f)
 {
     f->operations = (struct operations){
         .memory = &f->memory,
+        .memory_limit = MEMORY_LIMIT,
         .loop = &f->loop,
         .jobs = &f->jobs,
         .writer = f->writer,
