@@ -229,7 +229,8 @@ static void sweep(struct loader *loader)
         struct uuid id;
         struct error error = {0};
         if (!is_removed && (log_read_topic_id(server->disk, folder, &id, &error) != 0 || !was_deleted(loader, id))) {
-            log_warn(server->logger, "metadata", "folder=%s no topic has this folder; it is left alone", folder);
+            log_warn(server->logger, "metadata",
+                     "folder=%s no topic has this folder; it is left alone until one of its name is created", folder);
             continue;
         }
         int rc = disk_remove_tree(server->disk, folder, &error);
@@ -335,6 +336,13 @@ static int open_metadata_log(struct metadata_log *metadata, struct error *error)
     int rc = log_create_files(server->disk, METADATA_FOLDER, UUID_ZERO, error);
     if (rc == 0)
         rc = open_log(server, METADATA_FOLDER, topic, 0, &config, false, &metadata->log, error);
+    /* Without it no topic is known, and a new one of the same name would go on with an old one's records. */
+    int64_t synced = data_folder_recovery_point(server->folder, topic, 0);
+    if (rc == 0 && log_end_offset(metadata->log) < synced)
+        rc = error_set(error, FURROW_CORRUPT,
+                       METADATA_FOLDER ": has %lld of the %lld records that were written: the data folder is not "
+                                       "complete, restore what is missing",
+                       (long long)log_end_offset(metadata->log), (long long)synced);
     return rc;
 }
 

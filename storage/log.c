@@ -79,7 +79,6 @@ void log_close(struct log *log)
     if (!log->abandoned)
         forget_files(log);
     log_mark_drop(log->pending_mark);
-    pthread_mutex_destroy(&log->sync_lock);
     producer_state_close(log->producers);
     epochs_close(&log->epochs);
     if (log->tails != NULL)

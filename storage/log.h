@@ -9,7 +9,7 @@
  *     end      on the loop    takes the result into the log's state; releases the handles
  *
  * Every begun operation must be ended, executed or not, before the log is closed. At most one write is under way per
- * log; reads and syncs may run beside it and beside each other.
+ * log. Reads may run beside it and beside each other; writes and syncs of one log are executed on one thread.
  *
  * What a log at rest costs: under 2 KiB of heap, no file handle that the file cache does not own.
  *
@@ -143,7 +143,8 @@ struct log_append *log_write_end(struct log *log, struct log_write *write, struc
 
 struct log_sync;
 
-/* *sync is NULL when there is nothing to do. */
+/* *sync is NULL when there is nothing to do. Executed on the thread that executes the log's writes: of two syncs of one
+ * file at once, only one is told of a failure. */
 MUST_USE int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error);
 void log_sync_execute(struct log_sync *sync);
 MUST_USE int log_sync_end(struct log *log, struct log_sync *sync, struct error *error);

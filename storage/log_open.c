@@ -241,7 +241,6 @@ static struct log *make_log(const struct log_environment *environment, const cha
     log->folder_size = folder_size;
     memcpy(log->folder, folder, folder_size);
     epochs_init(&log->epochs, environment->memory);
-    pthread_mutex_init(&log->sync_lock, NULL);
     if (producer_state_create(environment->memory, LOG_MAX_PRODUCERS, &log->producers) != 0) {
         memory_free(environment->memory, MEMORY_LOGS, log, sizeof *log + folder_size);
         return NULL;

@@ -27,7 +27,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 
 #define LOG_MAX_PRODUCERS 1024 /* per log; beyond, those idle longest are forgotten */
 #define LOG_METADATA_FILE "partition.metadata"
@@ -105,8 +104,7 @@ struct log {
     bool writing;
     bool offline;
     bool abandoned; /* the folder's name is not this log's any more */
-    bool sync_lost; /* a sync has failed; under the lock, for those that come after it */
-    pthread_mutex_t sync_lock;
+    bool sync_lost; /* a sync has failed; for those that come after it, on the same thread */
 
     struct log_hint hints[LOG_HINTS];
     uint32_t hint_clock;
@@ -235,10 +233,9 @@ struct log_sync {
     uint64_t epoch_changes;
     bool sync_folder;
     bool executed;
-    bool *any_lost;             /* the log's sync_lost */
-    pthread_mutex_t *sync_lock; /* the log's */
-    struct log_mark *mark;      /* NULL: none is made */
-    bool lost;                  /* a sync failed, so nothing may be believed of what it covered */
+    bool *any_lost;        /* the log's sync_lost */
+    struct log_mark *mark; /* NULL: none is made */
+    bool lost;             /* a sync failed, so nothing may be believed of what it covered */
     int status;
     struct error error;
 };

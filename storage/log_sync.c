@@ -34,7 +34,6 @@ int log_sync_prepare(struct log *log, struct log_sync *sync, uint32_t extra_file
     struct memory *memory = log->environment.memory;
     *sync = (struct log_sync){.disk = log->environment.disk,
                               .any_lost = &log->sync_lost,
-                              .sync_lock = &log->sync_lock,
                               .folder = log->folder,
                               .end = log->end,
                               .written_bytes = log->written_bytes,
@@ -106,7 +105,7 @@ static void share_loss(struct log_sync *sync)
 }
 
 /* What can fail without a loss comes first. */
-static void run(struct log_sync *sync)
+void log_sync_run(struct log_sync *sync)
 {
     for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++) {
         struct log_sync_file *file = &sync->files[i];
@@ -124,13 +123,6 @@ static void run(struct log_sync *sync)
     share_loss(sync);
     if (sync->status == 0 && sync->mark != NULL)
         log_mark_run(sync->mark, sync->disk, sync->folder);
-}
-
-void log_sync_run(struct log_sync *sync)
-{
-    pthread_mutex_lock(sync->sync_lock);
-    run(sync);
-    pthread_mutex_unlock(sync->sync_lock);
 }
 
 void log_sync_finish(struct log *log, struct log_sync *sync)

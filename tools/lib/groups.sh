@@ -4,7 +4,6 @@
 # group_list. It counts its tests by printing lines `N passed, N failed`: its result is their sum. `root` is the
 # repository's folder, `cache` the folder for what is made once, TEST_LENGTH is quick, full or long.
 
-# name: packages beside those of the build: what it is
 # name: packages beside those of the build: what it is. The longest first; what measures time last, for it runs alone.
 group_list='
 integration-sanitize:kcat default-jdk-headless maven python3-venv ca-certificates:real clients against a server built with ASan and UBSan
