@@ -371,7 +371,24 @@ static void any_failing_disk_call_is_survived(void)
     }
 }
 
-SUITE("metadata_log", CHECK_TEST(what_was_answered_survives_a_power_cut),
+static void a_metadata_log_that_was_lost_is_not_begun_anew(void)
+{
+    open_machine(1);
+    REQUIRE(open_storage() == 0);
+    CHECK_EQUAL(create("orders", 1, NULL), 0);
+    const struct checkpoint_offset point = {slice_of_text("__furrow_metadata"), 0,
+                                            log_end_offset(metadata_log_log(server.metadata))};
+    CHECK(data_folder_write_recovery_points(server.disk, &point, 1, NULL) == 0);
+    close_storage();
+    CHECK(disk_remove_tree(server.disk, "__furrow_metadata-0", NULL) == 0);
+    CHECK_EQUAL(open_storage(), FURROW_CORRUPT);
+    writer_thread_close(server.writer);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    close_machine();
+}
+
+SUITE("metadata_log", CHECK_TEST(a_metadata_log_that_was_lost_is_not_begun_anew),
+      CHECK_TEST(what_was_answered_survives_a_power_cut),
       CHECK_TEST(a_name_can_be_taken_again_once_its_topic_is_deleted), CHECK_TEST(a_topic_in_the_making_keeps_its_name),
       CHECK_TEST(partitions_are_only_added), CHECK_TEST(nothing_said_of_a_topic_behind_its_deletion_brings_it_back),
       CHECK_TEST(partitions_that_are_being_made_count_with_those_there_are),
