@@ -1,5 +1,6 @@
-/* The record batch, magic 2 (kafka.md §8): its header, scanning and stamping. What a producer sent is checked with
- * batch_validate.h, records are walked with batch_iterator.h, batches made with batch_builder.h.
+/* The record batch, magic 2 ("Message Format" in Kafka's documentation): its header, scanning and stamping. What a
+ * producer sent is checked with batch_validate.h, records are walked with batch_iterator.h, batches made with
+ * batch_builder.h.
  *
  * All slices are borrowed; nothing here allocates. */
 #pragma once

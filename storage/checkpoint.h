@@ -1,4 +1,4 @@
-/* Kafka's checkpoint files: small texts, replaced as a whole (kafka.md §8).
+/* Kafka's checkpoint files: small texts, replaced as a whole.
  *
  *     0                   version
  *     2                   how many lines follow

@@ -1,4 +1,4 @@
-/* The data folder: what stands beside the logs in DATA, in Kafka's own formats (kafka.md §8).
+/* The data folder: what stands beside the logs in DATA, in Kafka's own formats.
  *
  *     .lock                              held while a server runs (fcntl; disk-independent, see data_folder_lock)
  *     meta.properties                    version=1, cluster.id, node.id, directory.id

@@ -196,8 +196,8 @@ int log_reserve_segment(struct log *log)
 
 /* ---- producers ---- */
 
-/* A marker's value: version i16, coordinator epoch i32 (kafka.md §6). -1 when it is no such thing; markers are never
- * compressed. */
+/* A marker's value: version i16, coordinator epoch i32 (EndTransactionMarker in Kafka). -1 when it is no such thing;
+ * markers are never compressed. */
 static int32_t marker_coordinator_epoch(const struct batch_header *header, slice batch)
 {
     struct batch_iterator it;

@@ -1,5 +1,5 @@
-/* A log: one partition's records, in Kafka's own layout (kafka.md §8): segments with sparse indexes, producer
- * snapshots, the leader epoch checkpoint, partition.metadata.
+/* A log: one partition's records, in Kafka's own layout: segments with sparse indexes, producer snapshots, the
+ * leader epoch checkpoint, partition.metadata.
  *
  * A log belongs to one thread, the loop. What touches the disk is taken out of it as an operation of three steps, so
  * that nobody else ever sees a live structure:

@@ -1,4 +1,4 @@
-/* The sparse offset index of one segment: Kafka's .index file (kafka.md §8).
+/* The sparse offset index of one segment: Kafka's .index file (OffsetIndex in Kafka).
  *
  * A sorted file of entries (relative offset i32, position i32), big-endian, one for about every index.interval.bytes of
  * log. An entry names the *last* offset of the batch that starts at its position. The first batch of a segment never

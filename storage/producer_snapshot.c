@@ -1,4 +1,4 @@
-/* Kafka's .snapshot file (kafka.md §8): what producer_state.h says of it, as bytes. */
+/* Kafka's .snapshot file (ProducerStateManager): what producer_state.h says of it, as bytes. */
 #include "crc32c.h"
 #include "producer_state.h"
 #include "reader.h"

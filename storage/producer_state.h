@@ -9,7 +9,7 @@
  * producer_state_check sees the provisional updates: a duplicate whose offset is at or past the log's end stands and
  * falls with the write.
  *
- * The snapshot is Kafka's .snapshot file (kafka.md §8): it has the last batch of each producer only.
+ * The snapshot is Kafka's .snapshot file: it has the last batch of each producer only.
  *
  * Times are ms of the caller's choice: now for a live append, the batch's max_timestamp when a log is read again. */
 #pragma once

@@ -122,7 +122,7 @@ int segment_scan_next(struct segment_scan *scan, struct segment_batch *batch, st
 
 int segment_scan_check(struct segment_scan *scan, const struct segment_batch *batch, struct error *error)
 {
-    static const uint32_t covered_from = 21; /* kafka.md §8: attributes to the end */
+    static const uint32_t covered_from = 21; /* by the CRC: from the attributes to the end */
     uint32_t end = batch->position + (uint32_t)batch_size(&batch->header);
     uint32_t crc = 0;
     for (uint32_t position = batch->position + covered_from; position < end;) {
@@ -172,7 +172,7 @@ static bool find_by_length(struct segment_scan *scan, uint32_t limit, int64_t en
 
 bool segment_scan_find(struct segment_scan *scan, uint32_t limit, int64_t end_offset)
 {
-    static const uint32_t magic_at = 16; /* kafka.md §8 */
+    static const uint32_t magic_at = 16; /* the same place in every version of the format */
     uint32_t from = scan->position;
     int64_t next_offset = scan->next_offset;
     int64_t old_end_offset = scan->end_offset;

@@ -1,4 +1,4 @@
-/* The time index of one segment: Kafka's .timeindex file (kafka.md §8).
+/* The time index of one segment: Kafka's .timeindex file (TimeIndex in Kafka).
  *
  * A file of entries (timestamp i64, relative offset i32), big-endian, strictly increasing in time. An entry says: up to
  * this offset, the last of a batch, no timestamp is larger. It is made from the largest timestamp so far and the last

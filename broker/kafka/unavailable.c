@@ -1,6 +1,6 @@
 /* What is advertised and not served: librdkafka turns features off unless it sees these APIs in these versions
- * (kafka.md §2), so they are answered, as by a broker whose coordinator is not there: clients try again later. SASL is
- * answered as Kafka does on a listener without it. */
+ * (rdkafka_feature.c), so they are answered, as by a broker whose coordinator is not there: clients try again later.
+ * SASL is answered as Kafka does on a listener without it. */
 #include "kafka/request.h"
 
 #define UNAVAILABLE KAFKA_COORDINATOR_NOT_AVAILABLE

@@ -1,4 +1,4 @@
-/* Finding an offset by time, or one of a log's ends (kafka.md §4).
+/* Finding an offset by time, or one of a log's ends, as ListOffsets asks for them.
  *
  * Ends are known at once; a timestamp is searched by a pool job. The caller owns the request; `done` is called once,
  * perhaps from within find_offset_start. The topic is held meanwhile.

@@ -1,4 +1,5 @@
-/* The APIs that Furrow's tables hold, and the headers before their requests and responses (kafka.md §1, §2).
+/* The APIs that Furrow's tables hold, and the headers before their requests and responses (Kafka's
+ * protocol guide).
  *
  * What is advertised and what has a handler is the broker's business, as is Produce's advertised minimum of 0. */
 #pragma once

@@ -25,7 +25,8 @@ struct served {
     int8_t first, last, flexible;
 };
 
-/* kafka.md §1: Kafka 4.x's ranges; Produce from 3, below it is only advertised. */
+/* Key, first and last version, first flexible one, as in Kafka 4.x's message definitions. Produce from 3: below it is
+ * only advertised. */
 static const struct served table[] = {
     {0, 3, 13, 9}, {1, 4, 18, 12},       {2, 1, 11, 6}, {3, 0, 13, 9},        {8, 2, 10, 8}, {9, 1, 10, 6},
     {10, 0, 6, 3}, {11, 0, 9, 6},        {12, 0, 4, 4}, {13, 0, 5, 4},        {14, 0, 5, 4}, {15, 0, 6, 5},
