@@ -61,32 +61,38 @@
     N(LOG_ROLL_MS, "log.roll.ms", NULL, 1, INT64_MAX, "A segment takes records for so long; unset: log.roll.hours.")   \
     I(LOG_ROLL_HOURS, "log.roll.hours", "168", 1, INT32_MAX, "A segment takes records for so many hours.")             \
     N(LOG_ROLL_JITTER_MS, "log.roll.jitter.ms", NULL, 0, INT64_MAX,                                                    \
-      "A random part of so long is taken off, so that segments do not roll together; unset: log.roll.jitter.hours.")   \
-    I(LOG_ROLL_JITTER_HOURS, "log.roll.jitter.hours", "0", 0, INT32_MAX, "log.roll.jitter.ms in hours.")               \
+      "A random part of so long is taken off, so that segments do not roll together; unset: log.roll.jitter.hours. "   \
+      "Kept; nothing acts on it yet.")                                                                                 \
+    I(LOG_ROLL_JITTER_HOURS, "log.roll.jitter.hours", "0", 0, INT32_MAX,                                               \
+      "log.roll.jitter.ms in hours. Kept; nothing acts on it yet.")                                                    \
     I(LOG_INDEX_INTERVAL_BYTES, "log.index.interval.bytes", "4096", 0, INT32_MAX,                                      \
       "Bytes of log for each entry of the offset index.")                                                              \
     I(LOG_INDEX_SIZE_MAX_BYTES, "log.index.size.max.bytes", "10485760", 4, INT32_MAX,                                  \
       "The largest offset index of a segment.")                                                                        \
-    B(LOG_PREALLOCATE, "log.preallocate", "false", "Whether segment files are allocated in advance.")                  \
+    B(LOG_PREALLOCATE, "log.preallocate", "false",                                                                     \
+      "Whether segment files are allocated in advance. Kept; nothing acts on it yet.")                                 \
     N(LOG_RETENTION_MS, "log.retention.ms", NULL, -1, INT64_MAX,                                                       \
-      "Segments older than this are deleted; -1: never; unset: log.retention.minutes.")                                \
+      "Segments older than this are deleted; -1: never; unset: log.retention.minutes. Kept; nothing acts on it yet.")  \
     I(LOG_RETENTION_MINUTES, "log.retention.minutes", NULL, -1, INT32_MAX,                                             \
-      "log.retention.ms in minutes; unset: log.retention.hours.")                                                      \
-    I(LOG_RETENTION_HOURS, "log.retention.hours", "168", -1, INT32_MAX, "log.retention.ms in hours.")                  \
+      "log.retention.ms in minutes; unset: log.retention.hours. Kept; nothing acts on it yet.")                        \
+    I(LOG_RETENTION_HOURS, "log.retention.hours", "168", -1, INT32_MAX,                                                \
+      "log.retention.ms in hours. Kept; nothing acts on it yet.")                                                      \
     N(LOG_RETENTION_BYTES, "log.retention.bytes", "-1", INT64_MIN, INT64_MAX,                                          \
-      "Bytes that a partition may have before its oldest segments are deleted; -1: any.")                              \
+      "Bytes that a partition may have before its oldest segments are deleted; -1: any. Kept; nothing acts on it "     \
+      "yet.")                                                                                                          \
     L(LOG_CLEANUP_POLICY, "log.cleanup.policy", "delete", "compact,delete",                                            \
-      "What happens to old segments: delete by age or size, compact to the last record of each key.")                  \
+      "What happens to old segments: delete by age or size, compact to the last record of each key. With compact, "    \
+      "every record needs a key; nothing else acts on it yet.")                                                        \
     N(LOG_SEGMENT_DELETE_DELAY_MS, "log.segment.delete.delay.ms", "60000", 0, INT64_MAX,                               \
-      "How long a deleted segment's file stays on the disk.")                                                          \
+      "How long a deleted segment's file stays on the disk. Kept; nothing acts on it yet.")                            \
     N(LOG_CLEANER_DELETE_RETENTION_MS, "log.cleaner.delete.retention.ms", "86400000", 0, INT64_MAX,                    \
-      "How long tombstones of a compacted topic are kept.")                                                            \
+      "How long tombstones of a compacted topic are kept. Kept; nothing acts on it yet.")                              \
     N(LOG_CLEANER_MIN_COMPACTION_LAG_MS, "log.cleaner.min.compaction.lag.ms", "0", 0, INT64_MAX,                       \
-      "The shortest time that a record of a compacted topic stays uncompacted.")                                       \
+      "The shortest time that a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet.")         \
     N(LOG_CLEANER_MAX_COMPACTION_LAG_MS, "log.cleaner.max.compaction.lag.ms", CONFIG_FOREVER, 1, INT64_MAX,            \
-      "The longest time that a record of a compacted topic stays uncompacted.")                                        \
+      "The longest time that a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet.")          \
     D(LOG_CLEANER_MIN_CLEANABLE_RATIO, "log.cleaner.min.cleanable.ratio", "0.5", 0, 1,                                 \
-      "The share of a log that must be uncompacted before it is compacted.")                                           \
+      "The share of a log that must be uncompacted before it is compacted. Kept; nothing acts on it yet.")             \
     S(LOG_MESSAGE_TIMESTAMP_TYPE, "log.message.timestamp.type", "CreateTime", "CreateTime,LogAppendTime",              \
       "Whose time a record carries: the producer's or the server's.")                                                  \
     N(LOG_MESSAGE_TIMESTAMP_BEFORE_MAX_MS, "log.message.timestamp.before.max.ms", CONFIG_FOREVER, 0, INT64_MAX,        \
@@ -94,7 +100,7 @@
     N(LOG_MESSAGE_TIMESTAMP_AFTER_MAX_MS, "log.message.timestamp.after.max.ms", "3600000", 0, INT64_MAX,               \
       "How far a record's timestamp may lie ahead of the server's clock.")                                             \
     N(LOG_FLUSH_INTERVAL_MESSAGES, "log.flush.interval.messages", CONFIG_FOREVER, 1, INT64_MAX,                        \
-      "Records after which a log is synced even without acks=all.")                                                    \
+      "Records after which a log is synced even without acks=all. Kept; nothing acts on it yet.")                      \
     N(LOG_FLUSH_INTERVAL_MS, "log.flush.interval.ms", "30000", 0, INT64_MAX,                                           \
       "Time after which records are synced even without acks=all. More loses more at a power cut, and saves flash.")   \
     /* ---- the server itself ---- */                                                                                  \
