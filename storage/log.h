@@ -50,7 +50,8 @@ struct log_opening {
     int64_t now;            /* ms */
 };
 
-/* What recovery did, for the server's log; all zero after a clean stop. */
+/* What recovery did; all zero after a clean stop. Nothing is logged here: broker/metadata_load.c writes it to the
+ * server's log. */
 struct log_recovery {
     uint64_t bytes_scanned;
     uint64_t bytes_cut;    /* of torn or corrupt tails */
