@@ -6,8 +6,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define UNIX_PREFIX "unix:"
+#define PLAINTEXT   "PLAINTEXT"
 
 static bool starts_with(slice text, const char *prefix)
 {
@@ -20,13 +22,20 @@ static slice skip(slice text, size_t bytes)
     return slice_of(text.data + bytes, text.size - bytes);
 }
 
-static slice without_scheme(slice text)
+/* Takes "PLAINTEXT://" off, in any case of letters, as Kafka does. Any other name is refused: served in plain text, it
+ * would promise what is not kept. */
+static int take_scheme(slice *text, struct error *error)
 {
-    for (size_t i = 0; i + 3 <= text.size; i++) {
-        if (memcmp(text.data + i, "://", 3) == 0)
-            return skip(text, i + 3);
-    }
-    return text;
+    size_t size = 0;
+    while (size + 3 <= text->size && memcmp(text->data + size, "://", 3) != 0)
+        size++;
+    if (size + 3 > text->size)
+        return 0;
+    if (size != strlen(PLAINTEXT) || strncasecmp((const char *)text->data, PLAINTEXT, size) != 0)
+        return error_set(error, -EINVAL, "%.*s: only " PLAINTEXT " is served; TLS and authentication are not there yet",
+                         SLICE_PRINT(*text));
+    *text = skip(*text, size + 3);
+    return 0;
 }
 
 static int parse_unix(slice path, struct address *address, struct error *error)
@@ -102,7 +111,9 @@ static int resolve(struct address *address, struct error *error)
 int address_split(slice text, struct address *address, struct error *error)
 {
     memset(address, 0, sizeof *address);
-    text = without_scheme(text);
+    int rc = take_scheme(&text, error);
+    if (rc != 0)
+        return rc;
     if (starts_with(text, UNIX_PREFIX))
         return parse_unix(skip(text, strlen(UNIX_PREFIX)), address, error);
     return split(text, address, error);

@@ -245,6 +245,15 @@ def test_nobody_listens_to_the_world_by_accident(furrowd):
     assert done.returncode > 0 and "allow.unauthenticated" in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize("name", ["SSL", "SASL_SSL", "SASL_PLAINTEXT", "FOO"])
+@pytest.mark.parametrize("key", ["listeners", "advertised.listeners"])
+def test_what_would_not_be_plain_text_is_refused(furrowd, key, name):
+    for mode in ([], ["--check-config"]):
+        done = furrowd(*mode, "--set", f"{key}={name}://127.0.0.1:9092")
+        assert done.returncode == 2
+        assert f"{key}: {name}://127.0.0.1:9092: only PLAINTEXT is served; TLS and authentication" in done.stderr
+
+
 def test_a_port_that_is_taken_is_said(furrowd, servers):
     server = servers.start()
     done = furrowd("--set", f"listeners=127.0.0.1:{server.port}")

@@ -27,7 +27,7 @@ static void addresses_are_read_as_people_write_them(void)
         {"PLAINTEXT://127.0.0.1:9092", "127.0.0.1:9092"},
         {"localhost:0", "127.0.0.1:0"},
         {"[::1]:9092", "[::1]:9092"},
-        {"EXTERNAL://[::1]:65535", "[::1]:65535"},
+        {"plaintext://[::1]:65535", "[::1]:65535"},
         {"0.0.0.0:1", "0.0.0.0:1"},
         {":9092", "[::]:9092"},
         {"PLAINTEXT://:9092", "[::]:9092"},
@@ -50,6 +50,19 @@ static void what_is_no_address_is_refused_in_words(void)
     char long_path[300] = "unix:/";
     memset(long_path + 6, 'x', sizeof long_path - 7);
     CHECK_EQUAL(parse(long_path), -EINVAL);
+}
+
+static void what_would_not_be_plain_text_is_refused(void)
+{
+    static const char *const wrong[] = {
+        "SSL://127.0.0.1:9092",     "SASL_SSL://127.0.0.1:9092", "SASL_PLAINTEXT://127.0.0.1:9092",
+        "FOO://127.0.0.1:9092",     "://127.0.0.1:9092",         "SSL://unix:/run/furrow.sock",
+        "PLAINTEX://127.0.0.1:9092"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        CHECK_EQUAL(parse(wrong[i]), -EINVAL);
+        CHECK(strncmp(error.message, wrong[i], strlen(wrong[i])) == 0);
+        CHECK(strstr(error.message, "only PLAINTEXT is served") != NULL);
+    }
 }
 
 static void only_this_machine_reaches_loopback(void)
@@ -97,6 +110,6 @@ static void splitting_looks_no_name_up(void)
 }
 
 SUITE("address", CHECK_TEST(addresses_are_read_as_people_write_them),
-      CHECK_TEST(what_is_no_address_is_refused_in_words), CHECK_TEST(only_this_machine_reaches_loopback),
-      CHECK_TEST(limits_go_by_address_or_by_network), CHECK_TEST(an_ipv4_peer_of_an_ipv6_socket_is_shown_as_ipv4),
-      CHECK_TEST(splitting_looks_no_name_up))
+      CHECK_TEST(what_is_no_address_is_refused_in_words), CHECK_TEST(what_would_not_be_plain_text_is_refused),
+      CHECK_TEST(only_this_machine_reaches_loopback), CHECK_TEST(limits_go_by_address_or_by_network),
+      CHECK_TEST(an_ipv4_peer_of_an_ipv6_socket_is_shown_as_ipv4), CHECK_TEST(splitting_looks_no_name_up))
