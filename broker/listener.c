@@ -182,9 +182,11 @@ static int next_address(const char **list, bool anywhere, struct address *addres
 int listeners_check(const char *list, bool anywhere, struct error *error)
 {
     struct address address;
-    int rc;
-    while ((rc = next_address(&list, anywhere, &address, error)) == 0)
-        ;
+    int rc = next_address(&list, anywhere, &address, error);
+    if (rc == 1)
+        return error_set(error, -EINVAL, "listeners is empty: nobody could connect");
+    while (rc == 0)
+        rc = next_address(&list, anywhere, &address, error);
     return rc < 0 ? rc : 0;
 }
 

@@ -15,5 +15,5 @@ MUST_USE int listeners_open(struct server *server, const char *list, const struc
 /* Takes no more connections. Freed by the loop, which must run once more. */
 void listeners_close(struct listeners *listeners);
 
-/* Checks the list without opening anything; errors as above. */
+/* Checks the list without opening anything; errors as above, and -EINVAL when it is empty. */
 MUST_USE int listeners_check(const char *list, bool anywhere, struct error *error);

@@ -254,6 +254,12 @@ def test_what_would_not_be_plain_text_is_refused(furrowd, key, name):
         assert f"{key}: {name}://127.0.0.1:9092: only PLAINTEXT is served; TLS and authentication" in done.stderr
 
 
+def test_a_server_that_nobody_could_reach_is_not_started(furrowd):
+    for mode in ([], ["--check-config"]):
+        done = furrowd(*mode, "--set", "listeners=")
+        assert done.returncode == 2 and "listeners is empty: nobody could connect" in done.stderr
+
+
 def test_a_port_that_is_taken_is_said(furrowd, servers):
     server = servers.start()
     done = furrowd("--set", f"listeners=127.0.0.1:{server.port}")

@@ -230,11 +230,20 @@ static void an_address_that_others_can_reach_must_be_permitted(void)
     CHECK_EQUAL(open_list("127.0.0.1:0,nonsense"), -EINVAL);
     CHECK_EQUAL(listeners_check("127.0.0.1:9092,:9092", false, &f.error), -EACCES);
     CHECK_EQUAL(listeners_check("127.0.0.1:9092,:9092", true, &f.error), 0);
-    CHECK_EQUAL(listeners_check("", false, &f.error), 0);
     server_fixture_turn(&f);
     REQUIRE(open_list("") == 0); /* none */
     close_listeners();
     close_server();
+}
+
+static void a_list_of_nothing_is_refused(void)
+{
+    static const char *const empty[] = {"", " ", ",", " , ,"};
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        CHECK_EQUAL(listeners_check(empty[i], true, &f.error), -EINVAL);
+        CHECK(strcmp(f.error.message, "listeners is empty: nobody could connect") == 0);
+    }
+    CHECK_EQUAL(listeners_check(",127.0.0.1:9092,", false, &f.error), 0);
 }
 
 static void a_port_that_is_taken_is_an_error_and_leaves_nothing_open(void)
@@ -378,7 +387,7 @@ static void any_allocation_may_fail(void)
 }
 
 SUITE("listener", CHECK_TEST(every_address_of_the_list_is_served), CHECK_TEST(many_that_come_at_once_are_all_taken),
-      CHECK_TEST(an_address_that_others_can_reach_must_be_permitted),
+      CHECK_TEST(an_address_that_others_can_reach_must_be_permitted), CHECK_TEST(a_list_of_nothing_is_refused),
       CHECK_TEST(a_port_that_is_taken_is_an_error_and_leaves_nothing_open),
       CHECK_TEST(a_socket_that_nobody_serves_is_made_anew), CHECK_TEST(a_socket_that_somebody_serves_is_left_to_him),
       CHECK_TEST(a_file_that_is_no_socket_is_left_alone), CHECK_TEST(without_descriptors_it_waits_and_does_not_spin),
