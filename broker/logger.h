@@ -1,6 +1,6 @@
 /* The server's log: one line an event, to stderr.
  *
- *     2026-11-21T07:39:48.120Z WARN metadata folder=orders-0 no topic has this folder; it is left alone
+ *     2026-11-21T07:39:48.120Z WARN metadata partition=orders-0 the folder was missing and is made anew
  *
  * The format gives the key=value pairs and then the text. Never a secret. What comes from outside is put in through
  * log_quote, so that no peer can forge a line; control characters that slip through are escaped all the same. Any
