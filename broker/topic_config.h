@@ -56,7 +56,7 @@ struct topic_config {
     int64_t retention_bytes;
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
-    int32_t min_insync_replicas; /* above 1, acks=all is refused: there is one replica */
+    int32_t min_insync_replicas; /* without effect: as in Kafka, no more than a partition has can be asked for */
     int64_t flush_messages;
     int64_t flush_ms;
 };
