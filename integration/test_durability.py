@@ -46,6 +46,9 @@ def test_an_idempotent_producer_outlives_the_server(servers, topic, kind):
             for _ in range(ROUNDS):
                 kill_and_restart(server, chance)
             time.sleep(1)
+            deadline = time.monotonic() + 20  # a client that comes back late, on a busy machine
+            while client.end_offset(server.bootstrap, topic) <= 100 and time.monotonic() < deadline:
+                time.sleep(0.2)
         acknowledged = pairs.result()
     finally:
         producer.close()
