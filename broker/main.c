@@ -112,6 +112,7 @@ static int report(enum exit_code code, const struct error *error)
     return (int)code;
 }
 
+/* Of the data folder; the same codes may come from a listener. */
 static bool is_refusal(int code)
 {
     return code == FURROW_IN_USE || code == FURROW_WRONG_VERSION || code == FURROW_CORRUPT || code == -ENOTEMPTY ||
@@ -136,7 +137,7 @@ static int serve(struct config *config)
     log_info(&logger, "server", "version=%s pid=%d starting", FURROW_VERSION, (int)getpid());
     rc = server_open(&server, line.data, &error);
     if (rc != 0)
-        return report(is_refusal(rc) ? EXIT_REFUSED : EXIT_FAILED, &error);
+        return report(server.folder_failed && is_refusal(rc) ? EXIT_REFUSED : EXIT_FAILED, &error);
     rc = server_run(&server, &error);
     server_close(&server);
     uv_loop_close(&loop);

@@ -213,6 +213,7 @@ int server_open(struct server *server, const char *data, struct error *error)
     if (rc != 0)
         goto err_free;
     rc = server_storage_open(server, data, error);
+    server->folder_failed = rc != 0;
     if (rc != 0)
         goto err_close_services;
     rc = open_listeners(server, lifecycle, error);

@@ -34,6 +34,7 @@ struct server {
     struct disk *disk;
     struct data_folder *folder;
     struct data_folder_start start; /* cluster id, node id, leader epoch */
+    bool folder_failed;             /* server_open: what failed is the data folder or what lies in it */
     struct log_environment logs;
 
     struct budget *budget; /* bytes of requests and responses, shared out among connections */

@@ -263,7 +263,16 @@ def test_a_server_that_nobody_could_reach_is_not_started(furrowd):
 def test_a_port_that_is_taken_is_said(furrowd, servers):
     server = servers.start()
     done = furrowd("--set", f"listeners=127.0.0.1:{server.port}")
-    assert done.returncode > 0 and str(server.port) in done.stderr + done.stdout
+    assert done.returncode == 1 and str(server.port) in done.stderr + done.stdout
+
+
+def test_a_listener_that_cannot_be_opened_is_no_fault_of_the_data_folder(furrowd, tmp_path):
+    done = furrowd("--set", f"listeners=unix:{tmp_path}/missing/furrow.sock")
+    assert done.returncode == 1 and "cannot listen on unix:" in done.stderr
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "cat.jpg").write_bytes(b"meow")
+    assert furrowd("--set", "listeners=127.0.0.1:0", data=folder).returncode == 3
 
 
 # ---- topic names ----

@@ -291,11 +291,27 @@ static void a_start_that_fails_leaves_nothing_open(void)
     REQUIRE(bind(taken, (const struct sockaddr *)&address.socket, address.size) == 0 && listen(taken, 1) == 0);
     size_t before = memory_total_bytes(&f.memory);
     CHECK_EQUAL(server_open(&f.server, folder, &f.error), -EADDRINUSE);
+    CHECK(!f.server.folder_failed);
     CHECK_EQUAL(memory_total_bytes(&f.memory), before);
     CHECK(!uv_loop_alive(&f.loop));
     close(taken);
     REQUIRE(server_open(&f.server, folder, &f.error) == 0);
     (void)run_server(1, 1);
+    remove_all(folder);
+}
+
+static void a_start_that_fails_by_its_folder_says_so(void)
+{
+    make_folder();
+    prepare_server(0);
+    char file[96];
+    snprintf(file, sizeof file, "%s/holiday.jpg", folder);
+    FILE *photo = fopen(file, "w");
+    REQUIRE(photo != NULL);
+    fclose(photo);
+    CHECK_EQUAL(server_open(&f.server, folder, &f.error), -ENOTEMPTY);
+    CHECK(f.server.folder_failed);
+    end_fixture();
     remove_all(folder);
 }
 
@@ -326,4 +342,4 @@ static void any_allocation_of_the_start_may_fail(void)
 
 SUITE("server", CHECK_TEST(requests_in_flight_are_answered_before_it_stops),
       CHECK_TEST(asked_twice_it_waits_for_nobody), CHECK_TEST(a_start_that_fails_leaves_nothing_open),
-      CHECK_TEST(any_allocation_of_the_start_may_fail))
+      CHECK_TEST(a_start_that_fails_by_its_folder_says_so), CHECK_TEST(any_allocation_of_the_start_may_fail))
