@@ -82,9 +82,10 @@ static int read_log_level(enum log_level *level, struct error *error)
 static int configure(struct config *config, struct error *error)
 {
     int rc = command_line_configure(&line, config, environ, warn_unknown_variable, NULL, error);
+    /* a container's health check sees the environment, not the arguments that gave the server its permission */
+    bool anywhere = line.command == COMMAND_PROBE || config_flag(config, CONFIG_ALLOW_UNAUTHENTICATED);
     if (rc == 0)
-        rc = listeners_check(config_string(config, CONFIG_LISTENERS), config_flag(config, CONFIG_ALLOW_UNAUTHENTICATED),
-                             error);
+        rc = listeners_check(config_string(config, CONFIG_LISTENERS), anywhere, error);
     const char *advertised = config_string(config, CONFIG_ADVERTISED_LISTENERS);
     struct address address;
     if (rc == 0 && advertised[0] != '\0') {

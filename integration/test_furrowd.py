@@ -113,6 +113,14 @@ def test_the_probe_tells_a_running_server_from_none(furrowd, servers):
     assert furrowd("--probe", *listeners, data=server.data).returncode > 0
 
 
+def test_the_probe_needs_no_permission_to_listen(furrowd, servers):
+    port = free_port()
+    everywhere = {"FURROW_LISTENERS": f"0.0.0.0:{port}"}
+    assert furrowd("--probe", data=None, **everywhere).returncode == 1
+    servers.start({"listeners": f"0.0.0.0:{port}", "allow.unauthenticated": "true"})
+    assert furrowd("--probe", data=None, **everywhere).returncode == 0
+
+
 # ---- the data folder ----
 
 
