@@ -125,6 +125,27 @@ int address_parse(slice text, struct address *address, struct error *error)
     return rc != 0 || address->socket.ss_family == AF_UNIX ? rc : resolve(address, error);
 }
 
+/* "0" and "0.0" are 0.0.0.0 too. */
+static bool is_every_address(const char *host)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *found;
+    if (host[0] == '\0')
+        return true;
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return false;
+    const struct sockaddr_in *v4 = (const void *)found->ai_addr;
+    const struct sockaddr_in6 *v6 = (const void *)found->ai_addr;
+    bool every = found->ai_family == AF_INET ? v4->sin_addr.s_addr == htonl(INADDR_ANY)
+                                             : IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) != 0;
+    freeaddrinfo(found);
+    return every;
+}
+
+bool address_is_reachable(const struct address *address)
+{
+    return address->socket.ss_family != AF_UNIX && address->port != 0 && !is_every_address(address->host);
+}
+
 bool address_is_loopback(const struct address *address)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->socket;

@@ -23,6 +23,9 @@ struct address {
 MUST_USE int address_parse(slice text, struct address *address, struct error *error);
 /* As address_parse, without looking the name up: host and port alone. */
 MUST_USE int address_split(slice text, struct address *address, struct error *error);
+/* Names a host and a port that a client could connect to: not unix:, not port 0, not "every address" (0.0.0.0, [::] or
+ * an empty host). Also right after address_split. */
+bool address_is_reachable(const struct address *address);
 /* Can be reached from this machine only. */
 bool address_is_loopback(const struct address *address);
 

@@ -190,6 +190,23 @@ int listeners_check(const char *list, bool anywhere, struct error *error)
     return rc < 0 ? rc : 0;
 }
 
+int listeners_check_advertised(const char *list, struct error *error)
+{
+    struct address address;
+    const char *text = list + strspn(list, ", \t");
+    size_t size = strcspn(text, ", \t");
+    if (list[0] == '\0')
+        return 0;
+    if (text[size + strspn(text + size, ", \t")] != '\0')
+        return error_set(error, -EINVAL, "advertised.listeners: %s: must be one HOST:PORT", list);
+    int rc = address_split(slice_of(text, size), &address, error);
+    if (rc != 0)
+        return error_wrap(error, rc, "advertised.listeners");
+    if (address_is_reachable(&address))
+        return 0;
+    return error_set(error, -EINVAL, "advertised.listeners: %s: must be a HOST:PORT that clients can connect to", list);
+}
+
 int listeners_open(struct server *server, const char *list, const struct connection_dialect *dialect, bool anywhere,
                    struct listeners **opened, struct error *error)
 {

@@ -17,3 +17,5 @@ void listeners_close(struct listeners *listeners);
 
 /* Checks the list without opening anything; errors as above, and -EINVAL when it is empty. */
 MUST_USE int listeners_check(const char *list, bool anywhere, struct error *error);
+/* advertised.listeners: nothing, or one HOST:PORT that a client could connect to. -EINVAL. */
+MUST_USE int listeners_check_advertised(const char *list, struct error *error);

@@ -1,5 +1,4 @@
 /* furrowd: arguments, configuration, the server's life, the exit code. The only place with global state. */
-#include "address.h"
 #include "command_line.h"
 #include "listener.h"
 #include "probe.h"
@@ -86,13 +85,8 @@ static int configure(struct config *config, struct error *error)
     bool anywhere = line.command == COMMAND_PROBE || config_flag(config, CONFIG_ALLOW_UNAUTHENTICATED);
     if (rc == 0)
         rc = listeners_check(config_string(config, CONFIG_LISTENERS), anywhere, error);
-    const char *advertised = config_string(config, CONFIG_ADVERTISED_LISTENERS);
-    struct address address;
-    if (rc == 0 && advertised[0] != '\0') {
-        rc = address_split(slice_of(advertised, strcspn(advertised, ", ")), &address, error);
-        if (rc != 0)
-            error_wrap(error, rc, "advertised.listeners");
-    }
+    if (rc == 0)
+        rc = listeners_check_advertised(config_string(config, CONFIG_ADVERTISED_LISTENERS), error);
     enum log_level level;
     if (rc == 0 && parse_log_level(config, &level))
         logger_set_level(&logger, level);

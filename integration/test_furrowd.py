@@ -248,6 +248,12 @@ def test_clients_are_told_the_advertised_address(servers):
         assert metadata_broker(connection) == ("furrow.example", 1234)
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0:9092", "[::]:9092", "a:1,b:2", "unix:/tmp/furrow.sock"])
+def test_an_address_that_no_client_could_use_is_not_advertised(furrowd, address):
+    done = furrowd("--check-config", "--set", f"advertised.listeners={address}")
+    assert done.returncode == 2 and f"advertised.listeners: {address}: must be" in done.stderr
+
+
 def test_nobody_listens_to_the_world_by_accident(furrowd):
     done = furrowd("--set", "listeners=0.0.0.0:0")
     assert done.returncode > 0 and "allow.unauthenticated" in done.stderr + done.stdout

@@ -221,7 +221,8 @@ void kafka_request_address(const struct kafka_request *request, char host[256], 
     socklen_t size = sizeof address;
     struct address advertised;
     const char *list = config_string(request->server->config, CONFIG_ADVERTISED_LISTENERS);
-    if (list[0] != '\0' && address_split(slice_of(list, strcspn(list, ", ")), &advertised, NULL) == 0) {
+    list += strspn(list, ", \t");
+    if (list[0] != '\0' && address_split(slice_of(list, strcspn(list, ", \t")), &advertised, NULL) == 0) {
         snprintf(host, 256, "%s", advertised.host);
         *port = advertised.port;
         return;

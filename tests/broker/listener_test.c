@@ -246,6 +246,20 @@ static void a_list_of_nothing_is_refused(void)
     CHECK_EQUAL(listeners_check(",127.0.0.1:9092,", false, &f.error), 0);
 }
 
+static void one_address_that_clients_can_reach_is_advertised(void)
+{
+    static const char *const right[] = {"", "furrow.example:9092", "PLAINTEXT://127.0.0.1:1", "[::1]:9092", " host:9 "};
+    static const char *const wrong[] = {
+        "0.0.0.0:9092",          "0:9092", "[::]:9092", ":9092", "host:0", "a:1,b:2", "unix:/tmp/sock",
+        "PLAINTEXT://0.0.0.0:1", "host",   "SSL://a:1", " ",     "a:1 b:2"};
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++)
+        CHECK_EQUAL(listeners_check_advertised(right[i], &f.error), 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        CHECK_EQUAL(listeners_check_advertised(wrong[i], &f.error), -EINVAL);
+        CHECK(strstr(f.error.message, "advertised.listeners: ") == f.error.message);
+    }
+}
+
 static void a_port_that_is_taken_is_an_error_and_leaves_nothing_open(void)
 {
     char list[160];
@@ -388,6 +402,7 @@ static void any_allocation_may_fail(void)
 
 SUITE("listener", CHECK_TEST(every_address_of_the_list_is_served), CHECK_TEST(many_that_come_at_once_are_all_taken),
       CHECK_TEST(an_address_that_others_can_reach_must_be_permitted), CHECK_TEST(a_list_of_nothing_is_refused),
+      CHECK_TEST(one_address_that_clients_can_reach_is_advertised),
       CHECK_TEST(a_port_that_is_taken_is_an_error_and_leaves_nothing_open),
       CHECK_TEST(a_socket_that_nobody_serves_is_made_anew), CHECK_TEST(a_socket_that_somebody_serves_is_left_to_him),
       CHECK_TEST(a_file_that_is_no_socket_is_left_alone), CHECK_TEST(without_descriptors_it_waits_and_does_not_spin),
