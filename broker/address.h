@@ -18,8 +18,8 @@ struct address {
     uint16_t port;               /* as written */
 };
 
-/* With or without "PLAINTEXT://" before it. An empty host is every address. A name that is no number is looked up (which may
- * take as long as the resolver takes). Errors: -EINVAL, -ENOENT, with words. */
+/* With or without "PLAINTEXT://" before it. An empty host is every address. A name that is no number is looked up
+ * (which may take as long as the resolver takes). Errors: -EINVAL, -ENOENT, with words. */
 MUST_USE int address_parse(slice text, struct address *address, struct error *error);
 /* As address_parse, without looking the name up: host and port alone. */
 MUST_USE int address_split(slice text, struct address *address, struct error *error);
