@@ -136,6 +136,8 @@ def test_damage_is_told_and_is_the_exit_status(furrow, folder):
     assert done.returncode == 1 and "damage" in done.stdout.splitlines()[-1]
     done = furrow("dump", folder / "no-such.log")
     assert done.returncode == 1 and "no-such.log" in done.stderr
+    done = furrow("dump", folder)
+    assert done.returncode == 1 and f"{folder}: is a folder: name the files in it" in done.stderr
     assert furrow("dump").returncode == 2
 
 

@@ -154,6 +154,21 @@ def test_a_folder_full_of_other_things_is_refused_untouched(furrowd, tmp_path):
     assert {file.name for file in folder.iterdir()} - {".lock"} == {"cat.jpg"}
 
 
+def test_a_folder_that_cannot_be_used_is_told_in_words(furrowd, servers, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    lonely = tmp_path / "missing" / "data"
+    server = servers.start()
+    server.stop()
+    for folder, words in (
+        (file, f"the data folder {file} is a file"),
+        (lonely, f"{lonely}: its parent folder does not exist"),
+        (server.data, "the folder belongs to node 1, but node.id is 2: set node.id=1"),
+    ):
+        done = furrowd("--set", "listeners=127.0.0.1:0", "--set", "node.id=2", data=folder)
+        assert done.returncode == 3 and words in done.stderr
+
+
 def test_an_idle_server_writes_nothing(servers, topic):
     server = servers.start({"log.flush.interval.ms": "200"})
     client.create_topic(server.bootstrap, topic)

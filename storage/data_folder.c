@@ -141,9 +141,8 @@ static int read_meta(struct disk *disk, int32_t node_id, struct data_folder_star
         rc = read_number(&meta, "node.id", &start->node_id, error);
     if (rc == 0 && start->node_id != node_id)
         rc = error_set(error, -EINVAL,
-                       DATA_FOLDER_META ": is node %" PRId32 "'s, this is node %" PRId32
-                                        ": set node.id, or give another folder",
-                       start->node_id, node_id);
+                       "the folder belongs to node %" PRId32 ", but node.id is %" PRId32 ": set node.id=%" PRId32,
+                       start->node_id, node_id, start->node_id);
     slice cluster_id = property(&meta, "cluster.id");
     if (rc == 0 && !is_cluster_id(cluster_id))
         rc = error_set(error, FURROW_CORRUPT, DATA_FOLDER_META ": cluster.id is missing, or not 1 to 22 characters");

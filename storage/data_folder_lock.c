@@ -8,11 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A folder just made is as durable as what it will hold: its name is synced too. */
+/* -EEXIST: a file stands there. A folder just made is as durable as what it will hold: its name is synced too. */
 static int make_root(const char *root)
 {
-    if (mkdir(root, 0750) != 0)
-        return errno == EEXIST ? 0 : -errno;
+    struct stat present;
+    if (mkdir(root, 0750) != 0) {
+        if (errno != EEXIST)
+            return -errno;
+        return stat(root, &present) != 0 ? -errno : S_ISDIR(present.st_mode) ? 0 : -EEXIST;
+    }
     int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int parent = folder >= 0 ? openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int rc = parent >= 0 && fsync(parent) == 0 ? 0 : -errno;
@@ -45,6 +49,10 @@ static int open_lock(const char *path, int flags)
 int data_folder_lock(const char *root, int *descriptor, struct error *error)
 {
     int rc = make_root(root);
+    if (rc == -EEXIST)
+        return error_set(error, -ENOTDIR, "the data folder %s is a file", root);
+    if (rc == -ENOENT)
+        return error_set(error, rc, "%s: its parent folder does not exist", root);
     if (rc != 0)
         return error_set_status(error, rc, "make the data folder %s", root);
 
@@ -59,7 +67,7 @@ int data_folder_lock(const char *root, int *descriptor, struct error *error)
         opened = open_lock(path, O_CREAT);
     }
     if (opened < 0)
-        return error_set_status(error, opened, "open %s", path);
+        return error_set_status(error, opened, "the data folder %s cannot be written", root);
 
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(opened, F_OFD_SETLK, &lock) != 0) {

@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static const char help[] =
     "Usage: furrow dump [--records] [--json] FILE...\n"
@@ -75,6 +76,9 @@ static int dump_path(struct dump *dump, const char *path, struct error *error)
     char absolute[PATH_MAX], for_name[PATH_MAX], for_folder[PATH_MAX], for_folder_name[PATH_MAX];
     if (realpath(path, absolute) == NULL)
         return error_set_status(error, -errno, "cannot be opened");
+    struct stat found;
+    if (stat(absolute, &found) == 0 && S_ISDIR(found.st_mode))
+        return error_set(error, -EISDIR, "is a folder: name the files in it");
     memcpy(for_name, absolute, sizeof absolute);
     memcpy(for_folder, absolute, sizeof absolute);
     dump->path = path;

@@ -366,9 +366,40 @@ static void others_folders_get_no_lock(void)
     CHECK(rmdir(root) == 0);
 }
 
+/* The superuser may write everywhere, so the test is nobody for a while. */
+static void a_folder_that_cannot_be_used_is_told_in_words(void)
+{
+    char parent[] = "/tmp/furrow-lock-XXXXXX", path[64], expected[160];
+    int descriptor;
+    REQUIRE(mkdtemp(parent) != NULL);
+    snprintf(path, sizeof path, "%s/file", parent);
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL);
+    fclose(file);
+    CHECK_EQUAL(data_folder_lock(path, &descriptor, &error), -ENOTDIR);
+    snprintf(expected, sizeof expected, "the data folder %s is a file", path);
+    CHECK(strcmp(error.message, expected) == 0);
+    CHECK(unlink(path) == 0);
+
+    snprintf(path, sizeof path, "%s/missing/data", parent);
+    CHECK_EQUAL(data_folder_lock(path, &descriptor, &error), -ENOENT);
+    snprintf(expected, sizeof expected, "%s: its parent folder does not exist", path);
+    CHECK(strcmp(error.message, expected) == 0);
+
+    REQUIRE(chmod(parent, 0555) == 0);
+    bool was_root = geteuid() == 0;
+    REQUIRE(!was_root || seteuid(65534) == 0);
+    CHECK_EQUAL(data_folder_lock(parent, &descriptor, &error), -EACCES);
+    REQUIRE(!was_root || seteuid(0) == 0);
+    snprintf(expected, sizeof expected, "the data folder %s cannot be written: Permission denied", parent);
+    CHECK(strcmp(error.message, expected) == 0);
+    CHECK(rmdir(parent) == 0);
+}
+
 SUITE("data folder", CHECK_TEST(an_empty_folder_gets_its_ids), CHECK_TEST(only_a_clean_stop_keeps_the_leader_epoch),
       CHECK_TEST(a_folder_that_kafka_wrote_is_taken), CHECK_TEST(others_folders_are_refused_untouched),
       CHECK_TEST(offsets_are_found_by_topic_and_partition), CHECK_TEST(damaged_offsets_count_as_missing_and_unclean),
       CHECK_TEST(a_start_may_be_cut_off_anywhere), CHECK_TEST(any_failing_call_or_allocation_is_told),
       CHECK_TEST(topics_become_folders_and_back), CHECK_TEST(other_names_are_no_partitions),
-      CHECK_TEST(the_second_server_is_refused), CHECK_TEST(others_folders_get_no_lock))
+      CHECK_TEST(the_second_server_is_refused), CHECK_TEST(others_folders_get_no_lock),
+      CHECK_TEST(a_folder_that_cannot_be_used_is_told_in_words))
