@@ -26,10 +26,10 @@ KNOWS = {
 SOCKETS = r"sys/socket|netinet/.*|arpa/.*|netdb|sys/un|sys/epoll|poll|uv"
 NEVER = {
     "protocol": rf"{SOCKETS}|fcntl|unistd|dirent|sys/stat|sys/mman|time|sys/time|pthread|threads|syslog",
-    "storage": rf"{SOCKETS}|time|sys/time|threads|syslog",
+    "storage": rf"{SOCKETS}|time|sys/time|pthread|threads|syslog",
     "vault": SOCKETS,
 }
-# And calls: storage has locks, for its callers have threads, but starts none and reads no clock.
+# And calls: storage has no threads and reads no clock.
 NEVER_CALLS = {"storage": re.compile(r"\b(pthread_create|clock_gettime|gettimeofday|time)\s*\(")}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<(.*)\.h>|"(.*)")', re.MULTILINE)
 
