@@ -30,7 +30,8 @@ struct server {
     /* SIGHUP: what the sources of the configuration say now. Set by main.c. */
     int (*read_log_level)(enum log_level *level, struct error *error);
 
-    int lock; /* of the data folder, held while the server runs */
+    const char *data; /* the data folder, as it was named; "" until it is open */
+    int lock;         /* of the data folder, held while the server runs */
     struct disk *disk;
     struct data_folder *folder;
     struct data_folder_start start; /* cluster id, node id, leader epoch */

@@ -11,6 +11,7 @@
 
 static int open_disk(struct server *server, const char *data, struct error *error)
 {
+    server->data = data;
     int rc = data_folder_lock(data, &server->lock, error);
     if (rc != 0)
         return rc;

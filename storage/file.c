@@ -48,9 +48,9 @@ int disk_sync_folder(struct disk *disk, const char *path, struct error *error)
     return with_words(disk->ops->sync_folder(disk, path), error, "sync folder", path);
 }
 
-int disk_free_bytes(struct disk *disk, uint64_t *bytes, struct error *error)
+int disk_find_space(struct disk *disk, struct disk_space *space, struct error *error)
 {
-    return with_words(disk->ops->free_bytes(disk, bytes), error, "free space of", "");
+    return with_words(disk->ops->space(disk, space), error, "free space of", "");
 }
 
 /* ---- a folder and all that is in it ---- */

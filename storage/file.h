@@ -33,6 +33,12 @@ struct disk_entry {
     bool is_folder;
 };
 
+/* Of the file system that the data folder is on, in bytes. */
+struct disk_space {
+    uint64_t total;
+    uint64_t free; /* that this process may still write */
+};
+
 /* Called for each entry of a folder, in no order; a non-zero return ends the listing and is returned by it. */
 typedef int disk_list_callback(void *context, const struct disk_entry *entry);
 
@@ -44,7 +50,7 @@ struct disk_ops {
     int (*remove_file)(struct disk *disk, const char *path);
     int (*remove_folder)(struct disk *disk, const char *path);
     int (*sync_folder)(struct disk *disk, const char *path);
-    int (*free_bytes)(struct disk *disk, uint64_t *bytes);
+    int (*space)(struct disk *disk, struct disk_space *space);
     void (*close)(struct disk *disk);
 };
 
@@ -86,7 +92,7 @@ MUST_USE int disk_remove_file(struct disk *disk, const char *path, struct error 
 MUST_USE int disk_remove_tree(struct disk *disk, const char *path, struct error *error);
 /* "" is the data folder itself. */
 MUST_USE int disk_sync_folder(struct disk *disk, const char *path, struct error *error);
-MUST_USE int disk_free_bytes(struct disk *disk, uint64_t *bytes, struct error *error);
+MUST_USE int disk_find_space(struct disk *disk, struct disk_space *space, struct error *error);
 
 /* Small files: read whole into a ledger block of *size bytes (the caller frees it); refuses more than `limit`. */
 MUST_USE int disk_read_file(struct disk *disk, const char *path, size_t limit, enum memory_purpose purpose,

@@ -248,7 +248,7 @@ static int real_sync_folder(struct disk *disk, const char *path)
     return rc == -EINVAL ? 0 : rc; /* a file system without such a thing as syncing folders */
 }
 
-static int real_free_bytes(struct disk *disk, uint64_t *bytes)
+static int real_space(struct disk *disk, struct disk_space *space)
 {
     struct statvfs status;
     int rc;
@@ -257,7 +257,8 @@ static int real_free_bytes(struct disk *disk, uint64_t *bytes)
     while (rc != 0 && errno == EINTR);
     if (rc != 0)
         return -errno;
-    *bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    space->total = (uint64_t)status.f_blocks * status.f_frsize;
+    space->free = (uint64_t)status.f_bavail * status.f_frsize;
     return 0;
 }
 
@@ -276,7 +277,7 @@ static const struct disk_ops real_disk_ops = {
     .remove_file = real_remove_file,
     .remove_folder = real_remove_folder,
     .sync_folder = real_sync_folder,
-    .free_bytes = real_free_bytes,
+    .space = real_space,
     .close = real_close,
 };
 

@@ -85,6 +85,7 @@ kafka_handler kafka_refuse_api_versions;
     X(ALTER_CONFIGS, handle_alter_configs)                                                                             \
     X(CREATE_PARTITIONS, handle_create_partitions)                                                                     \
     X(INCREMENTAL_ALTER_CONFIGS, handle_incremental_alter_configs)                                                     \
+    X(DESCRIBE_LOG_DIRS, handle_describe_log_dirs)                                                                     \
     X(DESCRIBE_CLUSTER, handle_describe_cluster)                                                                       \
     X(DESCRIBE_TOPIC_PARTITIONS, handle_describe_topic_partitions)
 

@@ -1,6 +1,7 @@
 """The scenarios of test_differential.py: what both servers are asked. Each uses topics of its own."""
 
 from differential.configs import alter_configs, describe_configs, incremental_alter_configs
+from differential.disks import describe_log_dirs
 from differential.handshake import api_versions, describe_cluster, describe_topic_partitions, metadata, raw_frames
 from differential.offsets import leader_epochs, list_offsets
 from differential.reads import fetch, sessions
@@ -25,4 +26,5 @@ SCENARIOS = [
     leader_epochs,
     describe_cluster,
     describe_topic_partitions,
+    describe_log_dirs,
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from differential.messages import MESSAGES, NO_UUID, decode_response, encode_request
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS = 0, 1, 2, 3, 18, 19, 20
-INIT_PRODUCER_ID, EPOCHS, DESCRIBE_CONFIGS, ALTER_CONFIGS, CREATE_PARTITIONS = 22, 23, 32, 33, 37
+INIT_PRODUCER_ID, EPOCHS, DESCRIBE_CONFIGS, ALTER_CONFIGS, DESCRIBE_LOG_DIRS, CREATE_PARTITIONS = 22, 23, 32, 33, 35, 37
 INCREMENTAL_ALTER_CONFIGS, DESCRIBE_CLUSTER, DESCRIBE_TOPIC_PARTITIONS = 44, 60, 75
 
 CLOSED = "the connection is closed"
@@ -117,6 +117,10 @@ def normalise(peer: Peer, name: str, value):
         return "PORT" if value == peer.server.port else value
     if name == "cluster_id" and isinstance(value, str):
         return "a cluster id"
+    if name == "log_dir":
+        return value.replace(str(peer.server.data), "DATA")
+    if name in ("total_bytes", "usable_bytes") and value > 0:
+        return "bytes"
     if isinstance(value, str):
         return value.replace(peer.server.bootstrap, "ADDRESS")
     if name == "session_id":

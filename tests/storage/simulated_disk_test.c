@@ -318,9 +318,9 @@ static void a_full_disk_takes_what_fits(void)
     CHECK(write_at(file, "abcdef", 6, 0) == 0);
     CHECK_EQUAL(write_at(file, "ghijkl", 6, 6), -ENOSPC);
     CHECK(write_at(file, "ABCDEF", 6, 0) == 0);
-    uint64_t left;
-    CHECK(disk_free_bytes(disk, &left, NULL) == 0);
-    CHECK_EQUAL(left, 0);
+    struct disk_space left;
+    CHECK(disk_find_space(disk, &left, NULL) == 0);
+    CHECK(left.total == 10 && left.free == 0);
     simulated_disk_set_space(disk, 100);
     CHECK(write_at(file, "klm", 3, 10) == 0);
     file_close(file);

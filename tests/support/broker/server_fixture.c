@@ -35,7 +35,7 @@ void server_fixture_open(struct server_fixture *f, const char *const *settings)
     memory_init(&f->memory);
     f->log = memfd_create("log", MFD_CLOEXEC);
     logger_init(&f->logger, f->log, LOG_DEBUG);
-    f->server = (struct server){.memory = &f->memory, .logger = &f->logger, .loop = &f->loop};
+    f->server = (struct server){.memory = &f->memory, .logger = &f->logger, .loop = &f->loop, .data = "/data"};
     need(uv_loop_init(&f->loop) == 0);
     f->server.config = config_create(&f->memory, &machine);
     need(f->log >= 0 && f->server.config != NULL);

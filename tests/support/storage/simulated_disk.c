@@ -371,14 +371,15 @@ static int simulated_sync_folder(struct disk *base, const char *path)
     return 0;
 }
 
-static int simulated_free_bytes(struct disk *base, uint64_t *bytes)
+static int simulated_space(struct disk *base, struct disk_space *space)
 {
     struct simulated_disk *disk = of(base);
     int rc;
-    if (begin_call(disk, SIMULATED_FREE_BYTES, &rc) != WORKS)
+    if (begin_call(disk, SIMULATED_SPACE, &rc) != WORKS)
         return rc;
     uint64_t used = used_bytes(disk);
-    *bytes = disk->space > used ? disk->space - used : 0;
+    space->total = disk->space;
+    space->free = disk->space > used ? disk->space - used : 0;
     return 0;
 }
 
@@ -397,7 +398,7 @@ static const struct disk_ops simulated_disk_ops = {
     .remove_file = simulated_remove_file,
     .remove_folder = simulated_remove_folder,
     .sync_folder = simulated_sync_folder,
-    .free_bytes = simulated_free_bytes,
+    .space = simulated_space,
     .close = simulated_close,
 };
 
