@@ -258,6 +258,11 @@ int64_t config_number(const struct config *config, enum config_id id)
     return config->values[id].number;
 }
 
+double config_decimal(const struct config *config, enum config_id id)
+{
+    return strtod(config_string(config, id), NULL);
+}
+
 bool config_flag(const struct config *config, enum config_id id)
 {
     return config->values[id].number != 0;

@@ -69,6 +69,7 @@ MUST_USE int config_finish(struct config *config, struct error *error);
 /* ---- by index, for the server itself ---- */
 
 int64_t config_number(const struct config *config, enum config_id id); /* CONFIG_INT, CONFIG_LONG */
+double config_decimal(const struct config *config, enum config_id id); /* CONFIG_DOUBLE; 0 when unset */
 bool config_flag(const struct config *config, enum config_id id);      /* CONFIG_BOOLEAN */
 /* "" when unset. */
 const char *config_string(const struct config *config, enum config_id id);

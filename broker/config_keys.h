@@ -61,16 +61,15 @@
     N(LOG_ROLL_MS, "log.roll.ms", NULL, 1, INT64_MAX, "A segment takes records for so long; unset: log.roll.hours.")   \
     I(LOG_ROLL_HOURS, "log.roll.hours", "168", 1, INT32_MAX, "A segment takes records for so many hours.")             \
     N(LOG_ROLL_JITTER_MS, "log.roll.jitter.ms", NULL, 0, INT64_MAX,                                                    \
-      "A random part of so long is taken off, so that segments do not roll together; unset: log.roll.jitter.hours. "   \
-      "Kept; nothing acts on it yet.")                                                                                 \
-    I(LOG_ROLL_JITTER_HOURS, "log.roll.jitter.hours", "0", 0, INT32_MAX,                                               \
-      "log.roll.jitter.ms in hours. Kept; nothing acts on it yet.")                                                    \
+      "Up to so much is taken off, differently for each segment, so that they do not roll together; unset: "           \
+      "log.roll.jitter.hours.")                                                                                        \
+    I(LOG_ROLL_JITTER_HOURS, "log.roll.jitter.hours", "0", 0, INT32_MAX, "log.roll.jitter.ms in hours.")               \
     I(LOG_INDEX_INTERVAL_BYTES, "log.index.interval.bytes", "4096", 0, INT32_MAX,                                      \
       "Bytes of log for each entry of the offset index.")                                                              \
     I(LOG_INDEX_SIZE_MAX_BYTES, "log.index.size.max.bytes", "10485760", 4, INT32_MAX,                                  \
       "The largest offset index of a segment.")                                                                        \
     B(LOG_PREALLOCATE, "log.preallocate", "false",                                                                     \
-      "Whether segment files are allocated in advance. Kept; nothing acts on it yet.")                                 \
+      "Kept, but without effect: segment files are never allocated in advance.")                                       \
     N(LOG_RETENTION_MS, "log.retention.ms", NULL, -1, INT64_MAX,                                                       \
       "Segments older than this are deleted; -1: never; unset: log.retention.minutes. Kept; nothing acts on it yet.")  \
     I(LOG_RETENTION_MINUTES, "log.retention.minutes", NULL, -1, INT32_MAX,                                             \
@@ -91,6 +90,21 @@
       "The shortest time that a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet.")         \
     N(LOG_CLEANER_MAX_COMPACTION_LAG_MS, "log.cleaner.max.compaction.lag.ms", CONFIG_FOREVER, 1, INT64_MAX,            \
       "The longest time that a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet.")          \
+    I(FURROW_COMPACTION_KEEP, "furrow.compaction.keep", "1", 1, 65535,                                                 \
+      "How many of the last records of each key compaction keeps. Kept; nothing acts on it yet.")                      \
+    S(FURROW_COMPACTION_KEY, "furrow.compaction.key", "key", NULL,                                                     \
+      "What compaction takes for a record's key: key, header:NAME or prefix:N (its first N bytes). Kept; nothing "     \
+      "acts "                                                                                                          \
+      "on it yet.")                                                                                                    \
+    B(LOG_CLEANER_ENABLE, "log.cleaner.enable", "true",                                                                \
+      "Whether topics with compact in their policy are compacted. Kept; nothing acts on it yet.")                      \
+    N(LOG_CLEANER_BACKOFF_MS, "log.cleaner.backoff.ms", "15000", 0, INT64_MAX,                                         \
+      "How long the cleaner rests when there is nothing to compact. Kept; nothing acts on it yet.")                    \
+    N(LOG_CLEANER_DEDUPE_BUFFER_SIZE, "log.cleaner.dedupe.buffer.size", NULL, 65536, CONFIG_MEMORY_MOST,               \
+      "Memory for the keys of a compaction under way; with less, the log is read more often. Default: 1/128 of the "   \
+      "memory, 1 to 32 MiB. Kept; nothing acts on it yet.")                                                            \
+    D(LOG_CLEANER_IO_MAX_BYTES_PER_SECOND, "log.cleaner.io.max.bytes.per.second", NULL, 1, INT64_MAX,                  \
+      "The most that compaction reads and writes; unset: any. Kept; nothing acts on it yet.")                          \
     D(LOG_CLEANER_MIN_CLEANABLE_RATIO, "log.cleaner.min.cleanable.ratio", "0.5", 0, 1,                                 \
       "The share of a log that must be uncompacted before it is compacted. Kept; nothing acts on it yet.")             \
     S(LOG_MESSAGE_TIMESTAMP_TYPE, "log.message.timestamp.type", "CreateTime", "CreateTime,LogAppendTime",              \

@@ -1,5 +1,6 @@
 /* Defaults that follow the size of the machine, and what one key makes of another. */
 #include "config_private.h"
+#include "topic_config.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -42,6 +43,7 @@ int config_size_defaults(struct config *config, const struct machine *machine)
         {CONFIG_SOCKET_REQUEST_MAX_BYTES, clamp(memory / 16, 64 * KIB, REQUEST_MOST)},
         {CONFIG_FURROW_MEMORY_LIMIT_BYTES, clamp(memory / 4, 256 * KIB, 1024 * MIB)},
         {CONFIG_LOG_SEGMENT_BYTES, clamp(round_down(memory / 8), MIB, 1024 * MIB)},
+        {CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE, clamp(round_down(memory / 128), MIB, 32 * MIB)},
         {CONFIG_MAX_OPEN_FILES, open_files()},
     };
     for (size_t i = 0; i < sizeof sized / sizeof sized[0]; i++) {
@@ -102,5 +104,9 @@ int config_finish(struct config *config, struct error *error)
         return error_set(error, -EINVAL,
                          "socket.request.max.bytes=%" PRId64 " is more than half of furrow.memory.limit.bytes=%" PRId64,
                          request, memory);
+    const char *key = config_string(config, CONFIG_FURROW_COMPACTION_KEY);
+    struct topic_compaction_key parsed;
+    if (!topic_config_parse_compaction_key(slice_of_text(key), &parsed))
+        return error_set(error, -EINVAL, "furrow.compaction.key=%s: " COMPACTION_KEY_FORMS, key);
     return 0;
 }

@@ -77,12 +77,35 @@ static void apply_compression(struct topic_config *topic, const struct config *c
     }
 }
 
+struct topic_compaction_key topic_config_compaction_key(const struct topic_config *topic, const struct config *config)
+{
+    struct topic_compaction_key key;
+    if (!topic_config_parse_compaction_key(slice_of_text(effective_text(topic, config, FURROW_COMPACTION_KEY)), &key))
+        key = (struct topic_compaction_key){.kind = COMPACTION_BY_KEY};
+    return key;
+}
+
+static void apply_compaction(struct topic_config *topic, const struct config *config)
+{
+    bool compacts = (topic->cleanup_policy & CLEANUP_COMPACT) != 0;
+    topic->delete_retention_ms = effective_number(topic, config, DELETE_RETENTION_MS);
+    topic->min_compaction_lag_ms = effective_number(topic, config, MIN_COMPACTION_LAG_MS);
+    topic->max_compaction_lag_ms = effective_number(topic, config, MAX_COMPACTION_LAG_MS);
+    topic->min_cleanable_ratio = strtod(effective_text(topic, config, MIN_CLEANABLE_DIRTY_RATIO), NULL);
+    topic->compaction_keep = (uint32_t)effective_i32(topic, config, FURROW_COMPACTION_KEEP);
+    topic->keys_required = compacts && topic_config_compaction_key(topic, config).kind != COMPACTION_BY_HEADER;
+    /* As in Kafka: the active segment is never compacted, so it must not become older than what may stay so. */
+    if (compacts && topic->log.segment_ms > topic->max_compaction_lag_ms)
+        topic->log.segment_ms = topic->max_compaction_lag_ms;
+}
+
 /* Works the typed values out anew. */
 static void apply(struct topic_config *topic, const struct config *config)
 {
     topic->log = (struct log_config){
         .segment_bytes = effective_number(topic, config, SEGMENT_BYTES),
         .segment_ms = effective_number(topic, config, SEGMENT_MS),
+        .segment_jitter_ms = effective_number(topic, config, SEGMENT_JITTER_MS),
         .segment_index_bytes = effective_i32(topic, config, SEGMENT_INDEX_BYTES),
         .index_interval_bytes = effective_i32(topic, config, INDEX_INTERVAL_BYTES),
     };
@@ -99,6 +122,7 @@ static void apply(struct topic_config *topic, const struct config *config)
     topic->min_insync_replicas = effective_i32(topic, config, MIN_INSYNC_REPLICAS);
     topic->flush_messages = effective_number(topic, config, FLUSH_MESSAGES);
     topic->flush_ms = effective_number(topic, config, FLUSH_MS);
+    apply_compaction(topic, config);
 }
 
 void topic_config_init(struct topic_config *topic, const struct config *config)

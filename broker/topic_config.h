@@ -29,8 +29,23 @@ struct topic_config_key {
     enum topic_config_type type;
     const char *default_text; /* when there is no such broker setting */
     int64_t min, max;         /* of INT and LONG */
-    const char *valid;        /* of STRING and LIST: the values, "a,b,c"; NULL: a LIST of replicas, "p:b,p:b" or "*" */
+    const char *valid;        /* of STRING and LIST: the values, "a,b,c"; NULL: a LIST of replicas, "p:b,p:b" or "*", or
+                               * a STRING that says what a record is compacted by */
     const char *documentation;
+};
+
+#define COMPACTION_KEEP_MOST   65535
+#define COMPACTION_HEADER_MOST 255   /* bytes of a header's name */
+#define COMPACTION_PREFIX_MOST 65535 /* bytes */
+#define COMPACTION_KEY_FORMS   "Must be key, header:NAME (at most 255 bytes) or prefix:N (N from 1 to 65535)"
+
+/* What compaction takes for a record's key. */
+enum compaction_key_kind { COMPACTION_BY_KEY, COMPACTION_BY_HEADER, COMPACTION_BY_PREFIX };
+
+struct topic_compaction_key {
+    enum compaction_key_kind kind;
+    slice header;    /* its name, part of the parsed text */
+    uint32_t prefix; /* bytes */
 };
 
 /* What is set explicitly on the topic; everything else is inherited. */
@@ -59,6 +74,12 @@ struct topic_config {
     int32_t min_insync_replicas; /* without effect: as in Kafka, no more than a partition has can be asked for */
     int64_t flush_messages;
     int64_t flush_ms;
+    int64_t delete_retention_ms;
+    int64_t min_compaction_lag_ms;
+    int64_t max_compaction_lag_ms;
+    double min_cleanable_ratio;
+    uint32_t compaction_keep;
+    bool keys_required; /* records without a key are refused */
 };
 
 size_t topic_config_keys(const struct topic_config_key **keys);
@@ -75,6 +96,10 @@ MUST_USE int topic_config_set(struct topic_config *topic, const struct config *c
                               slice value, struct error *error);
 /* What the entries must be together: 0, or -EINVAL with Kafka's words. */
 MUST_USE int topic_config_check(const struct topic_config *topic, const struct config *config, struct error *error);
+/* furrow.compaction.key: "key", "header:NAME", "prefix:N". False when it says something else. */
+bool topic_config_parse_compaction_key(slice text, struct topic_compaction_key *key);
+/* The one in force; valid as long as the topic's and the broker's configuration are not changed. */
+struct topic_compaction_key topic_config_compaction_key(const struct topic_config *topic, const struct config *config);
 /* The elements of a LIST, without the blanks around them; `rest` starts as the list (null when that is empty), and is
  * null behind the last one. False when there is none. */
 bool topic_config_next_element(slice *rest, slice *element);

@@ -148,6 +148,35 @@ static int check_ratio(const struct topic_config_key *key, slice value, struct e
     return 0;
 }
 
+bool topic_config_parse_compaction_key(slice text, struct topic_compaction_key *key)
+{
+    static const char header[] = "header:", prefix[] = "prefix:";
+    *key = (struct topic_compaction_key){.kind = COMPACTION_BY_KEY};
+    if (slice_equal(text, slice_of_text("key")))
+        return true;
+    if (text.size <= sizeof header - 1)
+        return false;
+    slice rest = slice_of(text.data + sizeof header - 1, text.size - (sizeof header - 1));
+    if (memcmp(text.data, header, sizeof header - 1) == 0) {
+        key->kind = COMPACTION_BY_HEADER;
+        key->header = rest;
+        return rest.size <= COMPACTION_HEADER_MOST;
+    }
+    key->kind = COMPACTION_BY_PREFIX;
+    for (size_t i = 0; i < rest.size && key->prefix <= COMPACTION_PREFIX_MOST; i++)
+        key->prefix = key->prefix * 10 + (uint32_t)(rest.data[i] - '0');
+    return memcmp(text.data, prefix, sizeof prefix - 1) == 0 && count_digits(rest) == rest.size && key->prefix >= 1 &&
+           key->prefix <= COMPACTION_PREFIX_MOST;
+}
+
+static int check_compaction_key(const struct topic_config_key *key, slice value, struct error *error)
+{
+    struct topic_compaction_key parsed;
+    if (topic_config_parse_compaction_key(value, &parsed))
+        return 0;
+    return refuse(key, value, COMPACTION_KEY_FORMS, error);
+}
+
 static bool is_boolean(slice value)
 {
     return (value.size == 4 && strncasecmp((const char *)value.data, "true", 4) == 0) ||
@@ -176,6 +205,8 @@ int topic_config_check_value(const struct topic_config_key *key, slice value, st
             return 0;
         return refuse(key, value, "Expected value to be either true or false", error);
     case TOPIC_CONFIG_STRING:
+        if (key->valid == NULL)
+            return check_compaction_key(key, value, error);
         break;
     }
     return names_value(key->valid, value) ? 0 : refuse_choice(key, value, error);

@@ -52,6 +52,15 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
     [FOLLOWER_REPLICATION_THROTTLED_REPLICAS] =
         LIST("follower.replication.throttled.replicas", NULL, "", NULL,
              "Replicas whose copying is throttled. Kept, but without effect: one node copies nothing."),
+    [FURROW_COMPACTION_KEEP] =
+        INT("furrow.compaction.keep", "furrow.compaction.keep", "1", 1, COMPACTION_KEEP_MOST,
+            "How many of the last records of each key compaction keeps; a tombstone removes all of them. Kept; nothing "
+            "acts on it yet."),
+    [FURROW_COMPACTION_KEY] =
+        STRING("furrow.compaction.key", "furrow.compaction.key", "key", NULL,
+               "What compaction takes for a record's key: key; header:NAME, the value of the record's last header of "
+               "that name, and then records need no key; prefix:N, the first N bytes of the key. Records that lack it "
+               "are kept. Kept; nothing acts on it yet."),
     [INDEX_INTERVAL_BYTES] = INT("index.interval.bytes", "log.index.interval.bytes", "4096", 0, INT32_MAX,
                                  "Bytes of log for each entry of the offset index."),
     [LEADER_REPLICATION_THROTTLED_REPLICAS] =
@@ -86,7 +95,7 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
     [MIN_INSYNC_REPLICAS] = INT("min.insync.replicas", "min.insync.replicas", "1", 1, INT32_MAX,
                                 "Replicas that must have a record before acks=all is answered; there is one here."),
     [PREALLOCATE] = BOOLEAN("preallocate", "log.preallocate", "false",
-                            "Whether segment files are allocated in advance. Kept; nothing acts on it yet."),
+                            "Kept, but without effect: segment files are never allocated in advance."),
     [REMOTE_LOG_COPY_DISABLE] =
         BOOLEAN("remote.log.copy.disable", NULL, "false",
                 "Whether nothing more is copied to remote storage. Kept, but without effect: there is none."),
@@ -104,9 +113,9 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
                           "Bytes after which a new segment is begun."),
     [SEGMENT_INDEX_BYTES] = INT("segment.index.bytes", "log.index.size.max.bytes", "10485760", 4, INT32_MAX,
                                 "The largest offset index of a segment, in bytes."),
-    [SEGMENT_JITTER_MS] = LONG(
-        "segment.jitter.ms", "log.roll.jitter.ms", "0", 0,
-        "A random part taken off segment.ms, so that segments do not roll together. Kept; nothing acts on it yet."),
+    [SEGMENT_JITTER_MS] =
+        LONG("segment.jitter.ms", "log.roll.jitter.ms", "0", 0,
+             "Up to so much is taken off segment.ms, differently for each segment, so that they do not roll together."),
     [SEGMENT_MS] = LONG("segment.ms", "log.roll.ms", "604800000", 1, "Age in ms after which a new segment is begun."),
     [UNCLEAN_LEADER_ELECTION_ENABLE] =
         BOOLEAN("unclean.leader.election.enable", "unclean.leader.election.enable", "false",

@@ -28,6 +28,7 @@ struct log;
 struct log_config {
     int64_t segment_bytes;       /* segment.bytes */
     int64_t segment_ms;          /* segment.ms */
+    int64_t segment_jitter_ms;   /* segment.jitter.ms: up to so much is taken off, differently for each segment */
     int32_t segment_index_bytes; /* segment.index.bytes */
     int32_t index_interval_bytes;
 };

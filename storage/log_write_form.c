@@ -50,6 +50,22 @@ static int reserve_index_entry(struct log_write *write)
 
 /* ---- rolling ---- */
 
+/* How old this segment may become. The part that is taken off looks random but stays the same over restarts: it is
+ * worked out from the segment's name (FNV-1a). */
+static int64_t segment_age(const struct log *log, int64_t base_offset)
+{
+    const struct log_config *config = &log->config;
+    int64_t most = config->segment_jitter_ms < config->segment_ms ? config->segment_jitter_ms : config->segment_ms;
+    if (most <= 0)
+        return config->segment_ms;
+    uint64_t hash = 14695981039346656037U;
+    for (const char *at = log->folder; *at != '\0'; at++)
+        hash = (hash ^ (uint8_t)*at) * 1099511628211U;
+    for (int shift = 0; shift < 64; shift += 8)
+        hash = (hash ^ (((uint64_t)base_offset >> shift) & 0xff)) * 1099511628211U;
+    return config->segment_ms - (int64_t)((hash ^ (hash >> 32)) % (uint64_t)most);
+}
+
 static bool must_roll(const struct log *log, const struct log_write *write, const struct batch_header *header,
                       int64_t now)
 {
@@ -62,7 +78,7 @@ static bool must_roll(const struct log *log, const struct log_write *write, cons
         return true;
     int64_t since = head->first_timestamp >= 0 ? head->first_timestamp : head->created;
     int64_t until = head->first_timestamp >= 0 ? header->max_timestamp : now;
-    if (until > since && until - since > config->segment_ms)
+    if (until > since && until - since > segment_age(log, write->base_offset))
         return true;
     uint32_t index_entries = head->index.entries + write->tails.index.count;
     uint32_t time_entries = head->times.entries + write->tails.times.count;

@@ -38,7 +38,7 @@ static int64_t limit_after(int64_t now, int64_t ms)
 static struct append_inspection inspection_for(const struct topic_config *config, int64_t now)
 {
     struct append_inspection inspection = {
-        .keys_required = (config->cleanup_policy & CLEANUP_COMPACT) != 0,
+        .keys_required = config->keys_required,
         .oldest = INT64_MIN,
         .newest = INT64_MAX,
         .max_timestamp = BATCH_NO_TIMESTAMP,

@@ -224,7 +224,7 @@ static void zstd_needs_a_client_that_knows_it(void)
 static void a_compacted_topic_names_the_records_without_keys(void)
 {
     struct topic_config config = fixture_topic_config();
-    config.cleanup_policy = CLEANUP_COMPACT;
+    config.keys_required = true;
     open_with(&config, 1);
     for (enum codec codec = CODEC_NONE; codec < CODECS; codec++) {
         struct append_part part = fixture_append_one(&f, &(struct fixture_batch){.records = 3, .codec = codec});
@@ -507,7 +507,7 @@ static void append_some(int32_t *succeeded)
 static void any_allocation_may_fail(void)
 {
     struct topic_config config = fixture_topic_config();
-    config.cleanup_policy = CLEANUP_COMPACT;
+    config.keys_required = true;
     config.recompress = true;
     config.codec = CODEC_GZIP;
     config.compression_level = -1;

@@ -46,12 +46,14 @@ static void defaults_follow_the_machine(void)
     CHECK_EQUAL(config_number(config, CONFIG_LOG_SEGMENT_BYTES), 1 << 30);
     CHECK_EQUAL(config_number(config, CONFIG_SOCKET_REQUEST_MAX_BYTES), 100 << 20);
     CHECK_EQUAL(config_number(config, CONFIG_FURROW_MEMORY_LIMIT_BYTES), 1 << 30);
+    CHECK_EQUAL(config_number(config, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE), 32 << 20);
     config_destroy(config);
 
     config = fresh(&router);
     CHECK_EQUAL(config_number(config, CONFIG_LOG_SEGMENT_BYTES), 16 << 20);
     CHECK_EQUAL(config_number(config, CONFIG_SOCKET_REQUEST_MAX_BYTES), 8 << 20);
     CHECK_EQUAL(config_number(config, CONFIG_FURROW_MEMORY_LIMIT_BYTES), 32 << 20);
+    CHECK_EQUAL(config_number(config, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE), 1 << 20);
     CHECK(strcmp(config_text(config, "log.segment.bytes"), "16777216") == 0);
     config_destroy(config);
 }

@@ -103,6 +103,18 @@ static void values_that_kafka_refuses_are_refused(void)
         {"remote.storage.enable", "true"},
         {"remote.storage.enable", "TRUE"},
         {"local.retention.ms", "-3"},
+        {"furrow.compaction.keep", "0"},
+        {"furrow.compaction.keep", "65536"},
+        {"furrow.compaction.key", ""},
+        {"furrow.compaction.key", "value"},
+        {"furrow.compaction.key", "header:"},
+        {"furrow.compaction.key", "prefix:"},
+        {"furrow.compaction.key", "prefix:0"},
+        {"furrow.compaction.key", "prefix:-1"},
+        {"furrow.compaction.key", "prefix:1x"},
+        {"furrow.compaction.key", "prefix:65536"},
+        {"furrow.compaction.key", "prefix:4294967297"},
+        {"furrow.compaction.key", "suffix:1"},
     };
     open_config(NULL);
     size_t before = memory_total_bytes(&memory);
@@ -144,6 +156,10 @@ static void values_at_the_edges_are_taken(void)
         {"remote.log.delete.on.disable", "true"},
         {"local.retention.ms", "-2"},
         {"local.retention.bytes", "10"},
+        {"furrow.compaction.keep", "65535"},
+        {"furrow.compaction.key", "header:x"},
+        {"furrow.compaction.key", "prefix:65535"},
+        {"furrow.compaction.key", "key"},
     };
     open_config(NULL);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -185,6 +201,40 @@ static void the_least_compaction_lag_is_not_above_the_largest(void)
     CHECK_EQUAL(topic_config_check(&topic, config, &error), -EINVAL);
     CHECK(strcmp(error.message,
                  "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)") == 0);
+    close_config();
+}
+
+static void an_active_segment_is_not_older_than_records_may_stay_uncompacted(void)
+{
+    open_config("log.roll.ms=5000");
+    CHECK(set("max.compaction.lag.ms", "1000") == 0);
+    CHECK_EQUAL(topic.log.segment_ms, 5000);
+    CHECK(set("cleanup.policy", "delete,compact") == 0);
+    CHECK_EQUAL(topic.log.segment_ms, 1000);
+    CHECK(set("segment.ms", "900") == 0);
+    CHECK_EQUAL(topic.log.segment_ms, 900);
+    close_config();
+}
+
+static void what_records_are_compacted_by_is_said_in_one_text(void)
+{
+    open_config("furrow.compaction.key=prefix:12");
+    struct topic_compaction_key key = topic_config_compaction_key(&topic, config);
+    CHECK_EQUAL(key.kind, COMPACTION_BY_PREFIX);
+    CHECK_EQUAL(key.prefix, 12);
+    CHECK_EQUAL(topic.compaction_keep, 1);
+    CHECK(!topic.keys_required);
+    CHECK(set("cleanup.policy", "compact") == 0);
+    CHECK(topic.keys_required);
+    CHECK(set("furrow.compaction.key", "header:device:id") == 0);
+    key = topic_config_compaction_key(&topic, config);
+    CHECK_EQUAL(key.kind, COMPACTION_BY_HEADER);
+    CHECK(slice_equal(key.header, slice_of_text("device:id")));
+    CHECK(!topic.keys_required);
+    CHECK(set("furrow.compaction.key", "key") == 0 && set("furrow.compaction.keep", "3") == 0);
+    CHECK_EQUAL(topic_config_compaction_key(&topic, config).kind, COMPACTION_BY_KEY);
+    CHECK_EQUAL(topic.compaction_keep, 3);
+    CHECK(topic.keys_required);
     close_config();
 }
 
@@ -232,4 +282,5 @@ SUITE("topic_config", CHECK_TEST(what_is_set_holds_until_it_is_unset),
       CHECK_TEST(values_at_the_edges_are_taken), CHECK_TEST(a_list_of_replicas_is_not_endless),
       CHECK_TEST(without_a_cleanup_policy_nothing_is_cleaned_up),
       CHECK_TEST(the_least_compaction_lag_is_not_above_the_largest), CHECK_TEST(the_codec_follows_compression_type),
-      CHECK_TEST(a_copy_survives_any_refused_allocation))
+      CHECK_TEST(an_active_segment_is_not_older_than_records_may_stay_uncompacted),
+      CHECK_TEST(what_records_are_compacted_by_is_said_in_one_text), CHECK_TEST(a_copy_survives_any_refused_allocation))

@@ -227,6 +227,31 @@ static void a_segment_without_timestamps_is_rolled_by_the_clock(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* Records 1 ms apart: a segment has as many as it may become old. */
+static void jitter_makes_segments_younger_each_in_its_own_way(void)
+{
+    enum { SEGMENTS = 20 };
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    f.config.segment_ms = 100;
+    f.config.segment_jitter_ms = 60;
+    REQUIRE(log_fixture_open(&f) == 0);
+    int64_t bases[SEGMENTS + 1] = {0}, shortest = INT64_MAX, longest = 0;
+    struct test_batch batch = {.timestamp = LOG_FIXTURE_TIME, .content = 1};
+    for (int found = 0; found < SEGMENTS; batch.timestamp++) {
+        int64_t base = active_base_after(&f, &batch);
+        if (base == bases[found])
+            continue;
+        int64_t age = base - bases[found];
+        bases[++found] = base;
+        shortest = age < shortest ? age : shortest;
+        longest = age > longest ? age : longest;
+    }
+    CHECK(shortest > 40 && longest <= 101);
+    CHECK(longest - shortest > 30);
+    CHECK(log_fixture_close(&f));
+}
+
 static void a_segment_is_rolled_when_its_index_is_full(void)
 {
     struct log_fixture f;
@@ -487,6 +512,7 @@ SUITE("log_write", CHECK_TEST(what_is_appended_is_read_back), CHECK_TEST(on_a_re
       CHECK_TEST(a_segment_is_rolled_when_the_next_batch_does_not_fit),
       CHECK_TEST(a_segment_is_rolled_by_the_timestamps_of_its_batches),
       CHECK_TEST(a_segment_without_timestamps_is_rolled_by_the_clock),
+      CHECK_TEST(jitter_makes_segments_younger_each_in_its_own_way),
       CHECK_TEST(a_segment_is_rolled_when_its_index_is_full),
       CHECK_TEST(a_segment_is_rolled_before_an_offset_too_far_for_its_index),
       CHECK_TEST(a_long_queue_is_written_segment_by_segment),
