@@ -10,6 +10,7 @@
 
 #define RECOVERY_POINTS      "recovery-point-offset-checkpoint"
 #define LOG_STARTS           "log-start-offset-checkpoint"
+#define CLEANED_ENDS         "cleaner-offset-checkpoint"
 #define PROPERTIES_MAX_BYTES ((size_t)64 << 10)
 #define VERSION              1 /* of both properties files */
 
@@ -18,6 +19,7 @@ struct data_folder {
     int32_t leader_epoch; /* as in furrow.properties */
     struct offset_table recovery_points;
     struct offset_table log_starts;
+    struct offset_table cleaned_ends;
 };
 
 /* ---- whose folder it is ---- */
@@ -233,8 +235,14 @@ int64_t data_folder_log_start(const struct data_folder *folder, slice topic, int
     return offset_table_find(&folder->log_starts, topic, partition);
 }
 
+int64_t data_folder_cleaned_end(const struct data_folder *folder, slice topic, int32_t partition)
+{
+    return offset_table_find(&folder->cleaned_ends, topic, partition);
+}
+
 void data_folder_drop_offsets(struct data_folder *folder)
 {
+    offset_table_close(&folder->cleaned_ends, folder->memory);
     offset_table_close(&folder->recovery_points, folder->memory);
     offset_table_close(&folder->log_starts, folder->memory);
 }
@@ -249,6 +257,12 @@ int data_folder_write_log_starts(struct disk *disk, const struct checkpoint_offs
                                  struct error *error)
 {
     return checkpoint_replace_offsets_file(disk, LOG_STARTS, offsets, count, error);
+}
+
+int data_folder_write_cleaned_ends(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
+                                   struct error *error)
+{
+    return checkpoint_replace_offsets_file(disk, CLEANED_ENDS, offsets, count, error);
 }
 
 /* ---- opening ---- */
@@ -275,6 +289,7 @@ static int open_existing(struct disk *disk, struct data_folder *folder, struct d
                          struct error *error)
 {
     int32_t epoch;
+    bool cleaned_lost = false; /* only means that more is compacted than need be */
     int rc = read_leader_epoch(disk, &epoch, error);
     if (rc == 0)
         rc = find_clean_mark(disk, &start->clean, error);
@@ -282,6 +297,8 @@ static int open_existing(struct disk *disk, struct data_folder *folder, struct d
         rc = read_offsets(disk, RECOVERY_POINTS, &folder->recovery_points, &start->offsets_lost, error);
     if (rc == 0)
         rc = read_offsets(disk, LOG_STARTS, &folder->log_starts, &start->offsets_lost, error);
+    if (rc == 0)
+        rc = read_offsets(disk, CLEANED_ENDS, &folder->cleaned_ends, &cleaned_lost, error);
     if (rc != 0)
         return rc;
 

@@ -5,6 +5,7 @@
  *     .kafka_cleanshutdown               written by a clean stop, removed at start
  *     recovery-point-offset-checkpoint   what was synced, per partition
  *     log-start-offset-checkpoint        where logs start that do not start at their first segment
+ *     cleaner-offset-checkpoint          how far compaction has come, per partition
  *     furrow.properties                  version=1, leader.epoch: raised durably at each unclean start, so that every
  *                                        log's leader epoch rises before its first append and never goes back (KIP-320)
  *
@@ -48,6 +49,7 @@ MUST_USE int data_folder_raise_leader_epoch(struct disk *disk, struct data_folde
 /* From the checkpoints read at open; -1 when they do not name it. */
 int64_t data_folder_recovery_point(const struct data_folder *folder, slice topic, int32_t partition);
 int64_t data_folder_log_start(const struct data_folder *folder, slice topic, int32_t partition);
+int64_t data_folder_cleaned_end(const struct data_folder *folder, slice topic, int32_t partition);
 /* Frees them: of no use once the logs are open. */
 void data_folder_drop_offsets(struct data_folder *folder);
 
@@ -56,6 +58,8 @@ MUST_USE int data_folder_write_recovery_points(struct disk *disk, const struct c
                                                struct error *error);
 MUST_USE int data_folder_write_log_starts(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
                                           struct error *error);
+MUST_USE int data_folder_write_cleaned_ends(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
+                                            struct error *error);
 /* The last write of a clean stop. */
 MUST_USE int data_folder_mark_clean(struct disk *disk, struct error *error);
 

@@ -184,6 +184,7 @@ static void offsets_are_found_by_topic_and_partition(void)
     }
     REQUIRE(data_folder_write_recovery_points(disk, offsets, TOPICS * PARTITIONS, NULL) == 0);
     REQUIRE(data_folder_write_log_starts(disk, offsets, 1, NULL) == 0);
+    REQUIRE(data_folder_write_cleaned_ends(disk, offsets + 1, 1, NULL) == 0);
     REQUIRE(data_folder_mark_clean(disk, NULL) == 0);
     REQUIRE(data_folder_open(disk, NODE, random_bytes, &folder, &found, &error) == 0);
     for (int32_t i = 0; i < TOPICS * PARTITIONS; i++)
@@ -192,8 +193,11 @@ static void offsets_are_found_by_topic_and_partition(void)
     CHECK_EQUAL(data_folder_recovery_point(folder, slice_of_text("other"), 0), -1);
     CHECK_EQUAL(data_folder_log_start(folder, slice_of_text("topic:0"), 0), 0);
     CHECK_EQUAL(data_folder_log_start(folder, slice_of_text("topic:1"), 0), -1);
+    CHECK_EQUAL(data_folder_cleaned_end(folder, offsets[1].topic, offsets[1].partition), offsets[1].offset);
+    CHECK_EQUAL(data_folder_cleaned_end(folder, slice_of_text("topic:0"), 0), -1);
     data_folder_drop_offsets(folder);
     CHECK_EQUAL(data_folder_log_start(folder, slice_of_text("topic:0"), 0), -1);
+    CHECK_EQUAL(data_folder_cleaned_end(folder, offsets[1].topic, offsets[1].partition), -1);
     data_folder_close(folder);
     finish();
 }
@@ -208,6 +212,19 @@ static void damaged_offsets_count_as_missing_and_unclean(void)
     CHECK(found.offsets_lost && !found.clean);
     CHECK_EQUAL(data_folder_recovery_point(folder, slice_of_text("orders"), 0), -1);
     CHECK_EQUAL(found.leader_epoch, 1);
+    data_folder_close(folder);
+    finish();
+}
+
+static void without_the_cleaner_s_offsets_a_start_is_clean_all_the_same(void)
+{
+    start();
+    REQUIRE(open_folder() == 0);
+    put("cleaner-offset-checkpoint", "0\n1\norders 0 ten\n");
+    REQUIRE(data_folder_mark_clean(disk, NULL) == 0);
+    REQUIRE(data_folder_open(disk, NODE, random_bytes, &folder, &found, &error) == 0);
+    CHECK(found.clean);
+    CHECK_EQUAL(data_folder_cleaned_end(folder, slice_of_text("orders"), 0), -1);
     data_folder_close(folder);
     finish();
 }
@@ -399,6 +416,7 @@ static void a_folder_that_cannot_be_used_is_told_in_words(void)
 SUITE("data folder", CHECK_TEST(an_empty_folder_gets_its_ids), CHECK_TEST(only_a_clean_stop_keeps_the_leader_epoch),
       CHECK_TEST(a_folder_that_kafka_wrote_is_taken), CHECK_TEST(others_folders_are_refused_untouched),
       CHECK_TEST(offsets_are_found_by_topic_and_partition), CHECK_TEST(damaged_offsets_count_as_missing_and_unclean),
+      CHECK_TEST(without_the_cleaner_s_offsets_a_start_is_clean_all_the_same),
       CHECK_TEST(a_start_may_be_cut_off_anywhere), CHECK_TEST(any_failing_call_or_allocation_is_told),
       CHECK_TEST(topics_become_folders_and_back), CHECK_TEST(other_names_are_no_partitions),
       CHECK_TEST(the_second_server_is_refused), CHECK_TEST(others_folders_get_no_lock),
