@@ -66,6 +66,9 @@ MUST_USE int config_read_environment(struct config *config, char *const *environ
 /* After all sources: works out what follows from several keys, and checks what holds between them. -EINVAL. */
 MUST_USE int config_finish(struct config *config, struct error *error);
 
+/* After config_finish, when the disk is known: defaults that follow its size. -ENOMEM. */
+MUST_USE int config_size_to_disk(struct config *config, uint64_t total_bytes);
+
 /* ---- by index, for the server itself ---- */
 
 int64_t config_number(const struct config *config, enum config_id id); /* CONFIG_INT, CONFIG_LONG */

@@ -122,6 +122,9 @@
       "For tests and benchmarks: every sync takes so much longer.")                                                    \
     I(MAX_OPEN_FILES, "furrow.max.open.files", NULL, 16, INT32_MAX,                                                    \
       "Segment files kept open. Default: half of what the system lets this process open, at most 4096.")               \
+    N(DISK_RESERVE_BYTES, "furrow.disk.reserve.bytes", NULL, 0, INT64_MAX,                                             \
+      "While less than this is free on the disk, records and new topics are refused; what makes space goes on. 0: "    \
+      "none. Default: twice log.segment.bytes, at least 4 MiB, at most a twentieth of the disk.")                      \
     I(PRODUCER_ID_EXPIRATION_MS, "producer.id.expiration.ms", "86400000", 1, INT32_MAX,                                \
       "An idempotent producer that writes nothing for so long is forgotten.")                                          \
     S(LOG_LEVEL, "log.level", "info", "debug,info,warn,error", "The least level of a line in the server's log.")

@@ -1,6 +1,7 @@
 /* Defaults that follow the size of the machine, and what one key makes of another. */
 #include "config_private.h"
 #include "topic_config.h"
+#include "disk_watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -109,4 +110,11 @@ int config_finish(struct config *config, struct error *error)
     if (!topic_config_parse_compaction_key(slice_of_text(key), &parsed))
         return error_set(error, -EINVAL, "furrow.compaction.key=%s: " COMPACTION_KEY_FORMS, key);
     return 0;
+}
+
+int config_size_to_disk(struct config *config, uint64_t total_bytes)
+{
+    uint64_t segment = (uint64_t)config_number(config, CONFIG_LOG_SEGMENT_BYTES);
+    uint64_t reserve = disk_watch_default_reserve(total_bytes, segment);
+    return config_set_default(config, CONFIG_DISK_RESERVE_BYTES, (int64_t)reserve);
 }

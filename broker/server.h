@@ -5,6 +5,7 @@
 #include "budget.h"
 #include "config.h"
 #include "data_folder.h"
+#include "disk_watch.h"
 #include "jobs.h"
 #include "logger.h"
 #include "topics.h"
@@ -33,6 +34,7 @@ struct server {
     const char *data; /* the data folder, as it was named; "" until it is open */
     int lock;         /* of the data folder, held while the server runs */
     struct disk *disk;
+    struct disk_watch disk_watch; /* whether it takes records */
     struct data_folder *folder;
     struct data_folder_start start; /* cluster id, node id, leader epoch */
     bool folder_failed;             /* server_open: what failed is the data folder or what lies in it */

@@ -7,7 +7,23 @@
 #include "server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <unistd.h>
+
+/* What is said of the space is no reason not to start: without knowing it, writes that fail tell. */
+static int open_disk_watch(struct server *server, struct error *error)
+{
+    struct disk_space space = {0};
+    if (disk_find_space(server->disk, &space, error) != 0)
+        log_warn(server->logger, "storage", "%s", error->message);
+    if (config_size_to_disk(server->config, space.total) != 0)
+        return error_set_status(error, -ENOMEM, "configuration");
+    uint64_t reserve = (uint64_t)config_number(server->config, CONFIG_DISK_RESERVE_BYTES);
+    disk_watch_init(&server->disk_watch, server->disk, server->logger, reserve);
+    log_info(server->logger, "storage", "disk_bytes=%" PRIu64 " free_bytes=%" PRIu64 " reserve_bytes=%" PRIu64,
+             space.total, space.free, reserve);
+    return 0;
+}
 
 static int open_disk(struct server *server, const char *data, struct error *error)
 {
@@ -24,6 +40,9 @@ static int open_disk(struct server *server, const char *data, struct error *erro
     rc = data_folder_open(server->disk, node_id, random, &server->folder, &server->start, error);
     if (rc != 0)
         goto err_close_disk;
+    rc = open_disk_watch(server, error);
+    if (rc != 0)
+        goto err_close_folder;
     uint32_t max_open = (uint32_t)config_number(server->config, CONFIG_MAX_OPEN_FILES);
     rc = file_cache_create(server->disk, max_open, &server->logs.files);
     if (rc != 0) {

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-static int16_t check(const struct server *server, const struct create_partitions_request_topic *asked,
+static int16_t check(struct server *server, const struct create_partitions_request_topic *asked,
                      const struct topic *topic, struct error *error)
 {
     if (topic == NULL)
@@ -26,8 +26,9 @@ static int16_t check(const struct server *server, const struct create_partitions
         error_set(error, -EINVAL, "there can be %d partitions in all", NEW_TOPIC_PARTITIONS_MAX);
         return KAFKA_POLICY_VIOLATION;
     }
-    if (asked->assignments.count < 0)
-        return KAFKA_NONE;
+    int16_t space = new_topic_check_space(server, error);
+    if (space != KAFKA_NONE || asked->assignments.count < 0)
+        return space;
     if (asked->assignments.count != asked->count - current) {
         error_set(error, -EINVAL,
                   "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",

@@ -188,11 +188,19 @@ static enum append_verdict check_whole(struct append_part *part, const struct op
     return APPEND_READY;
 }
 
+static bool has_space(const struct operations *operations, size_t size)
+{
+    struct disk_watch *watch = operations->disk_watch;
+    return watch == NULL || disk_watch_take(watch, size, uv_now(operations->loop));
+}
+
 enum append_verdict append_check(struct append_part *part, const struct operations *operations, int64_t now)
 {
     const struct topic_config *config = &part->partition->topic->config;
     if (part->partition->log == NULL || log_is_offline(part->partition->log))
         return append_refuse(part, KAFKA_KAFKA_STORAGE_ERROR, NULL);
+    if (!has_space(operations, part->size))
+        return append_refuse(part, KAFKA_KAFKA_STORAGE_ERROR, "The disk is full.");
     if (part->size == 0)
         return append_refuse(part, KAFKA_INVALID_RECORD, "There must be exactly one record batch for a partition");
 

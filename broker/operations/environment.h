@@ -4,6 +4,7 @@
  * every dialect that Furrow speaks. Everything here belongs to the loop. */
 #pragma once
 
+#include "disk_watch.h"
 #include "jobs.h"
 #include "logger.h"
 #include "topics.h"
@@ -20,6 +21,7 @@ struct operations {
     struct jobs *jobs;
     struct writer_thread *writer;
     struct topics *topics;
+    struct disk_watch *disk_watch;       /* NULL: the disk never fills */
     struct logger *logger;               /* NULL: nobody hears of failures */
     struct flush *flush;                 /* NULL: nobody syncs in the background */
     int64_t (*now)(const void *context); /* wall clock, ms since 1970 */

@@ -19,6 +19,14 @@ static int16_t check_partitions(const struct server *server, const struct new_to
     return KAFKA_NONE;
 }
 
+int16_t new_topic_check_space(struct server *server, struct error *error)
+{
+    if (disk_watch_has_space(&server->disk_watch, uv_now(server->loop)))
+        return KAFKA_NONE;
+    error_set(error, -ENOSPC, "The disk is full.");
+    return KAFKA_KAFKA_STORAGE_ERROR;
+}
+
 int16_t new_topic_check(struct server *server, struct new_topic *topic, struct error *error)
 {
     if (!topic_name_valid(topic->name, error))
@@ -55,7 +63,7 @@ int16_t new_topic_check(struct server *server, struct new_topic *topic, struct e
                   topic->replication_factor, topic->replication_factor);
         return KAFKA_INVALID_REPLICATION_FACTOR;
     }
-    return KAFKA_NONE;
+    return new_topic_check_space(server, error);
 }
 
 int16_t new_topic_set_config(struct server *server, struct topic_config *config, slice name, slice value,

@@ -15,6 +15,9 @@ struct new_topic {
 /* KAFKA_NONE, or Kafka's error with words. Sets the number of partitions where it was left open. */
 int16_t new_topic_check(struct server *server, struct new_topic *topic, struct error *error);
 
+/* KAFKA_NONE, or KAFKA_STORAGE_ERROR with words when the disk is full. */
+int16_t new_topic_check_space(struct server *server, struct error *error);
+
 /* Sets one configuration entry of a topic that is being made or changed; KAFKA_NONE or INVALID_CONFIG with words. */
 int16_t new_topic_set_config(struct server *server, struct topic_config *config, slice name, slice value,
                              struct error *error);

@@ -41,6 +41,7 @@ int operations_open(struct server *server, struct error *error)
         .jobs = &server->jobs,
         .writer = server->writer,
         .topics = &server->topics,
+        .disk_watch = &server->disk_watch,
         .logger = server->logger,
         .flush = server->flush,
         .now = now_of_server,

@@ -195,6 +195,7 @@ int server_fixture_open_storage(struct server_fixture *f)
     rc = data_folder_open(server->disk, 1, random, &server->folder, &server->start, &f->error);
     if (rc != 0)
         goto err_close_writer;
+    disk_watch_init(&server->disk_watch, server->disk, server->logger, 0);
     server->logs = (struct log_environment){.disk = server->disk, .memory = &f->memory, .producer_expiry_ms = 86400000};
     rc = file_cache_create(server->disk, OPEN_FILES, &server->logs.files);
     if (rc != 0)
