@@ -1,18 +1,20 @@
 #include "data_folder.h"
 
 #include "data_folder_names.h"
+#include "data_folder_version.h"
 #include "offset_table.h"
-#include "text.h"
+#include "properties.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#define RECOVERY_POINTS      "recovery-point-offset-checkpoint"
-#define LOG_STARTS           "log-start-offset-checkpoint"
-#define CLEANED_ENDS         "cleaner-offset-checkpoint"
-#define PROPERTIES_MAX_BYTES ((size_t)64 << 10)
-#define VERSION              1 /* of both properties files */
+#define RECOVERY_POINTS "recovery-point-offset-checkpoint"
+#define LOG_STARTS      "log-start-offset-checkpoint"
+#define CLEANED_ENDS    "cleaner-offset-checkpoint"
+#define META_VERSION    1 /* of meta.properties, which is Kafka's */
+
+#define ANY_NODE        (-1)
 
 struct data_folder {
     struct memory *memory;
@@ -65,63 +67,7 @@ int data_folder_refuse_foreign(struct disk *disk, struct error *error)
                      found.foreign);
 }
 
-/* ---- properties ---- */
-
-struct properties {
-    const char *path;
-    uint8_t *text;
-    size_t size;
-};
-
-/* -ENOENT when the file is not there. Closed with properties_close. */
-static int properties_read(struct disk *disk, const char *path, struct properties *properties, struct error *error)
-{
-    *properties = (struct properties){.path = path};
-    return disk_read_file(disk, path, PROPERTIES_MAX_BYTES, MEMORY_SERVER, &properties->text, &properties->size, error);
-}
-
-static void properties_close(struct properties *properties, struct memory *memory)
-{
-    memory_free(memory, MEMORY_SERVER, properties->text, properties->size);
-}
-
-/* Null when there is none; the last one counts, as in Java. */
-static slice property(const struct properties *properties, const char *name)
-{
-    slice rest = slice_of(properties->text, properties->size), line, key, value, found = NULL_SLICE;
-    while (text_next_line(&rest, &line)) {
-        line = text_trim(line);
-        if (line.size == 0 || line.data[0] == '#' || line.data[0] == '!')
-            continue;
-        if (text_split_property(line, &key, &value) && slice_equal(key, slice_of_text(name)))
-            found = value;
-    }
-    return found;
-}
-
-static int read_number(const struct properties *properties, const char *name, int32_t *number, struct error *error)
-{
-    int64_t value;
-    slice text = property(properties, name);
-    if (slice_is_null(text))
-        return error_set(error, FURROW_CORRUPT, "%s: has no %s", properties->path, name);
-    if (!text_parse_number(text, INT32_MAX - 1, &value))
-        return error_set(error, FURROW_CORRUPT, "%s: %s is '%.*s', not a number", properties->path, name,
-                         SLICE_PRINT(text));
-    *number = (int32_t)value;
-    return 0;
-}
-
-static int check_version(const struct properties *properties, struct error *error)
-{
-    int32_t version = 0;
-    int rc = read_number(properties, "version", &version, error);
-    if (rc != 0 || version == VERSION)
-        return rc;
-    return error_set(error, FURROW_WRONG_VERSION,
-                     "%s: version %" PRId32 ", this server knows version %d: start it with the one that wrote it",
-                     properties->path, version, VERSION);
-}
+/* ---- meta.properties ---- */
 
 static bool is_cluster_id(slice text)
 {
@@ -138,14 +84,19 @@ static int read_meta(struct disk *disk, int32_t node_id, struct data_folder_star
     int rc = properties_read(disk, DATA_FOLDER_META, &meta, error);
     if (rc != 0)
         return rc;
-    rc = check_version(&meta, error);
+    int32_t version;
+    rc = properties_number(&meta, "version", &version, error);
+    if (rc == 0 && version != META_VERSION)
+        rc = error_set(error, FURROW_WRONG_VERSION,
+                       DATA_FOLDER_META ": version %" PRId32 ", known is %d: start it with the server that wrote it",
+                       version, META_VERSION);
     if (rc == 0)
-        rc = read_number(&meta, "node.id", &start->node_id, error);
-    if (rc == 0 && start->node_id != node_id)
+        rc = properties_number(&meta, "node.id", &start->node_id, error);
+    if (rc == 0 && node_id != ANY_NODE && start->node_id != node_id)
         rc = error_set(error, -EINVAL,
                        "the folder belongs to node %" PRId32 ", but node.id is %" PRId32 ": set node.id=%" PRId32,
                        start->node_id, node_id, start->node_id);
-    slice cluster_id = property(&meta, "cluster.id");
+    slice cluster_id = properties_find(&meta, "cluster.id");
     if (rc == 0 && !is_cluster_id(cluster_id))
         rc = error_set(error, FURROW_CORRUPT, DATA_FOLDER_META ": cluster.id is missing, or not 1 to 22 characters");
     if (rc == 0)
@@ -161,31 +112,9 @@ static int write_meta(struct disk *disk, int32_t node_id, const uint8_t random[3
     uuid_print(uuid_from_random(random), start->cluster_id);
     uuid_print(uuid_from_random(random + 16), directory_id);
     start->node_id = node_id;
-    snprintf(text, sizeof text, "version=%d\ncluster.id=%s\nnode.id=%" PRId32 "\ndirectory.id=%s\n", VERSION,
+    snprintf(text, sizeof text, "version=%d\ncluster.id=%s\nnode.id=%" PRId32 "\ndirectory.id=%s\n", META_VERSION,
              start->cluster_id, node_id, directory_id);
     return disk_replace_file(disk, DATA_FOLDER_META, slice_of_text(text), error);
-}
-
-/* -1 when the file is not there: Kafka's own folder. */
-static int read_leader_epoch(struct disk *disk, int32_t *epoch, struct error *error)
-{
-    struct properties furrow;
-    *epoch = -1;
-    int rc = properties_read(disk, DATA_FOLDER_FURROW, &furrow, error);
-    if (rc != 0)
-        return rc == -ENOENT ? 0 : rc;
-    rc = check_version(&furrow, error);
-    if (rc == 0)
-        rc = read_number(&furrow, "leader.epoch", epoch, error);
-    properties_close(&furrow, disk->memory);
-    return rc;
-}
-
-static int write_leader_epoch(struct disk *disk, int32_t epoch, struct error *error)
-{
-    char text[64];
-    snprintf(text, sizeof text, "version=%d\nleader.epoch=%" PRId32 "\n", VERSION, epoch);
-    return disk_replace_file(disk, DATA_FOLDER_FURROW, slice_of_text(text), error);
 }
 
 /* ---- the mark of a clean stop ---- */
@@ -267,6 +196,12 @@ int data_folder_write_cleaned_ends(struct disk *disk, const struct checkpoint_of
 
 /* ---- opening ---- */
 
+static int write_leader_epoch(struct disk *disk, int32_t epoch, struct error *error)
+{
+    const struct furrow_properties furrow = {.version = DATA_FOLDER_VERSION, .leader_epoch = epoch};
+    return furrow_properties_write(disk, &furrow, error);
+}
+
 /* meta.properties comes last: while it is missing, the next start begins here again. */
 static int open_fresh(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder *folder,
                       struct data_folder_start *start, struct error *error)
@@ -281,16 +216,16 @@ static int open_fresh(struct disk *disk, int32_t node_id, const uint8_t random[3
     folder->leader_epoch = 0;
     start->fresh = true;
     start->clean = true;
+    start->version = DATA_FOLDER_VERSION;
     return rc;
 }
 
-/* Everything is read and judged before anything is written. */
-static int open_existing(struct disk *disk, struct data_folder *folder, struct data_folder_start *start,
-                         struct error *error)
+/* Of furrow.properties, the clean mark and the checkpoints; changes nothing. */
+static int read_existing(struct disk *disk, struct data_folder *folder, struct data_folder_start *start,
+                         struct furrow_properties *furrow, struct error *error)
 {
-    int32_t epoch;
     bool cleaned_lost = false; /* only means that more is compacted than need be */
-    int rc = read_leader_epoch(disk, &epoch, error);
+    int rc = furrow_properties_read(disk, furrow, error);
     if (rc == 0)
         rc = find_clean_mark(disk, &start->clean, error);
     if (rc == 0)
@@ -299,28 +234,68 @@ static int open_existing(struct disk *disk, struct data_folder *folder, struct d
         rc = read_offsets(disk, LOG_STARTS, &folder->log_starts, &start->offsets_lost, error);
     if (rc == 0)
         rc = read_offsets(disk, CLEANED_ENDS, &folder->cleaned_ends, &cleaned_lost, error);
+    start->clean = start->clean && !start->offsets_lost;
+    start->version = furrow->version;
+    folder->leader_epoch = furrow->leader_epoch;
+    return rc;
+}
+
+/* Everything is read and judged before anything is written. */
+static int open_existing(struct disk *disk, struct data_folder *folder, struct data_folder_start *start,
+                         struct error *error)
+{
+    struct furrow_properties furrow;
+    int rc = read_existing(disk, folder, start, &furrow, error);
+    if (rc == 0)
+        rc = data_folder_upgrade(disk, &furrow, data_folder_upgrades, DATA_FOLDER_VERSION, error);
     if (rc != 0)
         return rc;
-
-    start->clean = start->clean && !start->offsets_lost;
-    folder->leader_epoch = epoch < 0 ? 0 : epoch;
-    if (!start->clean)
+    if (!start->clean) {
         folder->leader_epoch++;
-    if (folder->leader_epoch != epoch)
         rc = write_leader_epoch(disk, folder->leader_epoch, error);
+    }
     return rc == 0 ? remove_clean_mark(disk, error) : rc;
+}
+
+static int make(struct disk *disk, struct data_folder **folder, struct error *error)
+{
+    *folder = memory_alloc_zeroed(disk->memory, MEMORY_SERVER, sizeof **folder);
+    if (*folder == NULL)
+        return error_set_status(error, -ENOMEM, "the data folder");
+    (*folder)->memory = disk->memory;
+    return 0;
+}
+
+int data_folder_look(struct disk *disk, struct data_folder **folder, struct data_folder_start *start,
+                     struct error *error)
+{
+    struct data_folder *made;
+    struct furrow_properties furrow;
+    *start = (struct data_folder_start){.node_id = ANY_NODE};
+    int rc = make(disk, &made, error);
+    if (rc != 0)
+        return rc;
+    rc = read_meta(disk, ANY_NODE, start, error);
+    if (rc == 0)
+        rc = read_existing(disk, made, start, &furrow, error);
+    if (rc != 0) {
+        data_folder_close(made);
+        return rc;
+    }
+    start->leader_epoch = made->leader_epoch;
+    *folder = made;
+    return 0;
 }
 
 int data_folder_open(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder **folder,
                      struct data_folder_start *start, struct error *error)
 {
+    struct data_folder *made;
     *start = (struct data_folder_start){.node_id = node_id};
-    struct data_folder *made = memory_alloc_zeroed(disk->memory, MEMORY_SERVER, sizeof *made);
-    if (made == NULL)
-        return error_set_status(error, -ENOMEM, "the data folder");
-    made->memory = disk->memory;
-
-    int rc = read_meta(disk, node_id, start, error);
+    int rc = make(disk, &made, error);
+    if (rc != 0)
+        return rc;
+    rc = read_meta(disk, node_id, start, error);
     if (rc == 0)
         rc = open_existing(disk, made, start, error);
     else if (rc == -ENOENT)

@@ -9,8 +9,8 @@
  *     furrow.properties                  version=1, leader.epoch: raised durably at each unclean start, so that every
  *                                        log's leader epoch rises before its first append and never goes back (KIP-320)
  *
- * A folder that holds none of these is taken only when it is empty. One with another version is refused and untouched.
- */
+ * A folder that holds none of these is taken only when it is empty. One of a newer version is refused and untouched,
+ * one of an older version is upgraded in place: data_folder_version.h has the rule. */
 #pragma once
 
 #include "checkpoint.h"
@@ -27,6 +27,7 @@ struct data_folder_start {
     bool offsets_lost;    /* a checkpoint was damaged and counts as missing; the start is unclean then */
     char cluster_id[UUID_TEXT_SIZE];
     int32_t node_id;
+    int32_t version; /* of the folder as it was found; 0: Kafka's own */
 };
 
 /* Reads or makes everything above; removes the clean mark once it is noted. random: 32 bytes for the ids of a fresh
@@ -34,6 +35,10 @@ struct data_folder_start {
  * ours), -EINVAL (another node's), the disk's; words say what the user can do. */
 MUST_USE int data_folder_open(struct disk *disk, int32_t node_id, const uint8_t random[32], struct data_folder **folder,
                               struct data_folder_start *start, struct error *error);
+/* As data_folder_open of a folder that is there, whichever node's, but changes nothing; start->leader_epoch is that of
+ * the last run. -ENOENT: it has no meta.properties. */
+MUST_USE int data_folder_look(struct disk *disk, struct data_folder **folder, struct data_folder_start *start,
+                              struct error *error);
 void data_folder_close(struct data_folder *folder);
 
 /* Takes DATA/.lock; FURROW_IN_USE when another process holds it, Kafka included. Call before data_folder_open.
