@@ -101,6 +101,25 @@ void log_folder_close(struct log_folder *found)
     writer_close(&found->leftovers);
 }
 
+/* An index without its segment: the names of one segment's files reach the disk in any order. */
+static int remove_orphans(const struct log_folder *found, struct disk *disk, const char *folder, struct error *error)
+{
+    static const enum segment_part parts[] = {SEGMENT_OFFSET_INDEX, SEGMENT_TIME_INDEX, SEGMENT_TRANSACTION_INDEX};
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct log_folder_segment *segment = &found->segments[i];
+        for (size_t j = 0; j < sizeof parts / sizeof parts[0]; j++) {
+            if (segment->parts[SEGMENT_LOG] || !segment->parts[parts[j]])
+                continue;
+            char path[DISK_PATH_MAX];
+            segment_path(folder, segment->base_offset, parts[j], path);
+            int rc = disk_remove_file(disk, path, error);
+            if (rc != 0 && rc != -ENOENT)
+                return rc;
+        }
+    }
+    return 0;
+}
+
 int log_folder_remove_leftovers(struct log_folder *found, struct disk *disk, const char *folder, struct error *error)
 {
     for (size_t at = 0; at < found->leftovers.size;) {
@@ -112,5 +131,5 @@ int log_folder_remove_leftovers(struct log_folder *found, struct disk *disk, con
             return rc;
         at += strlen(name) + 1;
     }
-    return 0;
+    return remove_orphans(found, disk, folder, error);
 }

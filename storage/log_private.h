@@ -174,7 +174,7 @@ struct log_folder {
 MUST_USE int log_folder_list(struct log_folder *found, struct disk *disk, const char *folder, struct memory *memory,
                              struct error *error);
 void log_folder_close(struct log_folder *found);
-/* Removes leftovers of interrupted work. */
+/* Removes leftovers of interrupted work, and indexes without a segment. */
 MUST_USE int log_folder_remove_leftovers(struct log_folder *found, struct disk *disk, const char *folder,
                                          struct error *error);
 

@@ -164,6 +164,16 @@ static int walk_from(struct recovery_walk *w, uint32_t first)
     return 0;
 }
 
+/* Without a checkpoint, as in a folder that was copied in, only garbage is told from an epoch. */
+static int32_t largest_epoch(const struct log *log, const struct log_opening *opening)
+{
+    static const int32_t plausible = 1 << 24;
+    int32_t latest = epochs_latest(&log->epochs);
+    if (latest < 0)
+        return opening->leader_epoch > plausible ? opening->leader_epoch : plausible;
+    return opening->leader_epoch > latest ? opening->leader_epoch : latest;
+}
+
 int log_recover(struct log *log, const struct log_folder *found, const struct log_opening *opening,
                 struct log_recovery *recovery, struct error *error)
 {
@@ -171,6 +181,7 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
     struct recovery_walk w = {.log = log, .recovery = recovery, .error = &words, .now = opening->now};
     int64_t lowest = log->segments[0].base_offset;
     epochs_init(&w.seen, log->environment.memory);
+    w.largest_epoch = largest_epoch(log, opening);
     w.recovery_point = opening->recovery_point > lowest ? opening->recovery_point : lowest;
     /* A segment that ends at the recovery point may have been rolled since: its indexes were not synced then. */
     uint32_t first = log_find_segment(log, w.recovery_point - 1);

@@ -38,7 +38,8 @@ static int32_t epoch_at(const struct epochs *epochs, int64_t offset)
 static int note_epoch(struct recovery_walk *w, const struct batch_header *header)
 {
     int32_t epoch = header->leader_epoch;
-    if (epoch < 0 || epoch <= epochs_latest(&w->seen) || epoch <= epoch_at(&w->log->epochs, header->base_offset))
+    if (epoch < 0 || epoch > w->largest_epoch || epoch <= epochs_latest(&w->seen) ||
+        epoch <= epoch_at(&w->log->epochs, header->base_offset))
         return 0;
     int rc = epochs_append(&w->seen, epoch, header->base_offset);
     return rc < 0 ? rc : 0;
@@ -56,6 +57,23 @@ int recovery_take_seen_epochs(struct recovery_walk *w)
     return 0;
 }
 
+/* The CRC does not cover the epoch, so a batch that was torn just there looks whole. Epochs never go back; and one
+ * stands in the checkpoint before its first batch is synced, so what is older is left of a write that failed. */
+static int judge_epoch(struct recovery_walk *w, const struct segment_batch *batch)
+{
+    int32_t epoch = batch->header.leader_epoch;
+    int32_t smallest = epoch_at(&w->log->epochs, batch->header.base_offset);
+    if (smallest < epochs_latest(&w->seen))
+        smallest = epochs_latest(&w->seen);
+    if (epoch < smallest)
+        return error_set(w->error, FURROW_CORRUPT, "position %" PRIu32 ": epoch %" PRId32 " is over", batch->position,
+                         epoch);
+    if (epoch > w->largest_epoch)
+        return error_set(w->error, FURROW_CORRUPT, "position %" PRIu32 ": epoch %" PRId32 " has not begun",
+                         batch->position, epoch);
+    return 0;
+}
+
 /* FURROW_CORRUPT: the log ends before this batch. */
 static int judge_batch(struct recovery_walk *w, struct segment_scan *scan, const struct segment_batch *batch)
 {
@@ -67,11 +85,9 @@ static int judge_batch(struct recovery_walk *w, struct segment_scan *scan, const
         return error_set(w->error, FURROW_CORRUPT,
                          "position %" PRIu32 ": offsets %" PRId64 " to %" PRId64 " are missing", batch->position,
                          expected, header->base_offset - 1);
-    /* An epoch stands in the checkpoint before its first batch is synced: what is older is left of a write that failed.
-     */
-    if (header->leader_epoch < epoch_at(&w->log->epochs, header->base_offset))
-        return error_set(w->error, FURROW_CORRUPT, "position %" PRIu32 ": epoch %" PRId32 " is over", batch->position,
-                         header->leader_epoch);
+    int rc = judge_epoch(w, batch);
+    if (rc != 0)
+        return rc;
     if (w->checked_from == UINT32_MAX)
         w->checked_from = batch->position;
     return segment_scan_check(scan, batch, w->error);

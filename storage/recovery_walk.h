@@ -12,7 +12,8 @@ struct recovery_walk {
     int64_t now;
     int64_t end; /* offset behind the last batch that is right */
     bool cut;
-    struct epochs seen; /* that the checkpoint lacks */
+    struct epochs seen;    /* that the checkpoint lacks */
+    int32_t largest_epoch; /* that a batch may have */
 
     /* Of the segment that is walked */
     int64_t trusted_to;    /* batches that end before this offset are not checked, and nothing is cut before it */

@@ -203,7 +203,9 @@ static void a_log_whose_start_lies_behind_what_is_left_begins_again_there(void)
 static void leftovers_are_removed_at_the_start(void)
 {
     static const char *const names[] = {"/00000000000000000000.log.deleted", "/00000000000000000000.index.cleaned",
-                                        "/00000000000000000000.log.swap", "/leader-epoch-checkpoint.tmp"};
+                                        "/00000000000000000000.log.swap",    "/leader-epoch-checkpoint.tmp",
+                                        "/00000000000000000077.index",       "/00000000000000000077.timeindex",
+                                        "/00000000000000000077.txnindex"};
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
@@ -531,6 +533,44 @@ static void the_leader_epoch_rises_and_says_where_logs_diverge(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* The CRC does not cover it. */
+static void a_batch_whose_epoch_was_torn_is_cut(void)
+{
+    static const char *const torn[] = {"\0\0\0\0", "\x54\xca\x2d\x5e", "\xff\xff\xff\xff", "\x7f\xff\xff\xff",
+                                       "\0\0\0\x09"};
+    for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
+        struct log_fixture f;
+        log_fixture_init(&f, 1);
+        f.opening.leader_epoch = 7;
+        REQUIRE(log_fixture_open(&f) == 0);
+        append(&f, 2, 40);
+        REQUIRE(log_fixture_sync(&f) == 0);
+        f.opening.recovery_point = log_synced_end_offset(f.log);
+        append(&f, 1, 40);
+        uint64_t whole = log_bytes(f.log);
+        append(&f, 2, 40);
+        write_at(&f, FIRST_LOG, whole + 12, slice_of(torn[i], 4));
+        REQUIRE(log_fixture_crash(&f) == 0);
+        CHECK_EQUAL(log_end_offset(f.log), 6);
+        CHECK_EQUAL(log_leader_epoch(f.log), 8);
+        CHECK(strstr(f.recovery.reason, "epoch") != NULL);
+        CHECK(log_fixture_close(&f));
+    }
+}
+
+static void what_is_no_epoch_is_not_believed_without_a_checkpoint(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    REQUIRE(log_fixture_open(&f) == 0);
+    append(&f, 2, 40);
+    write_at(&f, FIRST_LOG, 12, slice_of("\x7f\xff\xff\xff", 4));
+    REQUIRE(log_fixture_crash(&f) == 0);
+    CHECK_EQUAL(log_end_offset(f.log), 0);
+    CHECK_EQUAL(log_leader_epoch(f.log), 1);
+    CHECK(log_fixture_close(&f));
+}
+
 /* ---- costs ---- */
 
 static void a_log_at_rest_is_small_and_a_clean_start_costs_few_calls(void)
@@ -617,6 +657,7 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(indexes_that_are_missing_short_or_wrong_are_made_again),
       CHECK_TEST(a_clean_start_makes_a_missing_index_too), CHECK_TEST(producers_are_as_what_survived),
       CHECK_TEST(without_any_snapshot_the_whole_log_is_replayed),
-      CHECK_TEST(the_leader_epoch_rises_and_says_where_logs_diverge),
+      CHECK_TEST(the_leader_epoch_rises_and_says_where_logs_diverge), CHECK_TEST(a_batch_whose_epoch_was_torn_is_cut),
+      CHECK_TEST(what_is_no_epoch_is_not_believed_without_a_checkpoint),
       CHECK_TEST(a_log_at_rest_is_small_and_a_clean_start_costs_few_calls),
       CHECK_TEST(recovering_survives_each_disk_call_and_allocation_that_fails))
