@@ -3,6 +3,7 @@
 Both take Kafka's keys as settings, listen on 127.0.0.1 and write all their output to one log file."""
 
 import ctypes
+import os
 import random
 import re
 import signal
@@ -46,6 +47,7 @@ class Server:
     def __init__(self, folder: Path, settings: dict[str, str]):
         self.folder = folder
         self.settings = settings
+        self.environment: dict[str, str] = {}
         self.data = folder / "data"
         self.log = folder / "server.log"
         self.port = 0
@@ -66,7 +68,12 @@ class Server:
         self._prepare()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                preexec_fn=die_with_parent,
             )
         self.down_on_purpose = False
         deadline = time.monotonic() + self.start_seconds
