@@ -1,7 +1,7 @@
 /* Defaults that follow the size of the machine, and what one key makes of another. */
 #include "config_private.h"
-#include "topic_config.h"
 #include "disk_watch.h"
+#include "topic_config.h"
 
 #include <errno.h>
 #include <inttypes.h>

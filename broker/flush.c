@@ -2,7 +2,7 @@
  *
  * Happy path. A partition that becomes dirty is put on a list, its topic held; the first one starts the timer. When it
  * fires, every log of the list is synced, one after the other, on the writer's thread, where writes take their turns
- * between them; then, with what is synced now, a pool job replaces the checkpoint files. Partitions that become dirty
+ * between them; then, with what is synced now, the checkpoint files are replaced. Partitions that become dirty
  * meanwhile wait for the next round.
  *
  * Failures. A log whose sync fails is offline (log.h), but for what fails before the sync itself, as when the disk is
@@ -10,8 +10,8 @@
  * recovery: it is said in the log, and written again after the next round. */
 #include "flush.h"
 
+#include "checkpoints.h"
 #include "container.h"
-#include "recovery_points.h"
 #include "server.h"
 #include "writer_thread.h"
 
@@ -32,13 +32,11 @@ struct flush {
     /* The round under way */
     struct writer_job sync_job;
     size_t next_item; /* to be synced */
-    struct job job;
+    struct checkpoint_request checkpoint;
     bool is_running;
     struct flush_item *items;
     size_t item_count;
     size_t item_capacity;
-    struct recovery_points points;
-    struct error error;
     struct log_limit failures;
 };
 
@@ -126,20 +124,10 @@ static void end_round(struct flush *flush)
         arm_timer(flush, flush_interval(partition));
 }
 
-static void write_points(struct job *job)
+static void on_points_written(struct checkpoint_request *request, int status)
 {
-    struct flush *flush = CONTAINER_OF(job, struct flush, job);
-    flush->error.code = 0;
-    flush->error.code = recovery_points_write(&flush->points, flush->server->disk, &flush->error);
-}
-
-static void on_points_written(struct job *job)
-{
-    struct flush *flush = CONTAINER_OF(job, struct flush, job);
-    if (flush->error.code != 0)
-        log_warn(flush->server->logger, "storage", "recovery points could not be written: %s", flush->error.message);
-    recovery_points_free(&flush->points);
-    end_round(flush);
+    (void)status; /* was told; the next round tries again */
+    end_round(CONTAINER_OF(request, struct flush, checkpoint));
 }
 
 static void take_in(struct flush *flush, struct flush_item *item)
@@ -156,16 +144,6 @@ static void take_in(struct flush *flush, struct flush_item *item)
     topic_release(&flush->server->topics, item->partition->topic);
 }
 
-static void finish_syncs(struct flush *flush)
-{
-    if (recovery_points_collect(flush->server, &flush->points) != 0) {
-        end_round(flush);
-        return;
-    }
-    flush->job = (struct job){.execute = write_points, .done = on_points_written};
-    jobs_submit(&flush->server->jobs, &flush->job, JOB_FLUSH);
-}
-
 static void on_synced(struct writer_job *job);
 
 static void sync_next(struct flush *flush)
@@ -173,7 +151,8 @@ static void sync_next(struct flush *flush)
     while (flush->next_item < flush->item_count && flush->items[flush->next_item].sync == NULL)
         take_in(flush, &flush->items[flush->next_item++]);
     if (flush->next_item == flush->item_count) {
-        finish_syncs(flush);
+        flush->checkpoint.done = on_points_written;
+        checkpoints_write(flush->server->checkpoints, &flush->checkpoint);
         return;
     }
     flush->sync_job = (struct writer_job){.sync = flush->items[flush->next_item].sync, .done = on_synced};

@@ -261,10 +261,18 @@ static void report_recovery(struct server *server, const char *folder, const str
                  (unsigned long long)recovery->bytes_scanned, recovery->indexes_rebuilt);
 }
 
+/* What lies below was synced, whichever of the two says so; nothing past it has been compacted. */
+static int64_t trusted_end(const struct server *server, slice topic, int32_t partition)
+{
+    int64_t synced = data_folder_recovery_point(server->folder, topic, partition);
+    int64_t cleaned = data_folder_cleaned_end(server->folder, topic, partition);
+    return synced > cleaned ? synced : cleaned;
+}
+
 static int open_log(struct server *server, const char *folder, slice topic, int32_t partition,
                     const struct log_config *config, bool is_new, struct log **log, struct error *error)
 {
-    int64_t recovery_point = data_folder_recovery_point(server->folder, topic, partition);
+    int64_t recovery_point = trusted_end(server, topic, partition);
     int64_t log_start = data_folder_log_start(server->folder, topic, partition);
     struct log_opening opening = {
         .clean = is_new || server->start.clean,
@@ -287,6 +295,13 @@ static int open_log(struct server *server, const char *folder, slice topic, int3
     return rc;
 }
 
+/* Of a log that has lost its end, all is compacted anew. */
+static int64_t cleaned_end(const struct server *server, slice topic, int32_t partition, const struct log *log)
+{
+    int64_t end = data_folder_cleaned_end(server->folder, topic, partition);
+    return log != NULL && end > 0 && end <= log_end_offset(log) ? end : 0;
+}
+
 int metadata_open_partition(struct server *server, struct topic *topic, int32_t index, bool is_new, struct error *error)
 {
     char folder[DISK_PATH_MAX];
@@ -306,6 +321,8 @@ int metadata_open_partition(struct server *server, struct topic *topic, int32_t 
     int added = topic_add_partition(&server->topics, topic, log);
     if (added != 0 && log != NULL)
         log_close(log);
+    if (added == 0 && !is_new)
+        topic->partitions[index]->clean.cleaned_end = cleaned_end(server, topic_name(topic), index, log);
     return added != 0 ? error_set_status(error, added, "partition %s", folder) : rc;
 }
 
@@ -336,6 +353,8 @@ static int open_metadata_log(struct metadata_log *metadata, struct error *error)
     int rc = log_create_files(server->disk, METADATA_FOLDER, UUID_ZERO, error);
     if (rc == 0)
         rc = open_log(server, METADATA_FOLDER, topic, 0, &config, false, &metadata->log, error);
+    if (rc == 0)
+        metadata->clean.cleaned_end = cleaned_end(server, topic, 0, metadata->log);
     /* Without it no topic is known, and a new one of the same name would go on with an old one's records. */
     int64_t synced = data_folder_recovery_point(server->folder, topic, 0);
     if (rc == 0 && log_end_offset(metadata->log) < synced)

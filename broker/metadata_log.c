@@ -410,3 +410,8 @@ struct log *metadata_log_log(const struct metadata_log *metadata)
 {
     return metadata->log;
 }
+
+struct clean_state *metadata_log_clean(struct metadata_log *metadata)
+{
+    return &metadata->clean;
+}

@@ -28,6 +28,7 @@ MUST_USE int metadata_log_open(struct server *server, struct metadata_log **meta
 void metadata_log_close(struct metadata_log *metadata);
 bool metadata_log_idle(const struct metadata_log *metadata);
 struct log *metadata_log_log(const struct metadata_log *metadata);
+struct clean_state *metadata_log_clean(struct metadata_log *metadata);
 
 /* The topic must not exist nor be in creation (-EEXIST). config is copied. */
 void metadata_log_create_topic(struct metadata_log *metadata, slice name, const struct topic_config *config,

@@ -44,6 +44,7 @@ struct metadata_change {
 struct metadata_log {
     struct server *server;
     struct log *log;
+    struct clean_state clean;
     int64_t next_producer_id; /* the first never handed out, as the newest record says */
     struct log_append *queue; /* records that wait for the next write */
     struct log_append **queue_tail;

@@ -18,8 +18,12 @@ static slice keep_name(struct names *names, slice name)
     return slice_of(copy, name.size);
 }
 
-static void add(struct recovery_points *points, slice topic, int32_t partition, const struct log *log)
+static void add(struct recovery_points *points, slice topic, int32_t partition, const struct log *log,
+                const struct clean_state *clean)
 {
+    if (clean->cleaned_end > 0)
+        points->cleaned[points->cleaned_count++] =
+            (struct checkpoint_offset){.topic = topic, .partition = partition, .offset = clean->cleaned_end};
     points->synced[points->synced_count++] =
         (struct checkpoint_offset){.topic = topic, .partition = partition, .offset = log_synced_end_offset(log)};
     if (log_start_offset(log) > 0)
@@ -32,17 +36,18 @@ static void add_topic(struct recovery_points *points, struct names *names, const
     slice name = keep_name(names, topic_name(topic));
     for (int32_t i = 0; i < topic->partition_count; i++) {
         const struct partition *partition = topic->partitions[i];
-        if (partition->log != NULL && !log_is_offline(partition->log))
-            add(points, name, i, partition->log);
+        if (partition->log != NULL)
+            add(points, name, i, partition->log, &partition->clean);
     }
 }
 
-static void add_metadata(struct recovery_points *points, struct names *names, const struct log *log)
+static void add_metadata(struct recovery_points *points, struct names *names, struct metadata_log *metadata)
 {
     char name[DISK_PATH_MAX];
     int32_t partition;
-    if (partition_folder_parse(log_folder(log), name, &partition) && !log_is_offline(log))
-        add(points, keep_name(names, slice_of_text(name)), partition, log);
+    const struct log *log = metadata_log_log(metadata);
+    if (partition_folder_parse(log_folder(log), name, &partition))
+        add(points, keep_name(names, slice_of_text(name)), partition, log, metadata_log_clean(metadata));
 }
 
 static size_t names_size(const struct server *server)
@@ -57,25 +62,49 @@ int recovery_points_collect(struct server *server, struct recovery_points *point
 {
     size_t logs = server->topics.partition_count + 1;
     *points = (struct recovery_points){.memory = server->memory};
-    points->block_size = 2 * logs * sizeof *points->synced + names_size(server);
+    points->cleaned_changes = server->topics.clean_changes;
+    points->block_size = 3 * logs * sizeof *points->synced + names_size(server);
     points->block = memory_alloc(server->memory, MEMORY_LOGS, points->block_size);
     if (points->block == NULL)
         return -ENOMEM;
     points->synced = (void *)points->block;
     points->starts = points->synced + logs;
-    struct names names = {.next = points->block + 2 * logs * sizeof *points->synced};
-    add_metadata(points, &names, metadata_log_log(server->metadata));
+    points->cleaned = points->starts + logs;
+    struct names names = {.next = points->block + 3 * logs * sizeof *points->synced};
+    add_metadata(points, &names, server->metadata);
     for (const struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next)
         add_topic(points, &names, topic);
     return 0;
 }
 
-int recovery_points_write(const struct recovery_points *points, struct disk *disk, struct error *error)
+static int write_starts(const struct recovery_points *points, struct disk *disk,
+                        struct recovery_points_written *written, struct error *error)
+{
+    if (points->starts_count == 0 && written->starts_empty)
+        return 0;
+    int rc = data_folder_write_log_starts(disk, points->starts, points->starts_count, error);
+    written->starts_empty = rc == 0 && points->starts_count == 0;
+    return rc;
+}
+
+static int write_cleaned(const struct recovery_points *points, struct disk *disk,
+                         struct recovery_points_written *written, struct error *error)
+{
+    if (written->cleaned_known && written->cleaned_changes == points->cleaned_changes)
+        return 0;
+    int rc = data_folder_write_cleaned_ends(disk, points->cleaned, points->cleaned_count, error);
+    written->cleaned_known = rc == 0;
+    written->cleaned_changes = points->cleaned_changes;
+    return rc;
+}
+
+int recovery_points_write(const struct recovery_points *points, struct disk *disk,
+                          struct recovery_points_written *written, struct error *error)
 {
     int rc = data_folder_write_recovery_points(disk, points->synced, points->synced_count, error);
-    if (rc != 0)
-        return rc;
-    return data_folder_write_log_starts(disk, points->starts, points->starts_count, error);
+    if (rc == 0)
+        rc = write_starts(points, disk, written, error);
+    return rc == 0 ? write_cleaned(points, disk, written, error) : rc;
 }
 
 void recovery_points_free(struct recovery_points *points)

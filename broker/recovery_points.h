@@ -12,12 +12,24 @@ struct recovery_points {
     size_t synced_count;
     struct checkpoint_offset *starts; /* of logs that start past 0 */
     size_t starts_count;
-    uint8_t *block; /* holds all of it, the names too */
+    struct checkpoint_offset *cleaned; /* of logs that were compacted: up to where */
+    size_t cleaned_count;
+    uint64_t cleaned_changes; /* of the topics' clean states, counted */
+    uint8_t *block;           /* holds all of it, the names too */
     size_t block_size;
+};
+
+/* What the files say: lists that were empty before and still are, or have not changed, are not written again. Zero:
+ * nothing is known. */
+struct recovery_points_written {
+    bool starts_empty;
+    bool cleaned_known;
+    uint64_t cleaned_changes;
 };
 
 /* -ENOMEM */
 MUST_USE int recovery_points_collect(struct server *server, struct recovery_points *points);
 /* Blocking; on any thread. */
-MUST_USE int recovery_points_write(const struct recovery_points *points, struct disk *disk, struct error *error);
+MUST_USE int recovery_points_write(const struct recovery_points *points, struct disk *disk,
+                                   struct recovery_points_written *written, struct error *error);
 void recovery_points_free(struct recovery_points *points);

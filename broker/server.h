@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+struct checkpoints;
 struct connections;
 struct flush;
 struct lifecycle;
@@ -43,7 +44,8 @@ struct server {
     struct budget *budget; /* bytes of requests and responses, shared out among connections */
     struct jobs jobs;
     struct writer_thread *writer;
-    struct flush *flush; /* background syncs; told of each append that was not synced */
+    struct checkpoints *checkpoints; /* all checkpoint files are written through it */
+    struct flush *flush;             /* background syncs; told of each append that was not synced */
     struct connections *connections;
     struct lifecycle *lifecycle; /* server.c: signals, listeners, the way to the end */
 

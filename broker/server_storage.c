@@ -1,5 +1,6 @@
 #include "server_storage.h"
 
+#include "checkpoints.h"
 #include "flush.h"
 #include "metadata_log.h"
 #include "operations/operations.h"
@@ -91,10 +92,15 @@ int server_storage_open(struct server *server, const char *data, struct error *e
     if (rc != 0)
         goto err_close_topics;
     data_folder_drop_offsets(server->folder);
+    rc = checkpoints_create(server, &server->checkpoints);
+    if (rc != 0) {
+        rc = error_set_status(error, rc, "checkpoints");
+        goto err_close_metadata;
+    }
     rc = flush_create(server, &server->flush);
     if (rc != 0) {
         rc = error_set_status(error, rc, "background flush");
-        goto err_close_metadata;
+        goto err_destroy_checkpoints;
     }
     rc = operations_open(server, error);
     if (rc != 0)
@@ -104,6 +110,8 @@ int server_storage_open(struct server *server, const char *data, struct error *e
 
 err_destroy_flush:
     flush_destroy(server->flush);
+err_destroy_checkpoints:
+    checkpoints_destroy(server->checkpoints);
 err_close_metadata:
     metadata_log_close(server->metadata);
 err_close_topics:
@@ -114,7 +122,8 @@ err_close_topics:
 
 bool server_storage_idle(const struct server *server)
 {
-    return operations_idle(server) && metadata_log_idle(server->metadata) && flush_idle(server->flush);
+    return operations_idle(server) && metadata_log_idle(server->metadata) && flush_idle(server->flush) &&
+           checkpoints_idle(server->checkpoints);
 }
 
 static int flush_log(struct server *server, struct log *log, struct error *error)
@@ -143,14 +152,15 @@ static int flush_logs(struct server *server, struct error *error)
 int server_storage_flush(struct server *server, struct error *error)
 {
     struct recovery_points points;
+    struct recovery_points_written written = {.starts_empty = false};
     int rc = flush_logs(server, error);
     int collected = recovery_points_collect(server, &points);
     if (collected != 0)
         return error_set_status(error, collected, "recovery points");
-    int written = recovery_points_write(&points, server->disk, rc == 0 ? error : NULL);
+    int failed = recovery_points_write(&points, server->disk, &written, rc == 0 ? error : NULL);
     recovery_points_free(&points);
-    if (rc != 0 || written != 0) /* without the mark, the next start recovers */
-        return rc != 0 ? rc : written;
+    if (rc != 0 || failed != 0) /* without the mark, the next start recovers */
+        return rc != 0 ? rc : failed;
     return data_folder_mark_clean(server->disk, error);
 }
 
@@ -162,6 +172,7 @@ void server_storage_close_handles(struct server *server)
 
 void server_storage_close(struct server *server)
 {
+    checkpoints_destroy(server->checkpoints);
     metadata_log_close(server->metadata);
     topics_close(&server->topics);
     close_disk(server);

@@ -16,6 +16,12 @@
 struct server;
 struct topic;
 
+/* How far a log's compaction has come. */
+struct clean_state {
+    int64_t cleaned_end; /* all before it was compacted; 0: nothing */
+    uint64_t retry_at;   /* ms of the loop's clock: before, it is left alone, for the last try has failed */
+};
+
 struct partition {
     struct topic *topic;
     int32_t index;
@@ -25,6 +31,7 @@ struct partition {
     struct read_waiter *waiters;     /* operations/read: who waits for records */
     struct partition *next_dirty;    /* flush: partitions with unsynced bytes */
     bool is_dirty;
+    struct clean_state clean;
 };
 
 struct topic {
@@ -57,6 +64,7 @@ struct topics {
     struct topic *by_unified_name; /* names may be in it more than once: topics made by older versions stay */
     size_t count;
     size_t partition_count;
+    uint64_t clean_changes; /* of any cleaned_end, counted */
 };
 
 static inline slice topic_name(const struct topic *topic)

@@ -174,10 +174,12 @@ static void starts_that_have_moved_are_remembered(void)
         CHECK_EQUAL(append(topic->partitions[1], APPEND_ACKS_ALL), KAFKA_NONE);
     REQUIRE(log_set_start_offset(topic->partitions[1]->log, 3, &f.error) == 0);
     struct recovery_points points;
+    struct recovery_points_written written = {.starts_empty = true};
     REQUIRE(recovery_points_collect(&f.server, &points) == 0);
     CHECK_EQUAL(points.synced_count, 3); /* the metadata log's, too */
     CHECK_EQUAL(points.starts_count, 1);
-    CHECK_EQUAL(recovery_points_write(&points, f.server.disk, &f.error), 0);
+    CHECK_EQUAL(recovery_points_write(&points, f.server.disk, &written, &f.error), 0);
+    CHECK(!written.starts_empty && written.cleaned_known);
     recovery_points_free(&points);
     REQUIRE(data_folder_open(f.server.disk, 1, random, &folder, &start, &f.error) == 0);
     CHECK_EQUAL(data_folder_log_start(folder, slice_of_text("orders"), 1), 3);
@@ -253,7 +255,7 @@ static void a_checkpoint_that_cannot_be_written_is_written_with_the_next_round(v
         server_fixture_run_ms(&f, INTERVAL_MS + INTERVAL_MS / 2);
         wait_until_idle();
         CHECK_EQUAL(log_synced_end_offset(topic->partitions[0]->log), round);
-        CHECK_EQUAL(server_fixture_logged(&f, "recovery points could not be written"), 1);
+        CHECK_EQUAL(server_fixture_logged(&f, "checkpoints could not be written"), 1);
     }
     CHECK_EQUAL(checkpointed("orders", 0), 3);
     close_all();

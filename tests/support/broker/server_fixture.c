@@ -1,5 +1,6 @@
 #include "server_fixture.h"
 
+#include "checkpoints.h"
 #include "flush.h"
 #include "metadata_log.h"
 #include "operations/operations.h"
@@ -168,9 +169,12 @@ static int open_topics(struct server_fixture *f)
     int rc = metadata_log_open(server, &server->metadata, &f->error);
     if (rc != 0)
         goto err_close_topics;
-    rc = flush_create(server, &server->flush);
+    rc = checkpoints_create(server, &server->checkpoints);
     if (rc != 0)
         goto err_close_metadata;
+    rc = flush_create(server, &server->flush);
+    if (rc != 0)
+        goto err_destroy_checkpoints;
     rc = operations_open(server, &f->error);
     if (rc != 0)
         goto err_destroy_flush;
@@ -178,6 +182,8 @@ static int open_topics(struct server_fixture *f)
 
 err_destroy_flush:
     flush_destroy(server->flush);
+err_destroy_checkpoints:
+    checkpoints_destroy(server->checkpoints);
 err_close_metadata:
     metadata_log_close(server->metadata);
 err_close_topics:
@@ -222,6 +228,7 @@ void server_fixture_close_storage(struct server_fixture *f)
     flush_destroy(server->flush);
     writer_thread_close(server->writer);
     uv_run(&f->loop, UV_RUN_DEFAULT);
+    checkpoints_destroy(server->checkpoints);
     metadata_log_close(server->metadata);
     topics_close(&server->topics);
     file_cache_close(server->logs.files);
