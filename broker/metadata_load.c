@@ -299,7 +299,17 @@ static int open_log(struct server *server, const char *folder, slice topic, int3
 static int64_t cleaned_end(const struct server *server, slice topic, int32_t partition, const struct log *log)
 {
     int64_t end = data_folder_cleaned_end(server->folder, topic, partition);
-    return log != NULL && end > 0 && end <= log_end_offset(log) ? end : 0;
+    if (log == NULL)
+        return end > 0 ? end : 0;
+    return end > 0 && end <= log_end_offset(log) ? end : 0;
+}
+
+/* A partition that the folder's checkpoints do not name has -1 there. */
+static void keep_checkpoints(const struct server *server, struct partition *partition)
+{
+    slice name = topic_name(partition->topic);
+    partition->unopened_synced = data_folder_recovery_point(server->folder, name, partition->index);
+    partition->unopened_start = data_folder_log_start(server->folder, name, partition->index);
 }
 
 int metadata_open_partition(struct server *server, struct topic *topic, int32_t index, bool is_new, struct error *error)
@@ -323,6 +333,8 @@ int metadata_open_partition(struct server *server, struct topic *topic, int32_t 
         log_close(log);
     if (added == 0 && !is_new)
         topic->partitions[index]->clean.cleaned_end = cleaned_end(server, topic_name(topic), index, log);
+    if (added == 0 && log == NULL)
+        keep_checkpoints(server, topic->partitions[index]);
     return added != 0 ? error_set_status(error, added, "partition %s", folder) : rc;
 }
 

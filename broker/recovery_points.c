@@ -18,17 +18,33 @@ static slice keep_name(struct names *names, slice name)
     return slice_of(copy, name.size);
 }
 
-static void add(struct recovery_points *points, slice topic, int32_t partition, const struct log *log,
-                const struct clean_state *clean)
+struct known {
+    int64_t synced;
+    int64_t start;
+    int64_t cleaned;
+};
+
+static void add(struct recovery_points *points, slice topic, int32_t partition, struct known known)
 {
-    if (clean->cleaned_end > 0)
-        points->cleaned[points->cleaned_count++] =
-            (struct checkpoint_offset){.topic = topic, .partition = partition, .offset = clean->cleaned_end};
-    points->synced[points->synced_count++] =
-        (struct checkpoint_offset){.topic = topic, .partition = partition, .offset = log_synced_end_offset(log)};
-    if (log_start_offset(log) > 0)
-        points->starts[points->starts_count++] =
-            (struct checkpoint_offset){.topic = topic, .partition = partition, .offset = log_start_offset(log)};
+    struct checkpoint_offset entry = {.topic = topic, .partition = partition};
+    if (known.cleaned > 0) {
+        entry.offset = known.cleaned;
+        points->cleaned[points->cleaned_count++] = entry;
+    }
+    if (known.synced >= 0) {
+        entry.offset = known.synced;
+        points->synced[points->synced_count++] = entry;
+    }
+    if (known.start > 0) {
+        entry.offset = known.start;
+        points->starts[points->starts_count++] = entry;
+    }
+}
+
+/* Of one that is offline too: what was synced before that is safe, and nothing of it may be cut at the next start. */
+static struct known known_of(const struct log *log, const struct clean_state *clean)
+{
+    return (struct known){log_synced_end_offset(log), log_start_offset(log), clean->cleaned_end};
 }
 
 static void add_topic(struct recovery_points *points, struct names *names, const struct topic *topic)
@@ -36,8 +52,8 @@ static void add_topic(struct recovery_points *points, struct names *names, const
     slice name = keep_name(names, topic_name(topic));
     for (int32_t i = 0; i < topic->partition_count; i++) {
         const struct partition *partition = topic->partitions[i];
-        if (partition->log != NULL)
-            add(points, name, i, partition->log, &partition->clean);
+        struct known unopened = {partition->unopened_synced, partition->unopened_start, partition->clean.cleaned_end};
+        add(points, name, i, partition->log != NULL ? known_of(partition->log, &partition->clean) : unopened);
     }
 }
 
@@ -47,7 +63,7 @@ static void add_metadata(struct recovery_points *points, struct names *names, st
     int32_t partition;
     const struct log *log = metadata_log_log(metadata);
     if (partition_folder_parse(log_folder(log), name, &partition))
-        add(points, keep_name(names, slice_of_text(name)), partition, log, metadata_log_clean(metadata));
+        add(points, keep_name(names, slice_of_text(name)), partition, known_of(log, metadata_log_clean(metadata)));
 }
 
 static size_t names_size(const struct server *server)

@@ -8,7 +8,7 @@ struct server;
 
 struct recovery_points {
     struct memory *memory;
-    struct checkpoint_offset *synced; /* one for each log that is open: up to where it is synced */
+    struct checkpoint_offset *synced; /* one for each log: up to where it is synced */
     size_t synced_count;
     struct checkpoint_offset *starts; /* of logs that start past 0 */
     size_t starts_count;

@@ -133,14 +133,16 @@ static int flush_log(struct server *server, struct log *log, struct error *error
     return log_flush_for_stop(log, server_now(server), error);
 }
 
-/* Goes on after a failure: what can be flushed is. */
-static int flush_logs(struct server *server, struct error *error)
+/* Goes on after a failure: what can be flushed is. *unopened: how many logs are not open. */
+static int flush_logs(struct server *server, size_t *unopened, struct error *error)
 {
+    *unopened = 0;
     int rc = flush_log(server, metadata_log_log(server->metadata), error);
     for (struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
         for (int32_t i = 0; i < topic->partition_count; i++) {
             struct log *log = topic->partitions[i]->log;
             int failed = log != NULL ? flush_log(server, log, error) : 0;
+            *unopened += log == NULL;
             if (failed != 0)
                 log_error(server->logger, "storage", "%s", error->message);
             rc = rc != 0 ? rc : failed;
@@ -153,7 +155,8 @@ int server_storage_flush(struct server *server, struct error *error)
 {
     struct recovery_points points;
     struct recovery_points_written written = {.starts_empty = false};
-    int rc = flush_logs(server, error);
+    size_t unopened;
+    int rc = flush_logs(server, &unopened, error);
     int collected = recovery_points_collect(server, &points);
     if (collected != 0)
         return error_set_status(error, collected, "recovery points");
@@ -161,7 +164,10 @@ int server_storage_flush(struct server *server, struct error *error)
     recovery_points_free(&points);
     if (rc != 0 || failed != 0) /* without the mark, the next start recovers */
         return rc != 0 ? rc : failed;
-    return data_folder_mark_clean(server->disk, error);
+    if (unopened == 0)
+        return data_folder_mark_clean(server->disk, error);
+    log_warn(server->logger, "storage", "partitions=%zu could not be opened: the next start recovers", unopened);
+    return 0;
 }
 
 void server_storage_close_handles(struct server *server)

@@ -26,6 +26,9 @@ struct partition {
     struct topic *topic;
     int32_t index;
     struct log *log; /* NULL while it is made, and when it could not be opened: offline */
+    /* Of one that could not be opened: what the checkpoints say, to be kept for a start that can */
+    int64_t unopened_synced;
+    int64_t unopened_start;
 
     struct partition_append *append; /* operations/append: its own state, NULL at rest */
     struct read_waiter *waiters;     /* operations/read: who waits for records */

@@ -189,6 +189,58 @@ static void starts_that_have_moved_are_remembered(void)
     close_all();
 }
 
+static void write_points_now(void)
+{
+    struct recovery_points points;
+    struct recovery_points_written written = {.starts_empty = true};
+    REQUIRE(recovery_points_collect(&f.server, &points) == 0);
+    CHECK_EQUAL(recovery_points_write(&points, f.server.disk, &written, &f.error), 0);
+    recovery_points_free(&points);
+}
+
+/* Starts anew, the nth opening of a file fails. False when the server did not start. */
+static bool start_with_failing_open(int64_t nth)
+{
+    simulated_disk_fail_call_at(f.server.disk, SIMULATED_OPEN, nth, -EIO);
+    bool is_open = server_fixture_open_storage(&f) == 0;
+    simulated_disk_fail_at(f.server.disk, -1, -EIO);
+    return is_open;
+}
+
+/* Or a start that can open it would bring deleted records back, and look for the end of what is long safe. */
+static void the_checkpoints_of_a_partition_that_cannot_be_opened_stay(void)
+{
+    static const uint8_t random[32] = {1};
+    struct data_folder *folder;
+    struct data_folder_start start;
+    int unopened = 0;
+    open_with(often);
+    struct topic *topic = create("orders", 1);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQUAL(append(topic->partitions[0], APPEND_ACKS_ALL), KAFKA_NONE);
+    REQUIRE(log_set_start_offset(topic->partitions[0]->log, 3, &f.error) == 0);
+    write_points_now();
+    wait_until_idle();
+    server_fixture_close_storage(&f);
+    for (int64_t nth = 0; nth < 40; nth++) {
+        if (!start_with_failing_open(nth))
+            continue;
+        topic = topics_find(&f.server.topics, slice_of_text("orders"));
+        REQUIRE(topic != NULL);
+        unopened += topic->partitions[0]->log == NULL;
+        write_points_now();
+        server_fixture_close_storage(&f);
+        REQUIRE(data_folder_open(f.server.disk, 1, random, &folder, &start, &f.error) == 0);
+        CHECK_EQUAL(data_folder_log_start(folder, slice_of_text("orders"), 0), 3);
+        CHECK_EQUAL(data_folder_recovery_point(folder, slice_of_text("orders"), 0), 4);
+        data_folder_close(folder);
+    }
+    CHECK(unopened > 0);
+    REQUIRE(server_fixture_open_storage(&f) == 0);
+    CHECK_EQUAL(log_start_offset(topics_find(&f.server.topics, slice_of_text("orders"))->partitions[0]->log), 3);
+    close_all();
+}
+
 static void a_topic_deleted_while_it_is_dirty_goes_in_the_next_round(void)
 {
     open_with(often);
@@ -312,6 +364,7 @@ SUITE("flush", CHECK_TEST(what_nobody_waits_for_is_synced_when_its_time_has_come
       CHECK_TEST(recovery_points_advance_behind_acks_all_too),
       CHECK_TEST(a_power_cut_costs_only_what_lies_behind_the_last_round),
       CHECK_TEST(starts_that_have_moved_are_remembered),
+      CHECK_TEST(the_checkpoints_of_a_partition_that_cannot_be_opened_stay),
       CHECK_TEST(a_topic_deleted_while_it_is_dirty_goes_in_the_next_round),
       CHECK_TEST(a_topic_deleted_while_it_is_synced), CHECK_TEST(a_sync_that_fails_takes_its_partition_offline_alone),
       CHECK_TEST(a_checkpoint_that_cannot_be_written_is_written_with_the_next_round),
