@@ -1,9 +1,9 @@
 /* The background flush.
  *
  * Happy path. A partition that becomes dirty is put on a list, its topic held; the first one starts the timer. When it
- * fires, every log of the list is synced, one after the other, on the writer's thread, where writes take their turns
- * between them; then, with what is synced now, the checkpoint files are replaced. Partitions that become dirty
- * meanwhile wait for the next round.
+ * fires, every log of the list is synced, one after the other, by the writer, where syncs that somebody waits for take
+ * their turns between them; then, with what is synced now, the checkpoint files are replaced. Partitions that become
+ * dirty meanwhile wait for the next round.
  *
  * Failures. A log whose sync fails is offline (log.h), but for what fails before the sync itself, as when the disk is
  * full: then it stays dirty and is tried again. A checkpoint that cannot be written costs only a longer
@@ -179,7 +179,7 @@ static void collect(struct flush *flush)
         partition->next_dirty = NULL;
         partition->is_dirty = false;
         bool gone = partition->topic->is_deleted || partition->log == NULL || log_is_offline(partition->log);
-        if (!gone && log_sync_begin(partition->log, &item->sync, NULL) == 0) {
+        if (!gone && log_sync_begin(partition->log, true, &item->sync, NULL) == 0) {
             flush->item_count++;
             continue;
         }

@@ -142,6 +142,9 @@ static void finish_appends(struct log_append *done)
 
 /* ---- writing ---- */
 
+#define SYNC_RETRY_MS    100
+#define SYNC_RETRIES_MAX 300
+
 static void write_done(struct writer_job *job);
 
 static void fail_queue(struct metadata_log *metadata, int status)
@@ -162,7 +165,7 @@ static void write_queue(struct metadata_log *metadata)
     struct log_write *write = NULL;
     struct log_append *refused = NULL;
     struct error error;
-    int rc = log_write_begin(metadata->log, &metadata->queue, server_now(server), true, &write, &refused, &error);
+    int rc = log_write_begin(metadata->log, &metadata->queue, server_now(server), &write, &refused, &error);
     if (metadata->queue == NULL)
         metadata->queue_tail = &metadata->queue;
     if (rc != 0) {
@@ -172,10 +175,96 @@ static void write_queue(struct metadata_log *metadata)
     }
     if (write != NULL) {
         metadata->is_writing = true;
-        metadata->job = (struct writer_job){.write = write, .wants_sync = true, .done = write_done};
+        metadata->job = (struct writer_job){.write = write, .done = write_done};
         writer_thread_submit(server->writer, &metadata->job);
     }
     finish_appends(refused);
+}
+
+static void sync_written(struct metadata_log *metadata);
+
+static void end_write(struct metadata_log *metadata, int status)
+{
+    struct log_append *written = metadata->written;
+    metadata->written = NULL;
+    metadata->is_writing = false;
+    metadata->sync_retries = 0;
+    for (struct log_append *append = written; status != 0 && append != NULL; append = append->next)
+        append->status = status;
+    write_queue(metadata);
+    finish_appends(written);
+}
+
+/* While the changes that it is about are under way, so the log and the loop are there. */
+struct sync_retry {
+    uv_timer_t timer;
+    struct metadata_log *metadata;
+    struct memory *memory;
+};
+
+static void free_retry(uv_handle_t *handle)
+{
+    struct sync_retry *retry = CONTAINER_OF(handle, struct sync_retry, timer);
+    memory_free(retry->memory, MEMORY_TOPICS, retry, sizeof *retry);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct sync_retry *retry = CONTAINER_OF(timer, struct sync_retry, timer);
+    uv_close((uv_handle_t *)timer, free_retry);
+    sync_written(retry->metadata);
+}
+
+static bool retry_later(struct metadata_log *metadata)
+{
+    struct memory *memory = metadata->server->memory;
+    struct sync_retry *retry = NULL;
+    if (!log_is_offline(metadata->log) && metadata->sync_retries++ < SYNC_RETRIES_MAX)
+        retry = memory_alloc(memory, MEMORY_TOPICS, sizeof *retry);
+    if (retry == NULL)
+        return false;
+    retry->metadata = metadata;
+    retry->memory = memory;
+    (void)uv_timer_init(metadata->server->loop, &retry->timer); /* never fails */
+    uv_timer_start(&retry->timer, on_retry, SYNC_RETRY_MS, 0);
+    return true;
+}
+
+/* Where the log is not offline, as when the disk is full, its records will be synced some day: a change that is called
+ * failed would come true then. So it is tried for a while; at last the log is taken offline. */
+static void sync_failed(struct metadata_log *metadata, int rc, const struct error *error)
+{
+    log_error(metadata->server->logger, "metadata", "%s", error->message);
+    if (retry_later(metadata))
+        return;
+    log_take_offline(metadata->log);
+    end_write(metadata, rc);
+}
+
+static void sync_done(struct writer_job *job)
+{
+    struct metadata_log *metadata = CONTAINER_OF(job, struct metadata_log, job);
+    struct error error = {0};
+    int rc = log_sync_end(metadata->log, job->sync, &error);
+    if (rc != 0)
+        sync_failed(metadata, rc, &error);
+    else
+        end_write(metadata, 0);
+}
+
+static void sync_written(struct metadata_log *metadata)
+{
+    struct log_sync *sync = NULL;
+    struct error error = {0};
+    int rc = log_sync_begin(metadata->log, false, &sync, &error);
+    if (rc != 0)
+        sync_failed(metadata, rc, &error);
+    if (rc == 0 && sync == NULL)
+        end_write(metadata, 0);
+    if (sync == NULL)
+        return;
+    metadata->job = (struct writer_job){.sync = sync, .done = sync_done};
+    writer_thread_submit(metadata->server->writer, &metadata->job);
 }
 
 static void write_done(struct writer_job *job)
@@ -183,11 +272,13 @@ static void write_done(struct writer_job *job)
     struct metadata_log *metadata = CONTAINER_OF(job, struct metadata_log, job);
     struct error error = {0};
     struct log_append *done = log_write_end(metadata->log, job->write, &error);
-    if (error.code != 0)
-        log_error(metadata->server->logger, "metadata", "%s", error.message);
-    metadata->is_writing = false;
-    write_queue(metadata);
-    finish_appends(done);
+    metadata->written = done;
+    if (error.code == 0) {
+        sync_written(metadata);
+        return;
+    }
+    log_error(metadata->server->logger, "metadata", "%s", error.message);
+    end_write(metadata, 0);
 }
 
 static void submit(struct metadata_change *change, int encoded)

@@ -48,8 +48,10 @@ struct metadata_log {
     int64_t next_producer_id; /* the first never handed out, as the newest record says */
     struct log_append *queue; /* records that wait for the next write */
     struct log_append **queue_tail;
-    struct writer_job job; /* the write under way */
-    bool is_writing;
+    struct log_append *written; /* records that wait for the disk */
+    struct writer_job job;      /* the write or the sync under way */
+    bool is_writing;            /* until the sync behind the write is done */
+    int sync_retries;
     /* Whose topic's name is being created or removed, by the name's hash: a request may name thousands. */
     struct metadata_change *busy[METADATA_BUSY_LISTS];
     size_t planned_partitions; /* of topics that are being made or grow */

@@ -1,10 +1,11 @@
-/* The writer: one thread of our own that appends and syncs, and nothing else, so that no slow job stands before a sync.
+/* The writer: two threads of our own, one that appends and one that syncs, and nothing else, so that no slow job stands
+ * before either and no write waits for the disk to come to rest.
  *
- * Happy path. The loop submits writes (at most one per log at a time). The writer takes all that were submitted,
- * executes each in order, hands back at once those that asked for no sync, then syncs the others and hands them back:
- * one pause of the disk serves everyone who waits. Meanwhile the loop forms the next writes.
+ * Happy path. The loop submits writes (at most one per log at a time) and syncs. Each thread takes all that was
+ * submitted to it, executes it in order and hands it back. While a sync runs, what arrives for the same log is written
+ * beside it; the next sync covers all of that.
  *
- * Closing. writer_thread_close lets everything submitted finish and joins the thread; the dones have been called. */
+ * Closing. writer_thread_close lets everything submitted finish and joins the threads; the dones have been called. */
 #pragma once
 
 #include "log.h"
@@ -14,10 +15,9 @@
 struct writer_thread;
 
 struct writer_job {
-    struct log_write *write;              /* or NULL */
-    struct log_sync *sync;                /* or NULL: a sync without a write */
-    bool wants_sync;                      /* of the write */
-    void (*done)(struct writer_job *job); /* on the loop, in the order of submission among equals */
+    struct log_write *write;              /* either this */
+    struct log_sync *sync;                /* or this */
+    void (*done)(struct writer_job *job); /* on the loop; among writes, and among syncs, in the order of submission */
     struct writer_job *next;              /* private */
 };
 

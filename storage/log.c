@@ -73,6 +73,11 @@ void log_abandon(struct log *log)
     log->abandoned = true;
 }
 
+void log_take_offline(struct log *log)
+{
+    log->offline = true;
+}
+
 void log_close(struct log *log)
 {
     struct memory *memory = log->environment.memory;

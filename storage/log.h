@@ -9,7 +9,8 @@
  *     end      on the loop    takes the result into the log's state; releases the handles
  *
  * Every begun operation must be ended, executed or not, before the log is closed. At most one write is under way per
- * log. Reads may run beside it and beside each other; writes and syncs of one log are executed on one thread.
+ * log. Syncs may run beside it, and reads beside both and each other; all syncs of one log are executed on one thread,
+ * in the order in which they were begun.
  *
  * What a log at rest costs: under 2 KiB of heap, no file handle that the file cache does not own.
  *
@@ -82,6 +83,8 @@ MUST_USE int log_open(const struct log_environment *environment, const char *fol
 
 /* A clean stop's last step, blocking: flushes index tails, syncs, writes the producer snapshot. */
 MUST_USE int log_flush_for_stop(struct log *log, int64_t now, struct error *error);
+/* From now on nothing is appended or synced; reads go on. */
+void log_take_offline(struct log *log);
 /* Before the folder is renamed or removed: lets go of its files, and from now on of each that an operation under way
  * hands back. Another log may soon have the same folder's name. Nothing new may be begun. */
 void log_abandon(struct log *log);
@@ -126,28 +129,27 @@ struct log_write; /* opaque, from the ledger */
  * a new segment when the active one is full or old. Takes from the queue what the write covers and what it refuses at
  * once (refused ones are in the same list with their status set; they come out at log_write_end in order).
  * *write is NULL when nothing is to be written (all were refused; then *done has them).
- * With `sync`, executing ends in a sync of all that is unsynced.
- * Errors: -ENOMEM, FURROW_OFFLINE: the queue is as it was. */
-MUST_USE int log_write_begin(struct log *log, struct log_append **queue, int64_t now, bool sync,
-                             struct log_write **write, struct log_append **done, struct error *error);
-/* The two halves, in this order, on the writer's thread. The second is nothing when no sync was asked for. Between them
- * the writer may execute other logs' writes, so that one pause serves many. */
+ * Errors: -ENOMEM, -EBUSY, FURROW_OFFLINE: the queue is as it was. */
+MUST_USE int log_write_begin(struct log *log, struct log_append **queue, int64_t now, struct log_write **write,
+                             struct log_append **done, struct error *error);
 void log_write_execute(struct log_write *write);
-void log_write_sync(struct log_write *write);
-/* Takes the result in, frees the write, returns its appends. A failed write leaves the log as it was before begin. A
- * failed sync takes the log offline and fails the appends. */
+/* Takes the result in, frees the write, returns its appends. What it has written can be read from now on, and survives
+ * a power cut from the end of a sync on that begins after this. A failed write leaves the log as it was before begin.
+ */
 struct log_append *log_write_end(struct log *log, struct log_write *write, struct error *error);
 
-/* ---- syncing without a write: background flush, offset commits ----
+/* ---- syncing ----
  *
- * One log's syncs, those of its writes included, wait for each other, whatever threads execute them. From time to time
- * one also saves the indexes and a producer snapshot, so that recovery has little to walk. */
+ * Puts on the disk all that was written before begin; synced_end says so after the end. May run beside the next write.
+ * A failed sync takes the log offline: what is on the disk is unknown until recovery has read it. What fails before the
+ * sync itself, as when the disk is full, leaves all as it was, to be tried again. */
 
 struct log_sync;
 
-/* *sync is NULL when there is nothing to do. Executed on the thread that executes the log's writes: of two syncs of one
- * file at once, only one is told of a failure. */
-MUST_USE int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error);
+/* *sync is NULL when there is nothing to do. With `mark`, the sync also saves the indexes and a producer snapshot when
+ * that is due, so that recovery has little to walk: for the background flush, where nobody waits.
+ * One thread for all syncs of a log: of two syncs of one file at once, only one is told of a failure. */
+MUST_USE int log_sync_begin(struct log *log, bool mark, struct log_sync **sync, struct error *error);
 void log_sync_execute(struct log_sync *sync);
 MUST_USE int log_sync_end(struct log *log, struct log_sync *sync, struct error *error);
 

@@ -10,7 +10,7 @@
  *     log_write.c         begin and end of a write
  *     log_write_form.c    which batches it takes
  *     log_write_job.c     its execution
- *     log_sync.c          syncing, with a write or alone
+ *     log_sync.c          syncing
  *     log_mark.c          what keeps recovery short
  *     log_stop.c          the clean stop
  *     log_read.c          begin and end of a read, the hints
@@ -211,44 +211,6 @@ MUST_USE int log_handle_open(struct log_handle *handle, struct disk *disk, const
 int log_handle_pin(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part);
 /* Gives the pin back, or closes what is the handle's own. */
 void log_handle_release(struct log *log, struct log_handle *handle);
-
-/* ---- syncing ---- */
-
-struct log_sync_file {
-    int64_t base_offset;
-    int64_t next_base; /* of the segment behind it, -1 for the last: those behind which another one stands are complete,
-                        * and their indexes and the snapshot are synced too */
-    struct log_handle log;
-};
-
-struct log_sync {
-    struct disk *disk;
-    const char *folder;
-    struct log_sync_file *files;
-    uint32_t file_count;
-    writer epochs; /* the checkpoint's text; empty: nothing to write */
-    int64_t end;   /* what is synced then */
-    uint64_t written_bytes;
-    uint64_t folder_changes;
-    uint64_t epoch_changes;
-    bool sync_folder;
-    bool executed;
-    bool *any_lost;        /* the log's sync_lost */
-    struct log_mark *mark; /* NULL: none is made */
-    bool lost;             /* a sync failed, so nothing may be believed of what it covered */
-    int status;
-    struct error error;
-};
-
-bool log_needs_sync(const struct log *log);
-/* Fills a sync of everything up to the log's end. A write that has rolled or brings an epoch adds what is its own.
- * -ENOMEM. */
-MUST_USE int log_sync_prepare(struct log *log, struct log_sync *sync, uint32_t extra_files);
-void log_sync_run(struct log_sync *sync);
-/* Takes the result in; a failure takes the log offline. */
-void log_sync_finish(struct log *log, struct log_sync *sync);
-/* Gives the handles and memory back. */
-void log_sync_drop(struct log *log, struct log_sync *sync);
 
 /* ---- hints ---- */
 

@@ -69,7 +69,7 @@ static int write_snapshot(struct log *log, int64_t now, struct error *error)
 static int sync_now(struct log *log, struct error *error)
 {
     struct log_sync *sync;
-    int rc = log_sync_begin(log, &sync, error);
+    int rc = log_sync_begin(log, true, &sync, error);
     if (rc != 0 || sync == NULL)
         return rc;
     log_sync_execute(sync);

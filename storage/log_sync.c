@@ -5,21 +5,46 @@
  * A segment that another one stands behind gets no more bytes: its indexes and the producer snapshot that closes it are
  * synced with it, so that all of a segment below the recovery point can be trusted.
  *
- * A sync may run beside a write. It promises what was written before it began. The kernel tells of a failed sync once,
- * so the syncs of one log wait for each other and share the bad news. */
+ * A sync may run beside a write: it promises what was written before it began. The kernel tells of a failed sync once,
+ * so the syncs of one log run one after the other and share the bad news. */
 #include "log_mark.h"
 
 #include <stdio.h>
 
-static int prepare_files(struct log *log, struct log_sync *sync, uint32_t extra_files)
+struct log_sync_file {
+    int64_t base_offset;
+    int64_t next_base; /* of the segment behind it, -1 for the last: those behind which another one stands are complete,
+                        * and their indexes and the snapshot are synced too */
+    struct log_handle log;
+};
+
+struct log_sync {
+    struct disk *disk;
+    const char *folder;
+    struct log_sync_file *files;
+    uint32_t file_count;
+    writer epochs; /* the checkpoint's text; empty: nothing to write */
+    int64_t end;   /* what is synced then */
+    uint64_t written_bytes;
+    uint64_t folder_changes;
+    uint64_t epoch_changes;
+    bool sync_folder;
+    bool executed;
+    bool *any_lost;        /* the log's sync_lost */
+    struct log_mark *mark; /* NULL: none is made */
+    bool lost;             /* a sync failed, so nothing may be believed of what it covered */
+    int status;
+    struct error error;
+};
+
+static int prepare_files(struct log *log, struct log_sync *sync)
 {
     uint32_t first = log_find_segment(log, log->unsynced_base);
     uint32_t count = log->segment_count - first;
-    sync->files =
-        memory_alloc_zeroed(log->environment.memory, MEMORY_LOGS, (count + extra_files) * sizeof *sync->files);
+    sync->files = memory_alloc_zeroed(log->environment.memory, MEMORY_LOGS, count * sizeof *sync->files);
     if (sync->files == NULL)
         return -ENOMEM;
-    sync->file_count = count + extra_files;
+    sync->file_count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct log_sync_file *file = &sync->files[i];
         file->base_offset = log->segments[first + i].base_offset;
@@ -29,7 +54,8 @@ static int prepare_files(struct log *log, struct log_sync *sync, uint32_t extra_
     return 0;
 }
 
-int log_sync_prepare(struct log *log, struct log_sync *sync, uint32_t extra_files)
+/* Of everything up to the log's end. */
+static int prepare(struct log *log, struct log_sync *sync)
 {
     struct memory *memory = log->environment.memory;
     *sync = (struct log_sync){.disk = log->environment.disk,
@@ -46,7 +72,7 @@ int log_sync_prepare(struct log *log, struct log_sync *sync, uint32_t extra_file
         if (!writer_ok(&sync->epochs))
             goto err_close;
     }
-    if (prepare_files(log, sync, extra_files) != 0)
+    if (prepare_files(log, sync) != 0)
         goto err_close;
     return 0;
 
@@ -105,8 +131,9 @@ static void share_loss(struct log_sync *sync)
 }
 
 /* What can fail without a loss comes first. */
-void log_sync_run(struct log_sync *sync)
+void log_sync_execute(struct log_sync *sync)
 {
+    sync->executed = true;
     for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++) {
         struct log_sync_file *file = &sync->files[i];
         sync->status = log_handle_open(&file->log, sync->disk, sync->folder, file->base_offset, SEGMENT_LOG,
@@ -125,7 +152,7 @@ void log_sync_run(struct log_sync *sync)
         log_mark_run(sync->mark, sync->disk, sync->folder);
 }
 
-void log_sync_finish(struct log *log, struct log_sync *sync)
+static void finish(struct log *log, struct log_sync *sync)
 {
     if (sync->lost)
         log->offline = true;
@@ -152,45 +179,40 @@ void log_sync_finish(struct log *log, struct log_sync *sync)
     }
 }
 
-void log_sync_drop(struct log *log, struct log_sync *sync)
+static void drop(struct log *log, struct log_sync *sync)
 {
     for (uint32_t i = 0; i < sync->file_count; i++)
         log_handle_release(log, &sync->files[i].log);
     memory_free(log->environment.memory, MEMORY_LOGS, sync->files, sync->file_count * sizeof *sync->files);
     writer_close(&sync->epochs);
     log_mark_drop(sync->mark);
+    memory_free(log->environment.memory, MEMORY_LOGS, sync, sizeof *sync);
 }
 
-bool log_needs_sync(const struct log *log)
+static bool needs_sync(const struct log *log)
 {
     return log->synced_end != log->end || log->written_bytes != log->synced_bytes ||
            log->folder_changes != log->folder_synced || log->epoch_changes != log->epochs_written ||
            log->unsynced_base != log->segments[log->segment_count - 1].base_offset;
 }
 
-int log_sync_begin(struct log *log, struct log_sync **sync, struct error *error)
+int log_sync_begin(struct log *log, bool mark, struct log_sync **sync, struct error *error)
 {
     *sync = NULL;
     if (log->offline)
         return error_set_status(error, FURROW_OFFLINE, "%s", log->folder);
-    if (!log_needs_sync(log) && !log_mark_is_due(log))
+    if (!needs_sync(log) && !(mark && log_mark_is_due(log)))
         return 0;
     struct log_sync *made = memory_alloc(log->environment.memory, MEMORY_LOGS, sizeof *made);
     if (made == NULL)
         return error_set_status(error, -ENOMEM, "%s: sync", log->folder);
-    if (log_sync_prepare(log, made, 0) != 0) {
+    if (prepare(log, made) != 0) {
         memory_free(log->environment.memory, MEMORY_LOGS, made, sizeof *made);
         return error_set_status(error, -ENOMEM, "%s: sync", log->folder);
     }
-    made->mark = log_mark_prepare(log);
+    made->mark = mark ? log_mark_prepare(log) : NULL;
     *sync = made;
     return 0;
-}
-
-void log_sync_execute(struct log_sync *sync)
-{
-    sync->executed = true;
-    log_sync_run(sync);
 }
 
 int log_sync_end(struct log *log, struct log_sync *sync, struct error *error)
@@ -199,7 +221,7 @@ int log_sync_end(struct log *log, struct log_sync *sync, struct error *error)
     if (sync->executed) {
         for (uint32_t i = 0; i < sync->file_count; i++)
             log_handle_pin(log, &sync->files[i].log, sync->files[i].base_offset, SEGMENT_LOG);
-        log_sync_finish(log, sync);
+        finish(log, sync);
     } else {
         error_set_status(&sync->error, rc, "sync");
     }
@@ -207,7 +229,6 @@ int log_sync_end(struct log *log, struct log_sync *sync, struct error *error)
         *error = sync->error;
         error_wrap(error, rc, "%s", log->folder);
     }
-    log_sync_drop(log, sync);
-    memory_free(log->environment.memory, MEMORY_LOGS, sync, sizeof *sync);
+    drop(log, sync);
     return rc;
 }

@@ -7,14 +7,13 @@
  *
  * Failures. Nothing was changed in the log before the end, so a failed write is dropped: the offsets it had given are
  * given again. Bytes that it may have left behind the log's end are cut off by the job itself, or, where that failed
- * too, by the next write (tail_dirty). A failed sync takes the log offline: what is on the disk is unknown until
- * recovery has read it. */
+ * too, by the next write (tail_dirty). */
 #include "log_mark.h"
 #include "log_write_job.h"
 
 /* ---- making and dropping ---- */
 
-static struct log_write *make_write(struct log *log, bool sync)
+static struct log_write *make_write(struct log *log)
 {
     struct memory *memory = log->environment.memory;
     if (log->tails == NULL) {
@@ -34,20 +33,17 @@ static struct log_write *make_write(struct log *log, bool sync)
     write->cut_first = log->tail_dirty;
     write->left_bytes = log->tail_dirty;
     write->stray_base = log->stray_base;
-    write->wants_sync = sync;
     write->head = log->head;
     write->tails = *log->tails;
     write->end = log->end;
     writer_init(&write->snapshot, memory, MEMORY_PRODUCERS, PRODUCER_SNAPSHOT_MAX_SIZE);
     for (int i = 0; i < INDEX_WRITES; i++)
         writer_init(&write->indexes[i].bytes, memory, MEMORY_LOGS, SEGMENT_MAX_BYTES);
-    writer_init(&write->sync.epochs, memory, MEMORY_LOGS, CHECKPOINT_LIMIT);
     return write;
 }
 
 static void drop_write(struct log *log, struct log_write *write)
 {
-    log_sync_drop(log, &write->sync);
     log_handle_release(log, &write->log);
     for (int i = 0; i < INDEX_WRITES; i++) {
         log_handle_release(log, &write->indexes[i].handle);
@@ -60,25 +56,8 @@ static void drop_write(struct log *log, struct log_write *write)
 
 /* ---- begin ---- */
 
-static int prepare_sync(struct log *log, struct log_write *write)
-{
-    int rc = log_sync_prepare(log, &write->sync, write->rolled ? 1 : 0);
-    if (rc != 0)
-        return rc;
-    struct log_sync *sync = &write->sync;
-    sync->end = write->end;
-    sync->written_bytes += write->size;
-    if (write->rolled) {
-        sync->sync_folder = true;
-        sync->folder_changes++;
-        sync->files[sync->file_count - 2].next_base = write->base_offset;
-        sync->files[sync->file_count - 1].base_offset = write->base_offset;
-        sync->files[sync->file_count - 1].next_base = -1;
-    }
-    return 0;
-}
-
-/* The epoch joins the log's epochs at once, so that a sync within this write saves it; a failure takes it back. */
+/* The epoch joins the log's epochs at once, while it can still be refused for want of memory; a failure takes it back.
+ * A sync beside the write may save an epoch that has no batch yet: it begins at the log's end. */
 static int prepare_epoch(struct log *log, struct log_write *write)
 {
     int rc = epochs_append(&log->epochs, log->leader_epoch, log->end);
@@ -115,7 +94,7 @@ static void expire_producers(struct log *log, int64_t now)
     producer_state_expire(log->producers, now, log->environment.producer_expiry_ms);
 }
 
-int log_write_begin(struct log *log, struct log_append **queue, int64_t now, bool sync, struct log_write **write,
+int log_write_begin(struct log *log, struct log_append **queue, int64_t now, struct log_write **write,
                     struct log_append **done, struct error *error)
 {
     *write = NULL;
@@ -126,14 +105,12 @@ int log_write_begin(struct log *log, struct log_append **queue, int64_t now, boo
         return error_set_status(error, -EBUSY, "%s: write", log->folder);
     expire_producers(log, now);
     log_mark_note_begin(log);
-    struct log_write *made = make_write(log, sync);
+    struct log_write *made = make_write(log);
     if (made == NULL)
         return error_set_status(error, -ENOMEM, "%s: write", log->folder);
     int rc = log_write_fill(log, made, queue, now);
     if (rc == 0 && made->size > 0)
         rc = prepare_epoch(log, made);
-    if (rc == 0 && made->size > 0 && sync)
-        rc = prepare_sync(log, made);
     if (rc != 0)
         goto err_rollback;
     if (made->size == 0) {
@@ -182,8 +159,6 @@ static void commit(struct log *log, struct log_write *write)
     log->end = write->end;
     producer_state_commit(log->producers);
     log_update_stable_end(log);
-    if (write->wants_sync)
-        log_sync_finish(log, &write->sync);
 }
 
 /* The new files are removed or will be: no handle may lead to them. */
@@ -224,16 +199,13 @@ static void roll_back(struct log *log, struct log_write *write)
  * an error, so the write counts as failed then. */
 static void keep_handles(struct log *log, struct log_write *write)
 {
-    struct log_sync *sync = &write->sync;
-    for (uint32_t i = 0; i < sync->file_count; i++)
-        log_handle_pin(log, &sync->files[i].log, sync->files[i].base_offset, SEGMENT_LOG);
     for (int i = 0; i < INDEX_WRITES; i++)
         log_handle_pin(log, &write->indexes[i].handle, write->indexes[i].base_offset, write->indexes[i].part);
     if (write->log.file == NULL)
         return;
     if (log_handle_pin(log, &write->log, write->base_offset, SEGMENT_LOG) == 0) {
         file_cache_mark_dirty(write->log.pinned);
-    } else if (write->status == 0 && !write->wants_sync) {
+    } else if (write->status == 0) {
         write->status = error_set_status(&write->error, -ENOMEM, "file cache");
         write->left_bytes = true;
     }
@@ -245,8 +217,6 @@ struct log_append *log_write_end(struct log *log, struct log_write *write, struc
     if (!write->executed)
         write->status = error_set_status(&write->error, -ECANCELED, "write");
     keep_handles(log, write);
-    if (write->sync.lost)
-        log->offline = true;
     if (write->status == 0)
         commit(log, write);
     else

@@ -106,15 +106,3 @@ void log_write_execute(struct log_write *write)
     if (rc != 0)
         clean_up(write);
 }
-
-void log_write_sync(struct log_write *write)
-{
-    if (!write->wants_sync || write->status != 0)
-        return;
-    log_sync_run(&write->sync);
-    if (write->sync.status == 0)
-        return;
-    write->status = write->sync.status;
-    write->error = write->sync.error;
-    clean_up(write);
-}

@@ -41,8 +41,6 @@ struct log_write {
     writer snapshot;    /* of the producers before it */
     bool cut_first;     /* an earlier failure left bytes behind the end */
     int64_t stray_base; /* an earlier roll that failed left files of this base offset; -1: none */
-    bool wants_sync;
-    struct log_sync sync;
 
     /* What the log becomes */
     struct log_head head;

@@ -1,67 +1,22 @@
 /* Happy path. append_start checks each part's batch (append_check.h) and queues it on its partition. At the end of the
  * loop's turn, what was queued on partitions without a write under way becomes one write each, and goes to the writer.
- * When a write is done, the parts get their results in order, whoever waits for records is woken, and what was queued
- * meanwhile becomes the next write.
+ * When a write is done, whoever waits for records is woken, what was queued meanwhile becomes the next write, and the
+ * parts get their results in order; but those that wait for the disk get theirs after a sync (append_sync.c).
  *
  * A batch that a pool job must look into is held, and what arrives behind it for the same partition too.
  *
  * Failures. A write that fails, fails all that it took; what was queued behind it is tried anew. When a write cannot
  * even be formed, the queue fails. Nothing is retried here: producers do.
  *
- * Behind a slow sync, the next write may wait a moment for company (gather.h), under one timer.
- *
- * A partition's state exists while something is queued, held or written, and holds the topic. A few are kept for reuse.
- */
-#include "operations/append.h"
-
-#include "container.h"
+ * A partition's state is made when it is needed; a few are kept for reuse. */
 #include "flush.h"
-#include "operations/append_check.h"
-#include "operations/append_prepare.h"
+#include "operations/append_private.h"
 #include "operations/failure.h"
-#include "operations/gather.h"
 #include "operations/read.h"
-#include "operations/turn_end.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 #define SPARE_STATES_MAX 64
-
-struct partition_append {
-    struct append_service *service;
-    struct partition *partition;
-    struct log_append *queue; /* for the next write */
-    struct log_append **queue_tail;
-    struct append_part *held; /* behind a preparation, itself included */
-    struct append_part **held_tail;
-    struct writer_job job; /* the write under way, or the sync of what was written before */
-    struct log_append
-        *refused; /* while that sync is under way: the duplicates that wait for it, and what came with them */
-    bool is_writing;
-    bool is_asked; /* on the list of those to be formed */
-    struct partition_append *next;
-    struct gather gather;
-    bool is_gathering; /* on the list of those that the timer looks at */
-    struct partition_append *next_gathering;
-};
-
-struct append_service {
-    struct memory *memory; /* the operations go before the handles below are closed */
-    struct operations *operations;
-    struct turn_end turn_end;
-    struct partition_append *to_form;
-    struct partition_append **to_form_tail;
-    struct append_request *refused; /* requests that were done at once */
-    struct append_request **refused_tail;
-    struct partition_append *spare;
-    unsigned spare_count;
-    size_t states; /* in use */
-    uv_timer_t gather_timer;
-    struct partition_append *gathering;
-    int open_handles;
-    struct log_limit log_limit;
-};
 
 /* ---- a partition's state ---- */
 
@@ -81,15 +36,17 @@ static struct partition_append *acquire_state(struct append_service *service, st
     *state = (struct partition_append){.service = service, .partition = partition};
     state->queue_tail = &state->queue;
     state->held_tail = &state->held;
+    state->unsynced_tail = &state->unsynced;
     partition->append = state;
     topic_hold(partition->topic);
     service->states++;
     return state;
 }
 
-static void release_state_if_idle(struct partition_append *state)
+void append_release_if_idle(struct partition_append *state)
 {
-    if (state->queue != NULL || state->held != NULL || state->is_writing || state->is_asked || state->is_gathering)
+    bool is_queued = state->queue != NULL || state->held != NULL || state->is_asked || state->is_writing;
+    if (is_queued || state->unsynced != NULL || state->is_syncing || state->is_gathering)
         return;
     struct append_service *service = state->service;
     struct topic *topic = state->partition->topic;
@@ -108,7 +65,7 @@ static void release_state_if_idle(struct partition_append *state)
 static void ask_for_write(struct partition_append *state)
 {
     struct append_service *service = state->service;
-    if (state->is_asked || state->is_writing || state->queue == NULL || state->gather.is_waiting)
+    if (state->is_asked || state->is_writing || state->queue == NULL)
         return;
     state->is_asked = true;
     state->next = NULL;
@@ -122,81 +79,10 @@ static void queue_part(struct partition_append *state, struct append_part *part)
     part->entry.next = NULL;
     *state->queue_tail = &part->entry;
     state->queue_tail = &part->entry.next;
-    if (gather_note_arrival(&state->gather))
-        ask_for_write(state);
+    ask_for_write(state);
 }
 
-static void on_gather_timer(uv_timer_t *timer)
-{
-    struct append_service *service = CONTAINER_OF(timer, struct append_service, gather_timer);
-    struct partition_append *gathering = service->gathering;
-    service->gathering = NULL;
-    for (struct partition_append *state = gathering, *next; state != NULL; state = next) {
-        next = state->next_gathering;
-        state->is_gathering = false;
-        gather_give_up(&state->gather);
-        ask_for_write(state);
-        release_state_if_idle(state);
-    }
-}
-
-static void wait_for_company(struct partition_append *state)
-{
-    struct append_service *service = state->service;
-    if (state->is_gathering)
-        return;
-    state->is_gathering = true;
-    state->next_gathering = service->gathering;
-    service->gathering = state;
-    if (!uv_is_active((uv_handle_t *)&service->gather_timer))
-        uv_timer_start(&service->gather_timer, on_gather_timer, GATHER_WAIT_MS, 0);
-}
-
-/* ---- results ---- */
-
-static void settle(struct append_part *part)
-{
-    append_check_end(part);
-    struct append_request *request = part->request;
-    if (--request->pending == 0)
-        request->done(request);
-}
-
-static void fail(struct append_part *part, enum kafka_error code)
-{
-    (void)append_refuse(part, code, NULL);
-    part->base_offset = -1;
-    part->log_append_time = -1;
-    part->log_start = -1;
-    append_note_log_start(part);
-    settle(part);
-}
-
-static enum kafka_error code_of_write(int status)
-{
-    return status == FURROW_TOO_LARGE ? KAFKA_RECORD_LIST_TOO_LARGE : failure_code(status);
-}
-
-static struct append_part *part_of(struct log_append *entry)
-{
-    return CONTAINER_OF(entry, struct append_part, entry);
-}
-
-static void settle_written(const struct partition *partition, struct log_append *entries)
-{
-    for (struct log_append *entry = entries, *next; entry != NULL; entry = next) {
-        next = entry->next;
-        struct append_part *part = part_of(entry);
-        enum kafka_error code = code_of_write(entry->status);
-        if (code != KAFKA_NONE) {
-            fail(part, partition->topic->is_deleted ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : code);
-            continue;
-        }
-        part->base_offset = entry->base_offset;
-        part->log_start = log_start_offset(partition->log);
-        settle(part);
-    }
-}
+/* ---- writing ---- */
 
 static size_t written_bytes(const struct log_append *entries)
 {
@@ -208,57 +94,45 @@ static size_t written_bytes(const struct log_append *entries)
     return bytes;
 }
 
-static uint32_t count_entries(const struct log_append *entries)
+/* Those that wait for the disk go to their list; the others are returned, to be settled. */
+static struct log_append *sort_out(struct partition_append *state, struct log_append *entries)
 {
-    uint32_t count = 0;
-    for (; entries != NULL; entries = entries->next)
-        count++;
-    return count;
-}
-
-/* Of a topic that is deleted meanwhile, the files may be gone. */
-static void report_failure(struct partition_append *state, const struct error *error)
-{
-    struct append_service *service = state->service;
-    enum log_level level = state->partition->topic->is_deleted ? LOG_DEBUG : LOG_ERROR;
-    if (service->operations->logger != NULL)
-        log_line_limited(service->operations->logger, &service->log_limit, level, "append",
-                         "topic=%s partition=%" PRId32 " %s", log_quote(topic_name(state->partition->topic)).text,
-                         state->partition->index, error->message);
-}
-
-/* ---- writing ---- */
-
-static bool wants_sync(struct log_append *queue)
-{
-    for (struct log_append *entry = queue; entry != NULL; entry = entry->next) {
-        if (part_of(entry)->request->acks == APPEND_ACKS_ALL)
-            return true;
+    struct log_append *settled = NULL;
+    struct log_append **tail = &settled;
+    for (struct log_append *entry = entries, *next; entry != NULL; entry = next) {
+        next = entry->next;
+        if (append_waits_for_disk(state->partition->log, entry)) {
+            append_await_sync(state, entry);
+            continue;
+        }
+        entry->next = NULL;
+        *tail = entry;
+        tail = &entry->next;
     }
-    return false;
+    return settled;
 }
 
 static void on_written(struct writer_job *job)
 {
-    struct partition_append *state = CONTAINER_OF(job, struct partition_append, job);
+    struct partition_append *state = CONTAINER_OF(job, struct partition_append, write);
     struct append_service *service = state->service;
     struct partition *partition = state->partition;
     struct error error = {0};
     struct log_append *done = log_write_end(partition->log, job->write, &error);
     state->is_writing = false;
     if (error.code != 0)
-        report_failure(state, &error);
+        append_report_failure(state, &error);
 
     size_t bytes = written_bytes(done);
+    struct log_append *settled = sort_out(state, done);
+    append_ask_for_sync(state);
+    ask_for_write(state);
     if (bytes != 0 && service->operations->reads != NULL)
         read_note_append(service->operations->reads, partition, bytes);
     if (service->operations->flush != NULL)
         flush_note_dirty(service->operations->flush, partition);
-    if (gather_end_write(&state->gather, count_entries(done), count_entries(state->queue), uv_hrtime()))
-        wait_for_company(state);
-    ask_for_write(state);
-    settle_written(partition, done);
-    release_state_if_idle(state);
+    append_settle(partition, settled);
+    append_release_if_idle(state);
 }
 
 static void fail_queue(struct partition_append *state, enum kafka_error code)
@@ -266,68 +140,15 @@ static void fail_queue(struct partition_append *state, enum kafka_error code)
     struct log_append *queue = state->queue;
     state->queue = NULL;
     state->queue_tail = &state->queue;
-    for (struct log_append *entry = queue, *next; entry != NULL; entry = next) {
-        next = entry->next;
-        fail(part_of(entry), code);
-    }
-}
-
-/* ---- duplicates ---- */
-
-/* A batch that was written before may not be on the disk yet: the server was killed before its sync, or it was sent
- * with acks=1 then. */
-static bool wants_sync_of_earlier(const struct log *log, struct log_append *duplicate)
-{
-    int64_t last = duplicate->base_offset + duplicate->header.last_offset_delta;
-    return duplicate->status == FURROW_DUPLICATE_SEQUENCE && part_of(duplicate)->request->acks == APPEND_ACKS_ALL &&
-           last >= log_synced_end_offset(log);
-}
-
-static void settle_refused(struct partition_append *state, struct log_append *refused, int status)
-{
-    const struct log *log = state->partition->log;
-    for (struct log_append *entry = refused; status != 0 && entry != NULL; entry = entry->next) {
-        if (wants_sync_of_earlier(log, entry))
-            entry->status = status;
-    }
-    settle_written(state->partition, refused);
-}
-
-static void on_earlier_synced(struct writer_job *job)
-{
-    struct partition_append *state = CONTAINER_OF(job, struct partition_append, job);
-    struct log_append *refused = state->refused;
-    struct error error = {0};
-    int rc = log_sync_end(state->partition->log, job->sync, &error);
-    state->is_writing = false;
-    state->refused = NULL;
-    if (rc != 0)
-        report_failure(state, &error);
-    ask_for_write(state);
-    settle_refused(state, refused, rc);
-    release_state_if_idle(state);
+    append_fail_all(queue, code);
 }
 
 /* Of a write that was all refused. */
 static void take_refused(struct partition_append *state, struct log_append *refused)
 {
-    struct log *log = state->partition->log;
-    struct log_sync *sync = NULL;
-    int rc = 0;
-    bool must_sync = false;
-    for (struct log_append *entry = refused; entry != NULL && !must_sync; entry = entry->next)
-        must_sync = wants_sync_of_earlier(log, entry);
-    if (must_sync)
-        rc = log_sync_begin(log, &sync, NULL);
-    if (sync == NULL) {
-        settle_refused(state, refused, rc);
-        return;
-    }
-    state->refused = refused;
-    state->is_writing = true;
-    gather_start_write(&state->gather, false, uv_hrtime());
-    state->job = (struct writer_job){.sync = sync, .done = on_earlier_synced};
-    writer_thread_submit(state->service->operations->writer, &state->job);
+    struct log_append *settled = sort_out(state, refused);
+    append_ask_for_sync(state);
+    append_settle(state->partition, settled);
 }
 
 /* Forms writes until one is under way or nothing is queued: refused batches make no write. */
@@ -343,11 +164,9 @@ static void form_write(struct partition_append *state)
         struct log_write *write = NULL;
         struct log_append *refused = NULL;
         struct error error = {0};
-        bool sync = wants_sync(state->queue);
-        int rc =
-            log_write_begin(partition->log, &state->queue, operations_now(operations), sync, &write, &refused, &error);
+        int rc = log_write_begin(partition->log, &state->queue, operations_now(operations), &write, &refused, &error);
         if (rc != 0) {
-            report_failure(state, &error);
+            append_report_failure(state, &error);
             fail_queue(state, failure_code(rc));
             break;
         }
@@ -355,14 +174,13 @@ static void form_write(struct partition_append *state)
             state->queue_tail = &state->queue;
         if (write != NULL) {
             state->is_writing = true;
-            gather_start_write(&state->gather, sync, uv_hrtime());
-            state->job = (struct writer_job){.write = write, .wants_sync = sync, .done = on_written};
-            writer_thread_submit(operations->writer, &state->job);
+            state->write = (struct writer_job){.write = write, .done = on_written};
+            writer_thread_submit(operations->writer, &state->write);
         }
         if (refused != NULL)
             take_refused(state, refused);
     }
-    release_state_if_idle(state);
+    append_release_if_idle(state);
 }
 
 static void finish_refused(struct append_service *service)
@@ -409,7 +227,7 @@ static void pass_on_held(struct partition_append *state)
         if (state->held == NULL)
             state->held_tail = &state->held;
         if (part->error != KAFKA_NONE)
-            fail(part, part->error);
+            append_fail(part, part->error);
         else
             queue_part(state, part);
     }
@@ -427,7 +245,7 @@ static void on_prepared(struct job *job)
     (void)append_check_prepared(part, operations_now(state->service->operations)); /* part->error says it */
     part->is_ready = true;
     pass_on_held(state);
-    release_state_if_idle(state);
+    append_release_if_idle(state);
 }
 
 static void start_preparation(struct partition_append *state, struct append_part *part)

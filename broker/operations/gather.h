@@ -1,9 +1,9 @@
-/* Whether the next write of a partition waits a moment for those who were just answered.
+/* Whether the next sync of a partition waits a moment for those who were just answered.
  *
  * While a sync takes its time, half of the producers wait for it and the other half queue up behind it: they would take
- * turns for ever, each sync serving half of them. Behind a slow sync, the next write therefore waits for as many as
- * there were before it, answered and queued together, or GATHER_WAIT_MS, whatever comes first. Never behind a fast
- * sync, where nothing can be won, and never for a lone record, which nobody was seen beside.
+ * turns for ever, each sync serving half of them. Behind a slow sync, the next one therefore waits until as many are
+ * written as there were before it, answered and waiting together, or GATHER_WAIT_MS, whatever comes first. Never behind
+ * a fast sync, where nothing can be won, and never for a lone record, which nobody was seen beside.
  *
  * Producers that do not wait for their answers do not come back: a wait that ended with the time was in vain, and the
  * next ones are passed over, twice as many after each failure. */
@@ -18,29 +18,26 @@
 
 /* Zeroed to begin with. Times are of a monotonic clock, ns. */
 struct gather {
-    uint64_t started;  /* the write under way was handed over */
-    bool is_synced;    /* it ends in a sync */
-    bool is_waiting;   /* the next write waits */
+    uint64_t started;  /* the sync under way was handed over */
+    bool is_waiting;   /* the next sync waits */
     uint32_t expected; /* while it waits */
     uint32_t present;
     uint32_t to_skip;   /* waits that are still passed over */
     uint32_t last_skip; /* after the last failure; 0 after a success */
 };
 
-static inline void gather_start_write(struct gather *gather, bool sync, uint64_t now)
+static inline void gather_start_sync(struct gather *gather, uint64_t now)
 {
     gather->started = now;
-    gather->is_synced = sync;
     gather->is_waiting = false;
 }
 
-/* The write has ended with `answered` batches, while `queued` others have come. True: wait. */
-static inline bool gather_end_write(struct gather *gather, uint32_t answered, uint32_t queued, uint64_t now)
+/* The sync has ended for `answered` batches, while `waiting` others were written. True: wait. */
+static inline bool gather_end_sync(struct gather *gather, uint32_t answered, uint32_t waiting, uint64_t now)
 {
-    gather->expected = answered + queued;
-    gather->present = queued;
-    bool is_worth_it =
-        gather->is_synced && answered != 0 && gather->expected > 1 && now - gather->started >= GATHER_SLOW_SYNC_NS;
+    gather->expected = answered + waiting;
+    gather->present = waiting;
+    bool is_worth_it = answered != 0 && gather->expected > 1 && now - gather->started >= GATHER_SLOW_SYNC_NS;
     gather->is_waiting = is_worth_it && gather->to_skip == 0;
     gather->to_skip -= is_worth_it && gather->to_skip != 0;
     return gather->is_waiting;

@@ -43,10 +43,9 @@ static int append_one(struct log *log, struct memory *memory, int i)
     struct log_append *done;
     struct log_write *write;
     if (rc == 0)
-        rc = log_write_begin(log, &queue, 0, false, &write, &done, NULL);
+        rc = log_write_begin(log, &queue, 0, &write, &done, NULL);
     if (rc == 0 && write != NULL) {
         log_write_execute(write);
-        log_write_sync(write);
         (void)log_write_end(log, write, NULL);
     }
     writer_close(&w);

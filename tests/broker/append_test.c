@@ -112,6 +112,36 @@ static void only_acks_all_waits_for_the_disk(void)
     close_all();
 }
 
+static void what_is_written_is_visible_and_holds_nobody_up_while_it_is_synced(void)
+{
+    open_default(1);
+    append_first();
+    const struct log *log = fixture_partition(&f, 0)->log;
+    writer_thread_set_sync_delay(f.writer, 100);
+    struct fixture_append all, later;
+    fixture_append_init(&f, &all, APPEND_ACKS_ALL);
+    fixture_append_add(&f, &all, 0, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    append_start(f.operations.appends, &all.request);
+    while (log_end_offset(log) < 2)
+        uv_run(&f.loop, UV_RUN_ONCE);
+    CHECK(!all.is_done);
+    CHECK(read_back(0, 1).size != 0);
+    CHECK_EQUAL(fixture_append_one(&f, &(struct fixture_batch){0}).base_offset, 2);
+    CHECK(!all.is_done);
+    CHECK_EQUAL(log_synced_end_offset(log), 1);
+
+    /* What came meanwhile is not promised by that sync, but by the next. */
+    fixture_append_init(&f, &later, APPEND_ACKS_ALL);
+    fixture_append_add(&f, &later, 0, fixture_make_batch(&f, &(struct fixture_batch){0}));
+    append_start(f.operations.appends, &later.request);
+    fixture_run_until(&f, &all.is_done);
+    CHECK(!later.is_done);
+    CHECK_EQUAL(log_synced_end_offset(log), 2);
+    fixture_run_until(&f, &later.is_done);
+    CHECK_EQUAL(log_synced_end_offset(log), 4);
+    close_all();
+}
+
 static void one_request_reaches_many_partitions(void)
 {
     open_default(3);
@@ -431,6 +461,27 @@ static void a_failed_sync_takes_the_partition_offline(void)
     close_all();
 }
 
+/* The sync cannot begin its work: nothing is lost, and the producer's second try finds its batch. */
+static void a_sync_that_finds_no_room_is_tried_again_by_the_producer(void)
+{
+    open_default(1);
+    struct log *log = fixture_partition(&f, 0)->log;
+    struct fixture_batch what = {.records = 3, .idempotent = true, .producer_id = 7};
+    for (int i = 0; i < 2; i++) {
+        struct fixture_append append;
+        fixture_append_init(&f, &append, APPEND_ACKS_ALL);
+        fixture_append_add(&f, &append, 0, fixture_make_batch(&f, &what));
+        if (i == 0) /* the first is of the batch, the second of the leader epochs' file */
+            simulated_disk_fail_call_at(f.disk, SIMULATED_WRITE, 1, -ENOSPC);
+        fixture_append_run(&f, &append);
+        CHECK_EQUAL(append.parts[0].error, i == 0 ? KAFKA_KAFKA_STORAGE_ERROR : KAFKA_NONE);
+        CHECK_EQUAL(append.parts[0].base_offset, i == 0 ? -1 : 0);
+        CHECK_EQUAL(log_synced_end_offset(log), i == 0 ? 0 : 3);
+    }
+    CHECK_EQUAL(log_end_offset(log), 3);
+    close_all();
+}
+
 static void a_topic_deleted_meanwhile_takes_nothing(void)
 {
     open_default(1);
@@ -537,6 +588,9 @@ SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST
       CHECK_TEST(order_is_kept_behind_a_batch_that_is_made_anew), CHECK_TEST(a_batch_sent_twice_is_written_once),
       CHECK_TEST(a_batch_sent_twice_is_on_the_disk_when_acks_all_is_answered),
       CHECK_TEST(a_failed_write_fails_what_it_took_and_the_next_one_works),
-      CHECK_TEST(a_failed_sync_takes_the_partition_offline), CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
+      CHECK_TEST(a_failed_sync_takes_the_partition_offline),
+      CHECK_TEST(what_is_written_is_visible_and_holds_nobody_up_while_it_is_synced),
+      CHECK_TEST(a_sync_that_finds_no_room_is_tried_again_by_the_producer),
+      CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
       CHECK_TEST(a_write_that_fails_on_a_deleted_topic_finds_no_topic),
       CHECK_TEST(parts_that_failed_before_are_passed_over), CHECK_TEST(any_allocation_may_fail))

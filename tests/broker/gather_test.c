@@ -5,11 +5,11 @@
 #define SLOW (2 * GATHER_SLOW_SYNC_NS)
 #define FAST (GATHER_SLOW_SYNC_NS / 2)
 
-static void the_next_write_waits_for_all_who_were_there(void)
+static void the_next_sync_waits_for_all_who_were_there(void)
 {
     struct gather gather = {.started = 0};
-    gather_start_write(&gather, true, 1000);
-    CHECK(gather_end_write(&gather, 8, 8, 1000 + SLOW));
+    gather_start_sync(&gather, 1000);
+    CHECK(gather_end_sync(&gather, 8, 8, 1000 + SLOW));
     for (int i = 0; i < 7; i++)
         CHECK(!gather_note_arrival(&gather));
     CHECK(gather_note_arrival(&gather));
@@ -19,8 +19,8 @@ static void the_next_write_waits_for_all_who_were_there(void)
 static void all_who_were_answered_at_once_are_waited_for(void)
 {
     struct gather gather = {.started = 0};
-    gather_start_write(&gather, true, 0);
-    CHECK(gather_end_write(&gather, 3, 0, SLOW));
+    gather_start_sync(&gather, 0);
+    CHECK(gather_end_sync(&gather, 3, 0, SLOW));
     CHECK(!gather_note_arrival(&gather));
     CHECK(!gather_note_arrival(&gather));
     CHECK(gather_note_arrival(&gather));
@@ -30,27 +30,24 @@ static void a_lone_record_is_not_held_back(void)
 {
     struct gather gather = {.started = 0};
     CHECK(gather_note_arrival(&gather)); /* the first of all */
-    gather_start_write(&gather, true, 0);
-    CHECK(!gather_end_write(&gather, 1, 0, SLOW));
+    gather_start_sync(&gather, 0);
+    CHECK(!gather_end_sync(&gather, 1, 0, SLOW));
     CHECK(gather_note_arrival(&gather));
 }
 
-static void a_fast_sync_and_no_sync_hold_nobody_back(void)
+static void a_fast_sync_holds_nobody_back(void)
 {
     struct gather gather = {.started = 0};
-    gather_start_write(&gather, true, 0);
-    CHECK(!gather_end_write(&gather, 8, 8, FAST));
-    CHECK(gather_note_arrival(&gather));
-    gather_start_write(&gather, false, 0);
-    CHECK(!gather_end_write(&gather, 8, 8, SLOW));
+    gather_start_sync(&gather, 0);
+    CHECK(!gather_end_sync(&gather, 8, 8, FAST));
     CHECK(gather_note_arrival(&gather));
 }
 
-static void a_failed_write_makes_nobody_wait(void)
+static void a_failed_sync_makes_nobody_wait(void)
 {
     struct gather gather = {.started = 0};
-    gather_start_write(&gather, true, 0);
-    CHECK(!gather_end_write(&gather, 0, 4, SLOW));
+    gather_start_sync(&gather, 0);
+    CHECK(!gather_end_sync(&gather, 0, 4, SLOW));
 }
 
 static void each_failure_doubles_the_waits_passed_over(void)
@@ -59,8 +56,8 @@ static void each_failure_doubles_the_waits_passed_over(void)
     int passed_over = 0;
     for (int failures = 0; failures < 3; failures++) {
         for (;;) {
-            gather_start_write(&gather, true, 0);
-            if (gather_end_write(&gather, 2, 0, SLOW))
+            gather_start_sync(&gather, 0);
+            if (gather_end_sync(&gather, 2, 0, SLOW))
                 break;
             passed_over++;
         }
@@ -73,8 +70,8 @@ static void each_failure_doubles_the_waits_passed_over(void)
 static void a_success_ends_the_passing_over(void)
 {
     struct gather gather = {.last_skip = 7};
-    gather_start_write(&gather, true, 0);
-    CHECK(gather_end_write(&gather, 2, 0, SLOW));
+    gather_start_sync(&gather, 0);
+    CHECK(gather_end_sync(&gather, 2, 0, SLOW));
     CHECK(!gather_note_arrival(&gather));
     CHECK(gather_note_arrival(&gather));
     CHECK_EQUAL(gather.last_skip, 0);
@@ -82,7 +79,7 @@ static void a_success_ends_the_passing_over(void)
     CHECK_EQUAL(gather.to_skip, 0);
 }
 
-SUITE("gather", CHECK_TEST(the_next_write_waits_for_all_who_were_there),
+SUITE("gather", CHECK_TEST(the_next_sync_waits_for_all_who_were_there),
       CHECK_TEST(all_who_were_answered_at_once_are_waited_for), CHECK_TEST(a_lone_record_is_not_held_back),
-      CHECK_TEST(a_fast_sync_and_no_sync_hold_nobody_back), CHECK_TEST(a_failed_write_makes_nobody_wait),
+      CHECK_TEST(a_fast_sync_holds_nobody_back), CHECK_TEST(a_failed_sync_makes_nobody_wait),
       CHECK_TEST(each_failure_doubles_the_waits_passed_over), CHECK_TEST(a_success_ends_the_passing_over))

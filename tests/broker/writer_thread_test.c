@@ -7,9 +7,11 @@
 #define LOGS 3
 
 struct item {
-    struct writer_job job;
+    struct writer_job write;
+    struct writer_job sync;
     struct log_fixture *log;
     struct log_append *append;
+    bool is_synced; /* a sync follows the write */
     int number;
 };
 
@@ -18,18 +20,36 @@ static struct memory memory;
 static struct writer_thread *thread;
 static struct log_fixture logs[LOGS];
 static struct item items[LOGS];
-static int order[LOGS + 1];
+static int order[2 * LOGS];
 static int done_count;
 
-static void on_done(struct writer_job *job)
+static void on_synced(struct writer_job *job)
 {
-    struct item *item = CONTAINER_OF(job, struct item, job);
-    struct error error = {0};
+    struct item *item = CONTAINER_OF(job, struct item, sync);
     order[done_count++] = item->number;
+    CHECK_EQUAL(log_sync_end(item->log->log, job->sync, &item->log->error), 0);
+}
+
+static void submit_sync(struct item *item)
+{
+    struct log_sync *sync = NULL;
+    REQUIRE(log_sync_begin(item->log->log, false, &sync, &item->log->error) == 0 && sync != NULL);
+    item->sync = (struct writer_job){.sync = sync, .done = on_synced};
+    writer_thread_submit(thread, &item->sync);
+}
+
+static void on_written(struct writer_job *job)
+{
+    struct item *item = CONTAINER_OF(job, struct item, write);
+    struct error error = {0};
     struct log_append *done = log_write_end(item->log->log, job->write, &error);
     CHECK(done == item->append);
     CHECK_EQUAL(done->status, 0);
     CHECK_EQUAL(done->base_offset, 0);
+    if (item->is_synced)
+        submit_sync(item);
+    else
+        order[done_count++] = item->number;
 }
 
 static void submit(int number, bool sync)
@@ -37,14 +57,13 @@ static void submit(int number, bool sync)
     struct item *item = &items[number];
     struct log_fixture *fixture = &logs[number];
     struct log_append *done = NULL;
-    *item = (struct item){.log = fixture, .number = number};
+    *item = (struct item){.log = fixture, .number = number, .is_synced = sync};
     item->append = test_append_make(&fixture->memory, &(struct test_batch){.records = 1});
     struct log_append *queue = item->append;
-    REQUIRE(log_write_begin(fixture->log, &queue, fixture->now, sync, &item->job.write, &done, &fixture->error) == 0);
-    REQUIRE(item->job.write != NULL);
-    item->job.wants_sync = sync;
-    item->job.done = on_done;
-    writer_thread_submit(thread, &item->job);
+    REQUIRE(log_write_begin(fixture->log, &queue, fixture->now, &item->write.write, &done, &fixture->error) == 0);
+    REQUIRE(item->write.write != NULL);
+    item->write.done = on_written;
+    writer_thread_submit(thread, &item->write);
 }
 
 static void set_up(void)
@@ -85,7 +104,7 @@ static void turn_until(int count)
     CHECK_EQUAL(done_count, count);
 }
 
-static void a_write_is_executed_and_handed_back(void)
+static void a_write_and_a_sync_are_executed_and_handed_back(void)
 {
     set_up();
     CHECK(writer_thread_idle(thread));
@@ -98,18 +117,21 @@ static void a_write_is_executed_and_handed_back(void)
     tear_down();
 }
 
-/* Both arrive while the disk syncs another log: the one that asks for no sync goes first, though it came later. */
-static void who_asks_for_no_sync_does_not_wait_for_one(void)
+static void a_write_does_not_wait_for_a_sync(void)
 {
     set_up();
+    submit(0, false);
+    submit(1, false);
+    turn_until(2);
     writer_thread_set_sync_delay(thread, 50);
-    submit(0, true);
+    done_count = 0;
+    submit_sync(&items[0]);
+    submit_sync(&items[1]);
     uv_sleep(10);
-    submit(1, true);
     submit(2, false);
     turn_until(3);
-    CHECK_EQUAL(order[0], 0);
-    CHECK_EQUAL(order[1], 2);
+    CHECK_EQUAL(order[0], 2);
+    CHECK_EQUAL(order[1], 0);
     CHECK_EQUAL(order[2], 1);
     CHECK_EQUAL(log_synced_end_offset(logs[2].log), 0);
     CHECK_EQUAL(log_end_offset(logs[2].log), 1);
@@ -120,34 +142,17 @@ static void who_asks_for_no_sync_does_not_wait_for_one(void)
 static void closing_finishes_what_was_submitted(void)
 {
     set_up();
-    writer_thread_set_sync_delay(thread, 5);
     for (int i = 0; i < LOGS; i++)
-        submit(i, true);
+        submit(i, false);
+    turn_until(LOGS);
+    writer_thread_set_sync_delay(thread, 5);
+    done_count = 0;
+    for (int i = 0; i < LOGS; i++)
+        submit_sync(&items[i]);
     close_thread();
     CHECK_EQUAL(done_count, LOGS);
     for (int i = 0; i < LOGS; i++)
         CHECK_EQUAL(log_synced_end_offset(logs[i].log), 1);
-    tear_down();
-}
-
-static void on_synced(struct writer_job *job)
-{
-    done_count++;
-    CHECK_EQUAL(log_sync_end(logs[0].log, job->sync, &logs[0].error), 0);
-}
-
-static void a_sync_without_a_write_is_executed_too(void)
-{
-    set_up();
-    submit(0, false);
-    turn_until(1);
-    struct log_sync *sync = NULL;
-    REQUIRE(log_sync_begin(logs[0].log, &sync, &logs[0].error) == 0 && sync != NULL);
-    struct writer_job job = {.sync = sync, .done = on_synced};
-    writer_thread_submit(thread, &job);
-    turn_until(2);
-    CHECK_EQUAL(log_synced_end_offset(logs[0].log), 1);
-    close_thread();
     tear_down();
 }
 
@@ -162,6 +167,6 @@ static void opening_may_fail(void)
     CHECK(uv_loop_close(&loop) == 0);
 }
 
-SUITE("writer thread", CHECK_TEST(a_write_is_executed_and_handed_back),
-      CHECK_TEST(who_asks_for_no_sync_does_not_wait_for_one), CHECK_TEST(closing_finishes_what_was_submitted),
-      CHECK_TEST(a_sync_without_a_write_is_executed_too), CHECK_TEST(opening_may_fail))
+SUITE("writer thread", CHECK_TEST(a_write_and_a_sync_are_executed_and_handed_back),
+      CHECK_TEST(a_write_does_not_wait_for_a_sync), CHECK_TEST(closing_finishes_what_was_submitted),
+      CHECK_TEST(opening_may_fail))

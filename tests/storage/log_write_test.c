@@ -339,7 +339,7 @@ static void a_duplicate_in_the_same_queue_is_told_where_the_first_stands(void)
     struct log_append *queue = again;
     struct log_write *write;
     struct log_append *done;
-    REQUIRE(log_write_begin(f.log, &queue, f.now, false, &write, &done, &f.error) == 0);
+    REQUIRE(log_write_begin(f.log, &queue, f.now, &write, &done, &f.error) == 0);
     CHECK(write == NULL && done == again && queue == NULL);
     CHECK(again->status == FURROW_DUPLICATE_SEQUENCE && again->base_offset == 4);
     test_append_free(&f.memory, first);
@@ -383,10 +383,10 @@ static void a_write_that_is_not_executed_leaves_the_log_as_it_was(void)
     struct log_append *queue = append;
     struct log_write *write;
     struct log_append *done;
-    REQUIRE(log_write_begin(f.log, &queue, f.now, true, &write, &done, &f.error) == 0);
+    REQUIRE(log_write_begin(f.log, &queue, f.now, &write, &done, &f.error) == 0);
     REQUIRE(write != NULL && queue == NULL);
     struct log_append *other = append;
-    CHECK_EQUAL(log_write_begin(f.log, &other, f.now, true, &(struct log_write *){0}, &done, &f.error), -EBUSY);
+    CHECK_EQUAL(log_write_begin(f.log, &other, f.now, &(struct log_write *){0}, &done, &f.error), -EBUSY);
     CHECK(log_write_end(f.log, write, &f.error) == append);
     CHECK_EQUAL(append->status, -ECANCELED);
     CHECK_EQUAL(log_end_offset(f.log), 0);
@@ -409,8 +409,53 @@ static void a_failed_sync_takes_the_log_offline_and_reading_goes_on(void)
     CHECK_EQUAL(log_fixture_append(&f, &batch, false), FURROW_OFFLINE);
     CHECK_EQUAL(log_fixture_sync(&f), FURROW_OFFLINE);
     CHECK_EQUAL(log_flush_for_stop(f.log, f.now, &f.error), FURROW_OFFLINE);
-    CHECK_EQUAL(log_end_offset(f.log), 1);
+    CHECK_EQUAL(log_end_offset(f.log), 2); /* it was written, and could be read before its sync failed */
+    CHECK_EQUAL(log_synced_end_offset(f.log), 1);
+    CHECK_EQUAL(log_fixture_count_records(&f, 0, 1), 2);
+    CHECK(log_fixture_close(&f));
+}
+
+static void what_is_written_can_be_read_before_it_is_synced(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    REQUIRE(log_fixture_open(&f) == 0);
+    struct test_batch batch = {.content = 1};
+    REQUIRE(log_fixture_append(&f, &batch, false) == 0);
+    struct log_sync *sync;
+    REQUIRE(log_sync_begin(f.log, false, &sync, &f.error) == 0 && sync != NULL);
     CHECK_EQUAL(log_fixture_count_records(&f, 0, 1000), 1);
+    log_sync_execute(sync);
+    CHECK_EQUAL(log_synced_end_offset(f.log), 0);
+    REQUIRE(log_sync_end(f.log, sync, &f.error) == 0);
+    CHECK_EQUAL(log_synced_end_offset(f.log), 1);
+    CHECK(log_fixture_close(&f));
+}
+
+/* The write rolls, too, while the sync is under way. */
+static void a_sync_promises_what_was_written_before_it_began(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    f.config.segment_bytes = 1000;
+    REQUIRE(log_fixture_open(&f) == 0);
+    struct test_batch batch = {.size = 600, .content = 1};
+    for (int64_t i = 0; i < 4; i++) {
+        REQUIRE(log_fixture_append(&f, &batch, false) == 2 * i);
+        struct log_sync *sync;
+        REQUIRE(log_sync_begin(f.log, i % 2 == 0, &sync, &f.error) == 0 && sync != NULL);
+        if (i < 2)
+            log_sync_execute(sync);
+        REQUIRE(log_fixture_append(&f, &batch, false) == 2 * i + 1);
+        if (i >= 2)
+            log_sync_execute(sync);
+        REQUIRE(log_sync_end(f.log, sync, &f.error) == 0);
+        CHECK_EQUAL(log_synced_end_offset(f.log), 2 * i + 1);
+        CHECK(log_unsynced_bytes(f.log) != 0);
+        CHECK(!simulated_disk_is_all_synced(f.disk));
+    }
+    REQUIRE(log_fixture_sync(&f) == 0);
+    CHECK(simulated_disk_is_all_synced(f.disk) && log_synced_end_offset(f.log) == 8);
     CHECK(log_fixture_close(&f));
 }
 
@@ -520,6 +565,8 @@ SUITE("log_write", CHECK_TEST(what_is_appended_is_read_back), CHECK_TEST(on_a_re
       CHECK_TEST(a_duplicate_fails_with_the_write_that_has_the_first),
       CHECK_TEST(a_write_that_is_not_executed_leaves_the_log_as_it_was),
       CHECK_TEST(a_failed_sync_takes_the_log_offline_and_reading_goes_on),
+      CHECK_TEST(what_is_written_can_be_read_before_it_is_synced),
+      CHECK_TEST(a_sync_promises_what_was_written_before_it_began),
       CHECK_TEST(a_full_disk_refuses_and_takes_again_when_there_is_room),
       CHECK_TEST(appending_survives_each_disk_call_that_fails),
       CHECK_TEST(appending_survives_each_allocation_that_fails))

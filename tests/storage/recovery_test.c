@@ -352,7 +352,7 @@ static void a_new_mark_replaces_the_one_before(void)
     CHECK(!exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
     CHECK(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000080.snapshot"));
     struct log_sync *sync;
-    REQUIRE(log_sync_begin(f.log, &sync, NULL) == 0);
+    REQUIRE(log_sync_begin(f.log, true, &sync, NULL) == 0);
     CHECK(sync == NULL);
     CHECK(log_fixture_close(&f));
 }
@@ -369,13 +369,13 @@ static void a_mark_does_not_hold_what_a_write_under_way_has_noted(void)
     struct log_append *queue = one;
     struct log_append *done;
     struct log_write *write;
-    REQUIRE(log_write_begin(f.log, &queue, f.now, false, &write, &done, NULL) == 0);
+    REQUIRE(log_write_begin(f.log, &queue, f.now, &write, &done, NULL) == 0);
     REQUIRE(log_fixture_sync(&f) == 0);
     CHECK(!exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
     (void)log_write_end(f.log, write, NULL);
     /* The next begin takes it, the next sync writes it. */
     queue = one;
-    REQUIRE(log_write_begin(f.log, &queue, f.now, false, &write, &done, NULL) == 0);
+    REQUIRE(log_write_begin(f.log, &queue, f.now, &write, &done, NULL) == 0);
     REQUIRE(log_fixture_sync(&f) == 0);
     (void)log_write_end(f.log, write, NULL);
     REQUIRE(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));

@@ -164,17 +164,23 @@ void test_append_free(struct memory *memory, struct log_append *append)
 
 int log_fixture_append_queue(struct log_fixture *f, struct log_append *queue, bool sync)
 {
+    int synced = 0;
     while (queue != NULL) {
         struct log_write *write;
         struct log_append *done;
-        int rc = log_write_begin(f->log, &queue, f->now, sync, &write, &done, &f->error);
+        int rc = log_write_begin(f->log, &queue, f->now, &write, &done, &f->error);
         if (rc != 0)
             return rc;
         if (write == NULL)
             continue;
         log_write_execute(write);
-        log_write_sync(write);
-        (void)log_write_end(f->log, write, &f->error);
+        done = log_write_end(f->log, write, &f->error);
+        if (sync)
+            synced = log_fixture_sync(f);
+        for (; synced != 0 && done != NULL; done = done->next) {
+            if (done->status == 0)
+                done->status = synced;
+        }
     }
     return 0;
 }
@@ -196,7 +202,7 @@ int64_t log_fixture_append(struct log_fixture *f, const struct test_batch *what,
 int log_fixture_sync(struct log_fixture *f)
 {
     struct log_sync *sync;
-    int rc = log_sync_begin(f->log, &sync, &f->error);
+    int rc = log_sync_begin(f->log, true, &sync, &f->error);
     if (rc != 0 || sync == NULL)
         return rc;
     log_sync_execute(sync);

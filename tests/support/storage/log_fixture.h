@@ -56,8 +56,9 @@ struct test_batch {
 struct log_append *test_append_make(struct memory *memory, const struct test_batch *what);
 void test_append_free(struct memory *memory, struct log_append *append);
 
-/* Appends a queue, all three steps, until it is empty; the appends' results are in `queue` order. Returns the error of
- * begin, or 0. Failures of writes are in the appends. */
+/* Appends a queue, all three steps, until it is empty, then syncs when asked to; the appends' results are in `queue`
+ * order. Returns the error of begin, or 0. Failures of writes are in the appends, and those of the sync in all of them
+ * that were written. */
 int log_fixture_append_queue(struct log_fixture *f, struct log_append *queue, bool sync);
 /* Appends one batch; returns its base offset or the negative status. */
 int64_t log_fixture_append(struct log_fixture *f, const struct test_batch *what, bool sync);

@@ -4,11 +4,13 @@
 #include "simulated_names.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct simulated_disk {
     struct disk disk;
+    pthread_mutex_t mutex; /* recursive; held for the length of each call */
     struct seeded_random random;
     struct simulated_names names;
     uint64_t boots; /* how often the power came back; files of an earlier one are dead */
@@ -18,6 +20,9 @@ struct simulated_disk {
     int64_t fail_countdown;        /* calls (of fail_call, or all) before the failure; -1: none */
     enum simulated_call fail_call; /* SIMULATED_CALLS: any */
     int fail_code;
+    int64_t beside_countdown; /* calls before `beside` is called; -1: never */
+    void (*beside)(void *context);
+    void *beside_context;
 
     uint64_t space; /* bytes for all files */
     bool cached;
@@ -41,6 +46,20 @@ static struct simulated_disk *of(const struct disk *disk)
     return (struct simulated_disk *)(void *)disk;
 }
 
+static pthread_mutex_t *hold(struct simulated_disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+    return &disk->mutex;
+}
+
+static void let_go(pthread_mutex_t **mutex)
+{
+    pthread_mutex_unlock(*mutex);
+}
+
+/* Until the end of the function. */
+#define HOLD(disk) pthread_mutex_t *held __attribute__((cleanup(let_go), unused)) = hold(disk)
+
 /* ---- every call passes here first ---- */
 
 enum outcome {
@@ -58,6 +77,8 @@ static bool counts_down(int64_t *countdown)
 
 static enum outcome begin_call(struct simulated_disk *disk, enum simulated_call call, int *rc)
 {
+    if (counts_down(&disk->beside_countdown))
+        disk->beside(disk->beside_context);
     disk->calls[call]++;
     *rc = -EIO;
     if (disk->stopped)
@@ -104,6 +125,7 @@ static bool is_dead(const struct simulated_file *file, enum outcome outcome)
 
 static int simulated_read(struct file *base, void *to, size_t size, uint64_t position, size_t *got)
 {
+    HOLD(file_of(base)->disk);
     struct simulated_file *file = file_of(base);
     int rc;
     if (begin_file_call(file, SIMULATED_READ, &rc) != WORKS)
@@ -153,6 +175,7 @@ static void write_parts(struct simulated_file *file, const struct iovec *parts, 
 
 static int simulated_write(struct file *base, const struct iovec *parts, int count, uint64_t position)
 {
+    HOLD(file_of(base)->disk);
     struct simulated_file *file = file_of(base);
     struct simulated_disk *disk = file->disk;
     uint64_t asked = 0;
@@ -176,6 +199,7 @@ static int simulated_write(struct file *base, const struct iovec *parts, int cou
 
 static int simulated_sync(struct file *base)
 {
+    HOLD(file_of(base)->disk);
     struct simulated_file *file = file_of(base);
     int rc;
     enum outcome outcome = begin_file_call(file, SIMULATED_SYNC, &rc);
@@ -188,6 +212,7 @@ static int simulated_sync(struct file *base)
 
 static int simulated_truncate(struct file *base, uint64_t size)
 {
+    HOLD(file_of(base)->disk);
     struct simulated_file *file = file_of(base);
     int rc;
     enum outcome outcome = begin_file_call(file, SIMULATED_TRUNCATE, &rc);
@@ -200,6 +225,7 @@ static int simulated_truncate(struct file *base, uint64_t size)
 
 static int simulated_size(struct file *base, uint64_t *size)
 {
+    HOLD(file_of(base)->disk);
     struct simulated_file *file = file_of(base);
     int rc;
     if (begin_file_call(file, SIMULATED_SIZE, &rc) != WORKS)
@@ -210,6 +236,7 @@ static int simulated_size(struct file *base, uint64_t *size)
 
 static bool simulated_cached(struct file *base, uint64_t position, uint64_t size)
 {
+    HOLD(file_of(base)->disk);
     (void)position, (void)size;
     return file_of(base)->disk->cached;
 }
@@ -217,6 +244,7 @@ static bool simulated_cached(struct file *base, uint64_t position, uint64_t size
 static void simulated_close_file(struct file *base)
 {
     struct simulated_file *file = file_of(base);
+    HOLD(file->disk);
     file->node->open_files--;
     file->disk->open_files--;
     memory_free(file->disk->disk.memory, MEMORY_LOGS, file, sizeof *file);
@@ -246,6 +274,7 @@ static int check_open(const struct simulated_disk *disk, const char *path, enum 
 
 static int simulated_open(struct disk *base, const char *path, enum file_mode mode, struct file **opened)
 {
+    HOLD(of(base));
     struct simulated_disk *disk = of(base);
     struct simulated_file *file = memory_alloc_zeroed(base->memory, MEMORY_LOGS, sizeof *file);
     if (file == NULL)
@@ -273,6 +302,7 @@ static int simulated_open(struct disk *base, const char *path, enum file_mode mo
 
 static int simulated_list(struct disk *base, const char *path, disk_list_callback *callback, void *context)
 {
+    HOLD(of(base));
     struct simulated_disk *disk = of(base);
     int rc;
     if (begin_call(disk, SIMULATED_LIST, &rc) != WORKS)
@@ -291,6 +321,7 @@ static int simulated_list(struct disk *base, const char *path, disk_list_callbac
 
 static int simulated_make_folder(struct disk *base, const char *path)
 {
+    HOLD(of(base));
     struct simulated_disk *disk = of(base);
     int rc;
     enum outcome outcome = begin_call(disk, SIMULATED_MAKE_FOLDER, &rc);
@@ -321,6 +352,7 @@ static int check_rename(const struct simulated_disk *disk, const char *from, con
 
 static int simulated_rename(struct disk *base, const char *from, const char *to)
 {
+    HOLD(of(base));
     struct simulated_disk *disk = of(base);
     int rc;
     enum outcome outcome = begin_call(disk, SIMULATED_RENAME, &rc);
@@ -332,6 +364,7 @@ static int simulated_rename(struct disk *base, const char *from, const char *to)
 
 static int remove_node(struct disk *base, const char *path, bool folder)
 {
+    HOLD(of(base));
     struct simulated_disk *disk = of(base);
     int rc;
     enum outcome outcome = begin_call(disk, SIMULATED_REMOVE, &rc);
@@ -360,6 +393,7 @@ static int simulated_remove_folder(struct disk *disk, const char *path)
 
 static int simulated_sync_folder(struct disk *base, const char *path)
 {
+    HOLD(of(base));
     struct simulated_disk *disk = of(base);
     int rc;
     if (begin_call(disk, SIMULATED_SYNC_FOLDER, &rc) != WORKS)
@@ -373,6 +407,7 @@ static int simulated_sync_folder(struct disk *base, const char *path)
 
 static int simulated_space(struct disk *base, struct disk_space *space)
 {
+    HOLD(of(base));
     struct simulated_disk *disk = of(base);
     int rc;
     if (begin_call(disk, SIMULATED_SPACE, &rc) != WORKS)
@@ -387,6 +422,7 @@ static void simulated_close(struct disk *base)
 {
     struct simulated_disk *disk = of(base);
     simulated_names_free(&disk->names);
+    pthread_mutex_destroy(&disk->mutex);
     free(disk);
 }
 
@@ -410,8 +446,13 @@ struct disk *simulated_disk_create(struct memory *memory, uint64_t seed)
     if (disk == NULL)
         abort();
     disk->disk = (struct disk){.ops = &simulated_disk_ops, .memory = memory};
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&disk->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
     disk->random.state = seed;
-    disk->stop_countdown = disk->fail_countdown = -1;
+    disk->stop_countdown = disk->fail_countdown = disk->beside_countdown = -1;
     disk->space = UINT64_MAX;
     disk->cached = true;
     simulated_names_init(&disk->names);
@@ -454,6 +495,14 @@ void simulated_disk_fail_at(struct disk *disk, int64_t nth, int code)
 bool simulated_disk_fail_pending(const struct disk *disk)
 {
     return of(disk)->fail_countdown >= 0;
+}
+
+void simulated_disk_beside_at(struct disk *base, int64_t nth, void (*beside)(void *context), void *context)
+{
+    struct simulated_disk *disk = of(base);
+    disk->beside_countdown = nth;
+    disk->beside = beside;
+    disk->beside_context = context;
 }
 
 bool simulated_disk_outlived(struct disk *base, int64_t nth)

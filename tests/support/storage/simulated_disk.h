@@ -9,8 +9,8 @@
  *     all. A change that needs an earlier one (renaming what was made) survives only together with it.
  * Syncing a file says nothing about its name.
  *
- * Calls are counted and can be made to fail. Deterministic by seed; one thread; no real disk. The open files come from
- * the ledger as those of the real disk do; what stands on the disk does not. */
+ * Calls are counted and can be made to fail. Deterministic by seed, as far as one thread makes the calls; no real disk.
+ * The open files come from the ledger as those of the real disk do; what stands on the disk does not. */
 #pragma once
 
 #include "file.h"
@@ -52,6 +52,10 @@ enum simulated_call {
     SIMULATED_CALLS
 };
 void simulated_disk_fail_call_at(struct disk *disk, enum simulated_call call, int64_t nth, int code);
+
+/* Something that another thread does in the middle of an operation: `beside` is called within the n-th call from now
+ * (0: the next), before that call does anything, and may make calls itself. nth -1: none. */
+void simulated_disk_beside_at(struct disk *disk, int64_t nth, void (*beside)(void *context), void *context);
 
 /* For a loop that lets each call fail once:
  *     for (int64_t nth = 0; !simulated_disk_outlived(disk, nth); nth++) { … }

@@ -23,6 +23,9 @@ struct workload {
     struct producer_at producers[PRODUCERS];
     struct workload_counts *counts;
     uint64_t next_content;
+    struct log_sync *sync; /* under way, begun when the log ended at sync_end; NULL: none */
+    int64_t sync_end;
+    bool sync_executed;
     unsigned failing_percent;
     bool deleting; /* the topic is to be removed, whatever a restart finds */
     bool lost;     /* a sync failed: what was written and not synced may be gone */
@@ -93,7 +96,7 @@ static void reset_producers(struct workload *w)
     }
 }
 
-static bool note_results(struct workload *w, struct log_append **appends, size_t count, bool sync)
+static bool note_results(struct workload *w, struct log_append **appends, size_t count)
 {
     bool right = true;
     for (size_t i = 0; i < count && right; i++) {
@@ -104,8 +107,6 @@ static bool note_results(struct workload *w, struct log_append **appends, size_t
                 right =
                     model_fail(&w->model, "appended at %" PRId64 ", not %" PRId64, append->base_offset, w->model.end);
             model_append(&w->model, &append->header);
-            if (sync)
-                w->model.durable_end = w->model.end;
         } else {
             w->counts->failed_appends++;
             model_note_failed(&w->model, &append->header);
@@ -114,48 +115,76 @@ static bool note_results(struct workload *w, struct log_append **appends, size_t
     return right;
 }
 
-/* A sync that runs beside the write. */
-static void sync_beside(struct workload *w, struct log_sync **sync)
+/* ---- syncing, beside everything else ---- */
+
+static void begin_sync(struct workload *w)
 {
-    if (*sync == NULL && chance(w, 20) && log_sync_begin(w->f.log, sync, NULL) == 0 && *sync != NULL && chance(w, 50))
-        log_sync_execute(*sync);
+    if (w->sync != NULL || log_sync_begin(w->f.log, chance(w, 50), &w->sync, NULL) != 0)
+        return;
+    w->sync_end = log_end_offset(w->f.log);
+    w->sync_executed = false;
 }
 
-static bool end_sync(struct workload *w, struct log_sync *sync)
+static void execute_sync(void *context)
 {
-    if (sync == NULL)
+    struct workload *w = context;
+    if (w->sync != NULL && !w->sync_executed)
+        log_sync_execute(w->sync);
+    w->sync_executed = w->sync != NULL;
+}
+
+static bool end_sync(struct workload *w)
+{
+    if (w->sync == NULL)
         return true;
-    int rc = log_sync_end(w->f.log, sync, NULL);
-    if (rc == 0 && log_synced_end_offset(w->f.log) > w->model.durable_end)
-        w->model.durable_end = log_synced_end_offset(w->f.log);
+    int64_t before = log_synced_end_offset(w->f.log);
+    int rc = log_sync_end(w->f.log, w->sync, NULL);
+    w->sync = NULL;
+    w->sync_executed = false;
     if (rc != 0 && log_is_offline(w->f.log))
         w->lost = true;
-    return true;
+    if (rc != 0)
+        return true;
+    if (w->sync_end > w->model.durable_end)
+        w->model.durable_end = w->sync_end;
+    int64_t after = log_synced_end_offset(w->f.log);
+    if (after != (before > w->sync_end ? before : w->sync_end))
+        return model_fail(&w->model, "synced to %" PRId64 ", the log says %" PRId64, w->sync_end, after);
+    return after == log_end_offset(w->f.log) || log_unsynced_bytes(w->f.log) != 0 ||
+           model_fail(&w->model, "there is more than is synced, the log says no");
 }
 
-static void write_some(struct workload *w, struct log_append **queue, bool sync, bool *stop)
+static bool sync_now(struct workload *w)
+{
+    execute_sync(w);
+    bool right = end_sync(w);
+    begin_sync(w);
+    execute_sync(w);
+    return end_sync(w) && right;
+}
+
+/* ---- */
+
+static void write_some(struct workload *w, struct log_append **queue, bool *stop)
 {
     struct log_write *write;
     struct log_append *done;
-    struct log_sync *beside = NULL;
     *stop = true;
-    if (log_write_begin(w->f.log, queue, w->f.now, sync, &write, &done, &w->f.error) != 0)
+    if (chance(w, 10))
+        begin_sync(w);
+    if (log_write_begin(w->f.log, queue, w->f.now, &write, &done, &w->f.error) != 0)
         return;
     *stop = false;
     if (write == NULL)
         return;
-    sync_beside(w, &beside);
-    if (!chance(w, 3)) {
+    if (chance(w, 10))
+        begin_sync(w);
+    if (chance(w, 30))
+        simulated_disk_beside_at(w->f.disk, (int64_t)below(w, 6), execute_sync, w);
+    if (!chance(w, 3))
         log_write_execute(write);
-        sync_beside(w, &beside);
-        log_write_sync(write);
-    }
-    bool end_sync_first = chance(w, 50);
-    if (end_sync_first)
-        (void)end_sync(w, beside);
+    simulated_disk_beside_at(w->f.disk, -1, NULL, NULL);
     (void)log_write_end(w->f.log, write, &w->f.error);
-    if (!end_sync_first)
-        (void)end_sync(w, beside);
 }
 
 static bool do_append(struct workload *w)
@@ -172,13 +201,15 @@ static bool do_append(struct workload *w)
     struct log_append *queue = appends[0];
     bool stop = false;
     while (queue != NULL && !stop)
-        write_some(w, &queue, sync, &stop);
-    if (log_is_offline(w->f.log))
-        w->lost = true;
-    bool right = note_results(w, appends, count, sync);
+        write_some(w, &queue, &stop);
+    bool right = note_results(w, appends, count);
     for (size_t i = 0; i < count; i++)
         test_append_free(&w->f.memory, appends[i]);
     reset_producers(w);
+    if (sync)
+        right = sync_now(w) && right;
+    else if (chance(w, 20))
+        right = end_sync(w) && right;
     return right;
 }
 
@@ -270,6 +301,16 @@ static bool do_find(struct workload *w)
     return model_check_found(&w->model, timestamp, offset, found_timestamp);
 }
 
+/* What a failed sync has lost may be seen from its execution on: then nothing is to be expected of it. */
+static bool look(struct workload *w, bool read)
+{
+    if (w->sync_executed && !end_sync(w))
+        return false;
+    if (log_is_offline(w->f.log))
+        return true;
+    return read ? do_read(w) : do_find(w);
+}
+
 /* ---- starting again ---- */
 
 static void save_recovery_point(struct workload *w)
@@ -355,6 +396,8 @@ static bool crash(struct workload *w, bool cut_power)
 {
     disarm(w);
     bool was_cut = cut_power || simulated_disk_is_stopped(w->f.disk);
+    if (!end_sync(w))
+        return false;
     log_fixture_shut(&w->f);
     if (was_cut) {
         simulated_disk_power_cut(w->f.disk, random_next(&w->random));
@@ -377,6 +420,8 @@ static bool crash(struct workload *w, bool cut_power)
 static bool restart(struct workload *w)
 {
     bool was_cut = false;
+    if (!end_sync(w))
+        return false;
     arm(w);
     int rc = log_flush_for_stop(w->f.log, w->f.now, &w->f.error);
     if (rc != 0 || simulated_disk_is_stopped(w->f.disk)) {
@@ -406,6 +451,7 @@ static bool restart(struct workload *w)
 static bool do_delete(struct workload *w)
 {
     w->deleting = true;
+    (void)end_sync(w);
     log_fixture_shut(&w->f);
     arm(w);
     int rc = disk_rename(w->f.disk, LOG_FIXTURE_FOLDER, LOG_FIXTURE_FOLDER ".x-delete", NULL);
@@ -446,14 +492,9 @@ static bool step(struct workload *w)
     if (dice < 45)
         right = do_append(w);
     else if (dice < 50) {
-        if (log_fixture_sync(&w->f) == 0)
-            w->model.durable_end = w->model.end;
-        else if (log_is_offline(w->f.log))
-            w->lost = true;
-    } else if (dice < 65)
-        right = do_read(w);
-    else if (dice < 75)
-        right = do_find(w);
+        right = sync_now(w);
+    } else if (dice < 75)
+        right = look(w, dice < 65);
     else if (dice < 82)
         save_recovery_point(w);
     else if (dice < 86)
@@ -498,6 +539,7 @@ bool workload_run(uint64_t seed, struct workload_counts *counts, char *message, 
     if (!right)
         snprintf(message, size, "%s", w.model.message);
     disarm(&w);
+    (void)end_sync(&w);
     if (!log_fixture_close(&w.f) && right) {
         snprintf(message, size, "memory was not given back");
         right = false;
