@@ -46,6 +46,10 @@ void data_folder_close(struct data_folder *folder);
  * component); leaves a folder alone that is not ours (-ENOTEMPTY). */
 MUST_USE int data_folder_lock(const char *root, int *descriptor, struct error *error);
 
+/* For those who only read a folder that no server may change meanwhile: FURROW_IN_USE when one runs; others may read at
+ * the same time. Makes nothing; *descriptor is -1 where no server was ever started. */
+MUST_USE int data_folder_lock_to_read(const char *root, int *descriptor, struct error *error);
+
 /* For a log that was seen with a higher leader epoch than this run's (a folder that Kafka wrote): makes `epoch`
  * durable, if it is higher, so that the next unclean start goes past it. */
 MUST_USE int data_folder_raise_leader_epoch(struct disk *disk, struct data_folder *folder, int32_t epoch,

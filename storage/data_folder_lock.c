@@ -42,8 +42,44 @@ static int refuse_foreign(const char *root, struct error *error)
 
 static int open_lock(const char *path, int flags)
 {
-    int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | flags, 0640);
+    int descriptor = open(path, O_CLOEXEC | O_NOCTTY | flags, 0640);
     return descriptor >= 0 ? descriptor : -errno;
+}
+
+static int lock_path(const char *root, char path[4096], struct error *error)
+{
+    if ((size_t)snprintf(path, 4096, "%s/" DATA_FOLDER_LOCK, root) >= 4096)
+        return error_set_status(error, -ENAMETOOLONG, "data folder");
+    return 0;
+}
+
+/* Closes the descriptor when it is locked by another. */
+static int take_lock(const char *root, int opened, short kind, struct error *error)
+{
+    struct flock lock = {.l_type = kind, .l_whence = SEEK_SET};
+    if (fcntl(opened, F_OFD_SETLK, &lock) == 0)
+        return 0;
+    int rc = errno == EAGAIN || errno == EACCES ? FURROW_IN_USE : -errno;
+    close(opened);
+    return error_set_status(error, rc, "the data folder %s", root);
+}
+
+int data_folder_lock_to_read(const char *root, int *descriptor, struct error *error)
+{
+    char path[4096];
+    *descriptor = -1;
+    int rc = lock_path(root, path, error);
+    if (rc != 0)
+        return rc;
+    int opened = open_lock(path, O_RDONLY);
+    if (opened == -ENOENT)
+        return 0;
+    if (opened < 0)
+        return error_set_status(error, opened, "%s", path);
+    rc = take_lock(root, opened, F_RDLCK, error);
+    if (rc == 0)
+        *descriptor = opened;
+    return rc;
 }
 
 int data_folder_lock(const char *root, int *descriptor, struct error *error)
@@ -57,24 +93,20 @@ int data_folder_lock(const char *root, int *descriptor, struct error *error)
         return error_set_status(error, rc, "make the data folder %s", root);
 
     char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/" DATA_FOLDER_LOCK, root) >= sizeof path)
-        return error_set_status(error, -ENAMETOOLONG, "data folder");
-    int opened = open_lock(path, 0);
+    rc = lock_path(root, path, error);
+    if (rc != 0)
+        return rc;
+    int opened = open_lock(path, O_RDWR);
     if (opened == -ENOENT) {
         rc = refuse_foreign(root, error);
         if (rc != 0)
             return error_wrap(error, rc, "%s", root);
-        opened = open_lock(path, O_CREAT);
+        opened = open_lock(path, O_RDWR | O_CREAT);
     }
     if (opened < 0)
         return error_set_status(error, opened, "the data folder %s cannot be written", root);
-
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(opened, F_OFD_SETLK, &lock) != 0) {
-        rc = errno == EAGAIN || errno == EACCES ? FURROW_IN_USE : -errno;
-        close(opened);
-        return error_set_status(error, rc, "the data folder %s", root);
-    }
-    *descriptor = opened;
-    return 0;
+    rc = take_lock(root, opened, F_WRLCK, error);
+    if (rc == 0)
+        *descriptor = opened;
+    return rc;
 }

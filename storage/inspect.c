@@ -33,9 +33,10 @@ struct log_walk {
     const struct inspect_known *known;
     struct log_folder found;
     struct epochs epochs; /* of the checkpoint */
-    bool epochs_told;     /* that a batch contradicts them */
-    int64_t base_offset;  /* of the segment that is walked */
-    int64_t end;          /* offset behind the last batch that is right */
+    struct epoch_judge judge;
+    bool epochs_told;    /* that a batch contradicts them */
+    int64_t base_offset; /* of the segment that is walked */
+    int64_t end;         /* offset behind the last batch that is right */
 
     /* What is wrong behind the recovery point after an unclean stop: torn, unless a batch that is right follows */
     bool is_pending;
@@ -97,51 +98,46 @@ static int note_hole(struct log_walk *walk, const char *path, const struct segme
     return note_wrong(walk, &finding);
 }
 
-static int32_t epoch_at(const struct epochs *epochs, int64_t offset)
+/* Damage, but told once: the records are right, yet clients ask by epoch where logs part. */
+static int tell_epoch(struct log_walk *walk, const struct batch_header *header)
 {
-    for (uint32_t i = epochs->count; i-- > 0;) {
-        if (epochs->starts[i].start_offset <= offset)
-            return epochs->starts[i].epoch;
-    }
-    return -1;
-}
-
-/* The checkpoint is written before the first batch of an epoch is synced; what it lacks, a start adds. */
-static int check_epoch(struct log_walk *walk, const struct batch_header *header)
-{
-    int32_t said = epoch_at(&walk->epochs, header->base_offset);
-    bool is_new = !walk->inspection->clean && header->base_offset >= walk->known->recovery_point;
-    if (walk->epochs_told || said < 0 || header->leader_epoch < 0 || header->leader_epoch == said ||
-        (is_new && header->leader_epoch > said))
-        return 0;
     char path[2 * DISK_PATH_MAX];
+    if (walk->epochs_told)
+        return 0;
     walk->epochs_told = true;
     snprintf(path, sizeof path, "%s/" LOG_EPOCHS_FILE, walk->folder);
     return inspect_tell(walk->inspection, FINDING_DAMAGE, path,
-                        "offset %" PRId64 " is of epoch %" PRId32 ", its batch says %" PRId32, header->base_offset,
-                        said, header->leader_epoch);
+                        "does not say what the batch at offset %" PRId64 " does: epoch %" PRId32, header->base_offset,
+                        header->leader_epoch);
+}
+
+static int note_not_taken(struct log_walk *walk, const char *path, const struct segment_stretch *stretch,
+                          const char *words)
+{
+    struct finding finding = {.level = FINDING_DAMAGE,
+                              .path = path,
+                              .offset = walk->end,
+                              .position = stretch->position,
+                              .bytes = stretch->size,
+                              .words = words};
+    return note_wrong(walk, &finding);
 }
 
 static int on_stretch(void *context, const struct segment_stretch *stretch)
 {
     struct log_walk *walk = context;
     char path[DISK_PATH_MAX];
-    int rc = 0;
     segment_path(walk->folder, walk->base_offset, SEGMENT_LOG, path);
-    if (!stretch->is_batch) {
-        struct finding finding = {.level = FINDING_DAMAGE,
-                                  .path = path,
-                                  .offset = walk->end,
-                                  .position = stretch->position,
-                                  .bytes = stretch->size,
-                                  .words = stretch->why.message};
-        return note_wrong(walk, &finding);
-    }
-    rc = note_hole(walk, path, stretch);
+    if (!stretch->is_batch)
+        return note_not_taken(walk, path, stretch, stretch->why.message);
+    bool is_right = epoch_judge_takes(&walk->judge, &stretch->header);
+    if (!is_right && may_be_torn(walk))
+        return note_not_taken(walk, path, stretch, "the epoch is over, or has not begun");
+    int rc = is_right ? 0 : tell_epoch(walk, &stretch->header);
+    if (rc == 0)
+        rc = note_hole(walk, path, stretch);
     if (rc == 0)
         rc = tell_pending(walk, FINDING_DAMAGE);
-    if (rc == 0)
-        rc = check_epoch(walk, &stretch->header);
     walk->end = batch_last_offset(&stretch->header) + 1;
     return rc;
 }
@@ -280,8 +276,9 @@ static int walk_segment(struct log_walk *walk, uint32_t i, struct inspect_log *r
         return tell_unreadable(walk, why.message);
     if (rc != 0)
         return rc < 0 ? error_set_status(error, rc, "%s", walk->folder) : rc;
-    /* What an empty last segment says counts: offsets before it were given out. */
-    if (verdict.size == 0 && walk->end < walk->base_offset)
+    /* What an empty segment says counts: offsets before it were given out. */
+    bool is_believed = walk->inspection->clean || walk->base_offset <= walk->known->recovery_point;
+    if (verdict.size == 0 && is_believed && walk->end < walk->base_offset)
         walk->end = walk->base_offset;
     result->bytes += verdict.size;
     if (verdict.largest_epoch > result->largest_epoch)
@@ -296,6 +293,7 @@ static int walk_parts(struct log_walk *walk, struct inspect_log *result, struct 
         rc = check_leftovers(walk);
     if (rc == 0 && walk->found.has_epochs)
         rc = load_epochs(walk, error);
+    epoch_judge_init(&walk->judge, &walk->epochs, walk->inspection, walk->known);
     for (uint32_t i = 0; rc == 0 && i < walk->found.count; i++) {
         const struct log_folder_segment *entry = &walk->found.segments[i];
         if (entry->parts[SEGMENT_LOG])
@@ -308,11 +306,14 @@ static int walk_parts(struct log_walk *walk, struct inspect_log *result, struct 
 
 static int check_end(struct log_walk *walk)
 {
-    if (walk->end >= walk->known->recovery_point || walk->known->log_start >= walk->known->recovery_point)
+    int64_t point = walk->known->recovery_point;
+    if (walk->inspection->clean && point >= 0 && walk->end > point)
+        return inspect_tell(walk->inspection, FINDING_DAMAGE, walk->folder,
+                            "ends at offset %" PRId64 ", but at the clean stop it was %" PRId64, walk->end, point);
+    if (walk->end >= point || walk->known->log_start >= point)
         return 0;
     return inspect_tell(walk->inspection, FINDING_DAMAGE, walk->folder,
-                        "ends at offset %" PRId64 ", but records up to %" PRId64 " were synced", walk->end,
-                        walk->known->recovery_point);
+                        "ends at offset %" PRId64 ", but records up to %" PRId64 " were synced", walk->end, point);
 }
 
 int inspect_log(struct inspection *inspection, const char *folder, const struct inspect_known *known,

@@ -25,7 +25,8 @@ struct finding {
 struct inspection {
     struct disk *disk;
     struct memory *memory;
-    bool clean; /* the last stop was: nothing may be torn */
+    bool clean;           /* the last stop was: nothing may be torn */
+    int32_t leader_epoch; /* of the last run */
     /* Each may be NULL; a return above 0 ends the inspection and is returned by it. */
     int (*on_finding)(void *context, const struct finding *finding);
     int (*on_progress)(void *context); /* called about once a MiB; look at `bytes` */
@@ -62,3 +63,8 @@ MUST_USE int inspect_log(struct inspection *inspection, const char *folder, cons
 
 /* The checkpoint files beside the partitions. */
 MUST_USE int inspect_checkpoints(struct inspection *inspection, struct error *error);
+
+/* Counts a finding and calls on_finding; returns what that returns. */
+int inspect_tell_at(struct inspection *inspection, const struct finding *finding);
+PRINTF_LIKE(4, 5)
+int inspect_tell(struct inspection *inspection, enum finding_level level, const char *path, const char *format, ...);

@@ -18,6 +18,20 @@ struct segment_verdict {
     bool times_wrong;
 };
 
+/* Which batches' epochs are plausible: they never go back, and are what the checkpoint says. Behind the recovery point
+ * of an unclean stop the checkpoint may lack the newest, but none that is above the data folder's. */
+struct epoch_judge {
+    const struct epochs *epochs; /* of the checkpoint */
+    int64_t known_to;            /* before this offset the checkpoint lacks nothing */
+    int32_t largest;
+    int32_t seen;
+};
+
+void epoch_judge_init(struct epoch_judge *judge, const struct epochs *epochs, const struct inspection *inspection,
+                      const struct inspect_known *known);
+/* False: wrong. The batches come in order. */
+bool epoch_judge_takes(struct epoch_judge *judge, const struct batch_header *header);
+
 /* For each stretch, in order. A non-zero return ends the walk. */
 typedef int segment_stretch_callback(void *context, const struct segment_stretch *stretch);
 
@@ -26,7 +40,3 @@ typedef int segment_stretch_callback(void *context, const struct segment_stretch
 MUST_USE int inspect_segment(struct inspection *inspection, const char *folder, int64_t base_offset, int64_t end_offset,
                              segment_stretch_callback *callback, void *context, struct segment_verdict *verdict,
                              struct index_follow *follow, struct error *error);
-
-PRINTF_LIKE(4, 5)
-int inspect_tell(struct inspection *inspection, enum finding_level level, const char *path, const char *format, ...);
-int inspect_tell_at(struct inspection *inspection, const struct finding *finding);

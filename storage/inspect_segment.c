@@ -98,3 +98,38 @@ close_file:
     file_close(file);
     return rc;
 }
+
+/* ---- epochs ---- */
+
+static int32_t epoch_at(const struct epochs *epochs, int64_t offset)
+{
+    for (uint32_t i = epochs->count; i-- > 0;) {
+        if (epochs->starts[i].start_offset <= offset)
+            return epochs->starts[i].epoch;
+    }
+    return -1;
+}
+
+void epoch_judge_init(struct epoch_judge *judge, const struct epochs *epochs, const struct inspection *inspection,
+                      const struct inspect_known *known)
+{
+    static const int32_t plausible = 1 << 24; /* where there is no checkpoint: only garbage is above */
+    int32_t latest = epochs_latest(epochs);
+    *judge = (struct epoch_judge){.epochs = epochs, .seen = -1};
+    judge->known_to = inspection->clean ? INT64_MAX : known->recovery_point;
+    judge->largest = latest < 0 ? plausible : latest > inspection->leader_epoch ? latest : inspection->leader_epoch;
+}
+
+bool epoch_judge_takes(struct epoch_judge *judge, const struct batch_header *header)
+{
+    int32_t epoch = header->leader_epoch;
+    int32_t said = epoch_at(judge->epochs, header->base_offset);
+    if (epoch == -1 && judge->seen == -1) /* as Kafka wrote before there were epochs */
+        return true;
+    if (epoch < said || epoch < judge->seen || epoch > judge->largest)
+        return false;
+    if (said >= 0 && epoch > said && header->base_offset < judge->known_to)
+        return false;
+    judge->seen = epoch;
+    return true;
+}

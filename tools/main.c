@@ -1,5 +1,6 @@
 /* furrow, the command line. */
 #include "dump.h"
+#include "verify.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@ struct command {
 
 static const struct command commands[] = {
     {"dump", dump_main, "print segments, indexes, snapshots and checkpoints in readable lines"},
+    {"verify", verify_main, "look a stopped server's data folder through for damage"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
