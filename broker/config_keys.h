@@ -114,7 +114,7 @@
     N(LOG_MESSAGE_TIMESTAMP_AFTER_MAX_MS, "log.message.timestamp.after.max.ms", "3600000", 0, INT64_MAX,               \
       "How far a record's timestamp may lie ahead of the server's clock.")                                             \
     N(LOG_FLUSH_INTERVAL_MESSAGES, "log.flush.interval.messages", CONFIG_FOREVER, 1, INT64_MAX,                        \
-      "Records after which a log is synced even without acks=all. Kept; nothing acts on it yet.")                      \
+      "Records after which a log is synced even without acks=all: who sends the last of them waits for it.")           \
     N(LOG_FLUSH_INTERVAL_MS, "log.flush.interval.ms", "30000", 0, INT64_MAX,                                           \
       "Time after which records are synced even without acks=all. More loses more at a power cut, and saves flash.")   \
     /* ---- the server itself ---- */                                                                                  \

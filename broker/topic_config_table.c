@@ -46,7 +46,7 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
                                   "How long a deleted segment's file stays on the disk. Kept; nothing acts on it yet."),
     [FLUSH_MESSAGES] =
         LONG("flush.messages", "log.flush.interval.messages", LONG_MAX_TEXT, 1,
-             "Records after which the log is synced even without acks=all. Kept; nothing acts on it yet."),
+             "Records after which the log is synced even without acks=all: who sends the last of them waits for it."),
     [FLUSH_MS] = LONG("flush.ms", "log.flush.interval.ms", LONG_MAX_TEXT, 0,
                       "Time in ms after which records are synced even without acks=all."),
     [FOLLOWER_REPLICATION_THROTTLED_REPLICAS] =

@@ -1,6 +1,7 @@
 /* Who waits for the disk.
  *
- * Happy path. What was written for acks=all, or was written before and is sent again, waits on its partition. A sync
+ * Happy path. What was written for acks=all, or was written before and is sent again, waits on its partition; so does a
+ * batch with which flush.messages have come together. A sync
  * begins as soon as none is under way; it covers all that is written by then. What is written while it runs waits for
  * the next one. Its end settles those that it covered, in order.
  *
@@ -16,10 +17,13 @@ static int64_t end_of(const struct log_append *entry)
     return entry->base_offset + entry->header.last_offset_delta + 1;
 }
 
+/* flush.messages counts offsets, as in Kafka, and the batch that reaches it waits. */
 bool append_waits_for_disk(const struct log *log, struct log_append *entry)
 {
-    return (entry->status == 0 || entry->status == FURROW_DUPLICATE_SEQUENCE) &&
-           append_part_of(entry)->request->acks == APPEND_ACKS_ALL && end_of(entry) > log_synced_end_offset(log);
+    const struct append_part *part = append_part_of(entry);
+    int64_t unsynced = end_of(entry) - log_synced_end_offset(log);
+    return (entry->status == 0 || entry->status == FURROW_DUPLICATE_SEQUENCE) && unsynced > 0 &&
+           (part->request->acks == APPEND_ACKS_ALL || unsynced >= part->partition->topic->config.flush_messages);
 }
 
 static void wait_for_company(struct partition_append *state)

@@ -142,6 +142,20 @@ static void what_is_written_is_visible_and_holds_nobody_up_while_it_is_synced(vo
     close_all();
 }
 
+static void who_completes_flush_messages_waits_for_the_disk(void)
+{
+    struct topic_config config = fixture_topic_config();
+    config.flush_messages = 5;
+    open_with(&config, 1);
+    const struct log *log = fixture_partition(&f, 0)->log;
+    static const int64_t synced[] = {0, 0, 6, 6, 6, 12, 12};
+    for (size_t i = 0; i < sizeof synced / sizeof synced[0]; i++) {
+        (void)fixture_append_one(&f, &(struct fixture_batch){.records = 2});
+        CHECK_EQUAL(log_synced_end_offset(log), synced[i]);
+    }
+    close_all();
+}
+
 static void one_request_reaches_many_partitions(void)
 {
     open_default(3);
@@ -578,10 +592,10 @@ static void any_allocation_may_fail(void)
 }
 
 SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST(what_one_turn_brings_shares_a_write),
-      CHECK_TEST(only_acks_all_waits_for_the_disk), CHECK_TEST(one_request_reaches_many_partitions),
-      CHECK_TEST(what_clients_must_not_write_is_refused), CHECK_TEST(damaged_batches_are_refused),
-      CHECK_TEST(two_batches_for_a_partition_are_refused), CHECK_TEST(zstd_needs_a_client_that_knows_it),
-      CHECK_TEST(a_compacted_topic_names_the_records_without_keys),
+      CHECK_TEST(only_acks_all_waits_for_the_disk), CHECK_TEST(who_completes_flush_messages_waits_for_the_disk),
+      CHECK_TEST(one_request_reaches_many_partitions), CHECK_TEST(what_clients_must_not_write_is_refused),
+      CHECK_TEST(damaged_batches_are_refused), CHECK_TEST(two_batches_for_a_partition_are_refused),
+      CHECK_TEST(zstd_needs_a_client_that_knows_it), CHECK_TEST(a_compacted_topic_names_the_records_without_keys),
       CHECK_TEST(timestamps_outside_the_limits_are_refused), CHECK_TEST(append_time_is_stamped),
       CHECK_TEST(a_wrong_maximum_is_set_right), CHECK_TEST(a_topic_with_a_codec_of_its_own_stores_that_one),
       CHECK_TEST(what_a_batch_becomes_is_a_share_of_the_memory),
