@@ -58,6 +58,37 @@ int log_remove_segment_files(struct disk *disk, const char *folder, int64_t base
     return 0;
 }
 
+static void aside_path(const char *folder, int64_t base_offset, int part, char path[DISK_PATH_MAX],
+                       char aside[DISK_PATH_MAX + sizeof ".deleted"])
+{
+    segment_path(folder, base_offset, (enum segment_part)part, path);
+    snprintf(aside, DISK_PATH_MAX + sizeof ".deleted", "%s.deleted", path);
+}
+
+int log_set_segment_aside(struct disk *disk, const char *folder, int64_t base_offset, struct error *error)
+{
+    for (int part = 0; part < SEGMENT_PARTS; part++) {
+        char path[DISK_PATH_MAX], aside[DISK_PATH_MAX + sizeof ".deleted"];
+        aside_path(folder, base_offset, part, path, aside);
+        int rc = disk_rename(disk, path, aside, error);
+        if (rc != 0 && rc != -ENOENT)
+            return rc;
+    }
+    return 0;
+}
+
+int log_remove_segment_aside(struct disk *disk, const char *folder, int64_t base_offset, struct error *error)
+{
+    for (int part = 0; part < SEGMENT_PARTS; part++) {
+        char path[DISK_PATH_MAX], aside[DISK_PATH_MAX + sizeof ".deleted"];
+        aside_path(folder, base_offset, part, path, aside);
+        int rc = disk_remove_file(disk, aside, error);
+        if (rc != 0 && rc != -ENOENT)
+            return rc;
+    }
+    return 0;
+}
+
 /* ---- closing ---- */
 
 static void forget_files(struct log *log)
@@ -70,6 +101,7 @@ static void forget_files(struct log *log)
 void log_abandon(struct log *log)
 {
     forget_files(log);
+    log_trim_make_void(log->trim);
     log->abandoned = true;
 }
 
@@ -295,6 +327,8 @@ int log_handle_pin(struct log *log, struct log_handle *handle, int64_t base_offs
         return 0;
     if (log->abandoned)
         return FURROW_OFFLINE;
+    if (base_offset < log->segments[0].base_offset)
+        return FURROW_OUT_OF_RANGE;
     char path[DISK_PATH_MAX];
     segment_path(log->folder, base_offset, part, path);
     int rc = file_cache_insert(log->environment.files, path, handle->file, &handle->pinned);

@@ -247,5 +247,5 @@ int log_list_producers(const struct log *log, log_producer_callback *callback, v
 /* ---- cutting the front ---- */
 
 /* Moves the start to `offset` (<= end): DeleteRecords, retention. In memory; the data folder's checkpoint makes it
- * last. Errors: FURROW_OUT_OF_RANGE. */
+ * last, and log_trim.h lets the files go. Errors: FURROW_OUT_OF_RANGE. */
 MUST_USE int log_set_start_offset(struct log *log, int64_t offset, struct error *error);

@@ -29,6 +29,7 @@ struct log_find {
     uint32_t count;
     uint32_t capacity;
     bool executed;
+    int64_t missing_base; /* of a segment whose files were not there; -1: none */
     int status;
     int64_t found_offset;
     int64_t found_timestamp;
@@ -81,6 +82,7 @@ int log_find_begin(struct log *log, int64_t timestamp, int64_t end_offset, struc
     made->timestamp = timestamp;
     made->start_offset = log->start;
     made->end_offset = end_offset;
+    made->missing_base = -1;
     made->found_offset = -1;
     made->found_timestamp = -1;
     made->found_epoch = BATCH_NO_LEADER_EPOCH;
@@ -210,7 +212,9 @@ static int find_timestamp(struct log_find *find)
         int rc = segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN ? load_largest(find, segment) : 0;
         if (rc == 0 && may_hold(find, segment->largest_timestamp))
             rc = search_segment(find, segment, find->timestamp);
-        if (rc != 0)
+        if (rc == -ENOENT)
+            find->missing_base = segment->base_offset;
+        else if (rc != 0)
             return rc;
     }
     return 0;
@@ -251,6 +255,10 @@ static int find_largest(struct log_find *find)
         bool is_cut = segment->base_offset < find->start_offset || segment->end_offset > find->end_offset;
         if (rc == 0 && (is_cut || segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN))
             rc = walk_for_largest(find, segment);
+        if (rc == -ENOENT) {
+            find->missing_base = segment->base_offset;
+            continue;
+        }
         if (rc != 0)
             return rc;
         if (best == NULL || segment->largest_timestamp > best->largest_timestamp)
@@ -280,6 +288,8 @@ int log_find_end(struct log *log, struct log_find *find, int64_t *offset, int64_
                  struct error *error)
 {
     int rc = find->executed ? find->status : -ECANCELED;
+    if (rc == 0 && find->missing_base >= log->segments[0].base_offset)
+        rc = -ENOENT; /* not because it was trimmed */
     *offset = rc == 0 ? find->found_offset : -1;
     *timestamp = rc == 0 ? find->found_timestamp : -1;
     *leader_epoch = rc == 0 ? find->found_epoch : BATCH_NO_LEADER_EPOCH;

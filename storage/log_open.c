@@ -135,6 +135,28 @@ int log_add_segment(struct log *log, int64_t base_offset, struct error *error)
     return 0;
 }
 
+/* Segments that lie wholly below the start are what a trim has left: gone, and no hole among them is damage. */
+static int remove_below_start(struct log *log, struct log_folder *found, struct error *error)
+{
+    uint32_t first = 0; /* the last that begins at or below the start */
+    for (uint32_t i = 0; i < found->count; i++) {
+        if (found->segments[i].parts[SEGMENT_LOG] && found->segments[i].base_offset <= log->start)
+            first = i;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < found->count; i++) {
+        if (i >= first) {
+            found->segments[kept++] = found->segments[i];
+            continue;
+        }
+        int rc = log_remove_segment_files(log->environment.disk, log->folder, found->segments[i].base_offset, error);
+        if (rc != 0)
+            return rc;
+    }
+    found->count = kept;
+    return 0;
+}
+
 static int load_segments(struct log *log, const struct log_folder *found, struct error *error)
 {
     for (uint32_t i = 0; i < found->count; i++) {
@@ -266,7 +288,7 @@ static int load_clean(struct log *log, const struct log_folder *found, const str
     return rc;
 }
 
-static int load(struct log *log, const struct log_folder *found, const struct log_opening *opening,
+static int load(struct log *log, struct log_folder *found, const struct log_opening *opening,
                 struct log_recovery *recovery, struct error *error)
 {
     int rc = 0;
@@ -276,11 +298,16 @@ static int load(struct log *log, const struct log_folder *found, const struct lo
         rc = load_epochs(log, error);
     log->start = opening->log_start > 0 ? opening->log_start : 0;
     if (rc == 0)
+        rc = remove_below_start(log, found, error);
+    if (rc == 0)
         rc = load_segments(log, found, error);
     if (rc != 0)
         return rc;
     if (log->segments[0].base_offset > log->start)
         log->start = log->segments[0].base_offset;
+    log->saved_start = log->start;
+    if (epochs_cut_start(&log->epochs, log->start))
+        log->epoch_changes++;
     int32_t seen = epochs_latest(&log->epochs); /* one that is cut may have been given to consumers */
     bool clean = opening->clean;
     if (clean) {

@@ -15,7 +15,10 @@
  *     log_stop.c          the clean stop
  *     log_read.c          begin and end of a read, the hints
  *     log_read_job.c      its execution
- *     log_find.c          finding by time */
+ *     log_find.c          finding by time
+ *     log_timestamps.c    learning the largest timestamps of old segments
+ *     log_trim.c          forgetting the front
+ *     retention.c         how much of it */
 #pragma once
 
 #include "epochs.h"
@@ -62,6 +65,7 @@ struct log_hint {
 };
 
 struct log_mark;
+struct log_trim;
 
 struct log {
     struct log_environment environment;
@@ -69,6 +73,7 @@ struct log {
     struct uuid topic_id;
 
     int64_t start;
+    int64_t saved_start; /* what the data folder's checkpoint says, or less */
     int64_t end;
     int64_t stable_end;
     int64_t synced_end;
@@ -97,10 +102,11 @@ struct log {
     bool mark_wanted;        /* the next write's begin is to take one */
     bool marks_off;          /* until the next roll: the indexes are not to be trusted */
     struct log_mark *pending_mark;
-    bool tail_dirty;    /* a failed write may have left bytes behind the end */
-    int64_t stray_base; /* a roll that failed may have left files of this base offset; -1: none */
-    int64_t expired_at; /* ms: when idle producers were last forgotten */
-    bool indexes_made;  /* recovery has written the last segment's indexes and not synced them */
+    struct log_trim *trim; /* NULL: none is under way */
+    bool tail_dirty;       /* a failed write may have left bytes behind the end */
+    int64_t stray_base;    /* a roll that failed may have left files of this base offset; -1: none */
+    int64_t expired_at;    /* ms: when idle producers were last forgotten */
+    bool indexes_made;     /* recovery has written the last segment's indexes and not synced them */
     bool writing;
     bool offline;
     bool abandoned; /* the folder's name is not this log's any more */
@@ -131,6 +137,12 @@ MUST_USE int log_reserve_segment(struct log *log);
 
 /* All files of that base offset; 0 when there are none. */
 MUST_USE int log_remove_segment_files(struct disk *disk, const char *folder, int64_t base_offset, struct error *error);
+/* Renames them to `.deleted`, which the next start removes; and removes what was renamed. */
+MUST_USE int log_set_segment_aside(struct disk *disk, const char *folder, int64_t base_offset, struct error *error);
+MUST_USE int log_remove_segment_aside(struct disk *disk, const char *folder, int64_t base_offset, struct error *error);
+
+/* The folder is not the log's any more: nothing more is renamed or removed. trim may be NULL. */
+void log_trim_make_void(struct log_trim *trim);
 
 /* A batch that stands at header->base_offset, noted in the producers' state. `batch` is all of it; only needed
  * for control batches. */
@@ -207,7 +219,7 @@ struct log_handle {
 void log_handle_find(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part);
 MUST_USE int log_handle_open(struct log_handle *handle, struct disk *disk, const char *folder, int64_t base_offset,
                              enum segment_part part, enum file_mode mode, struct error *error);
-/* Into the cache; when that fails the file stays the handle's own. */
+/* Into the cache; when that fails the file stays the handle's own. FURROW_OUT_OF_RANGE: the segment was trimmed. */
 int log_handle_pin(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part);
 /* Gives the pin back, or closes what is the handle's own. */
 void log_handle_release(struct log *log, struct log_handle *handle);

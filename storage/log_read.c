@@ -178,7 +178,7 @@ static void pin_file(struct log *log, struct log_read *read)
     struct log_handle handle = {read->file, p->pinned};
     if (log_handle_pin(log, &handle, p->segment_base, SEGMENT_LOG) != 0) {
         log_handle_release(log, &handle);
-        read->status = -ENOMEM;
+        read->status = read->status != 0 ? read->status : -ENOMEM;
     }
     read->file = handle.file;
     p->pinned = handle.pinned;
@@ -189,6 +189,8 @@ void log_read_end(struct log *log, struct log_read *read)
     struct log_read_private *p = &read->private;
     if (!p->executed)
         read->status = -ECANCELED;
+    if (read->offset < log->start)
+        read->status = FURROW_OUT_OF_RANGE; /* meanwhile; the file may be gone */
     pin_file(log, read);
     file_cache_release(log->environment.files, p->left);
     p->left = NULL;

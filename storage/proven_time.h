@@ -10,15 +10,14 @@
  * time between the two moments is proven, and everything stamped since the first moves up by what was missing: it is
  * taken to have been stamped as late as can be.
  *
- * A timestamp belongs to the period whose wall time it lies in; to the youngest one, where there are more. What is
- * stamped before all periods is believed: that is what a client or another server claims. What lies between periods is
- * no older than the end of the one before it.
+ * A timestamp belongs to the period whose wall time it lies in; to the youngest one, where there are more. What lies in
+ * no period is the claim of somebody with another clock. It is believed while our own clock is known to be right, that
+ * is, was synchronised in the present period; else its age is not known.
  *
  * No clock is read here. Readings come in as values; the state goes out as text, to be kept over restarts. Periods are
  * bounded: when there are too many, neighbours become one, in a way that can only make their timestamps younger. */
 #pragma once
 
-#include "reader.h"
 #include "status.h"
 #include "writer.h"
 
@@ -45,19 +44,21 @@ struct proven_time {
     struct proven_period periods[PROVEN_TIME_PERIODS]; /* in the order in which they happened; the last one is open */
     uint32_t count;
     int64_t proven;         /* now; ms, from an arbitrary start */
-    int64_t monotonic;      /* of the last reading */
+    int64_t wall;           /* of the last reading */
+    int64_t monotonic;      /* likewise */
     int64_t synced_wall;    /* the last moment known to be right; -1: none */
     int64_t synced_proven;  /* the proven time then */
     uint32_t synced_period; /* its period */
-    bool history_unknown; /* there are records from before the first period, and nobody knows when they were stamped */
 };
 
-/* The first start of a data folder. with_history: there are records already, but no state was kept; until a moment is
- * synchronised they count as stamped now. */
-void proven_time_init(struct proven_time *time, const struct clock_reading *reading, bool with_history);
-/* What proven_time_write wrote; then the first reading of this start. FURROW_CORRUPT, FURROW_WRONG_VERSION: as it was
- * before; call proven_time_init with_history then. */
+#define PROVEN_TIME_UNKNOWN (-1)
+
+/* The first start of a data folder, or nothing is known of those before. */
+void proven_time_init(struct proven_time *time, const struct clock_reading *reading);
+/* What proven_time_write wrote; proven_time_resume follows. FURROW_CORRUPT, FURROW_WRONG_VERSION: call proven_time_init
+ * instead. */
 MUST_USE int proven_time_parse(struct proven_time *time, slice text, struct error *error);
+/* The first reading of this start. */
 void proven_time_resume(struct proven_time *time, const struct clock_reading *reading);
 void proven_time_write(const struct proven_time *time, writer *w);
 
@@ -65,5 +66,6 @@ void proven_time_write(const struct proven_time *time, writer *w);
  * *jump_ms says how far ahead (or, negative, back). */
 bool proven_time_note(struct proven_time *time, const struct clock_reading *reading, int64_t *jump_ms);
 
-/* Proven ms since `timestamp`, as of the last reading; negative for what lies ahead of the clock. */
+/* Proven ms since `timestamp` (>= 0), as of the last reading; 0 for what lies ahead of a clock that is right;
+ * PROVEN_TIME_UNKNOWN. */
 int64_t proven_time_age(const struct proven_time *time, int64_t timestamp);

@@ -14,33 +14,17 @@
  * missing behind it. */
 #include "recovery_walk.h"
 
-#include <stdio.h>
-
 /* ---- segments behind a cut ---- */
-
-static int set_segment_aside(struct log *log, int64_t base_offset, struct error *error)
-{
-    for (int part = 0; part < SEGMENT_PARTS; part++) {
-        char from[DISK_PATH_MAX];
-        char to[DISK_PATH_MAX + sizeof ".deleted"];
-        segment_path(log->folder, base_offset, (enum segment_part)part, from);
-        snprintf(to, sizeof to, "%s.deleted", from);
-        int rc = disk_rename(log->environment.disk, from, to, error);
-        if (rc != 0 && rc != -ENOENT)
-            return rc;
-    }
-    log->folder_changes++;
-    return 0;
-}
 
 static int set_aside_from(struct recovery_walk *w, uint32_t first)
 {
     struct log *log = w->log;
     while (log->segment_count > first) {
         const struct segment *segment = log_last_segment(log);
-        int rc = set_segment_aside(log, segment->base_offset, w->error);
+        int rc = log_set_segment_aside(log->environment.disk, log->folder, segment->base_offset, w->error);
         if (rc != 0)
             return rc;
+        log->folder_changes++;
         log->bytes -= segment->size;
         log->segment_count--;
         w->recovery->segments_cut++;

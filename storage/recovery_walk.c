@@ -45,10 +45,13 @@ static int note_epoch(struct recovery_walk *w, const struct batch_header *header
     return rc < 0 ? rc : 0;
 }
 
-/* Epochs whose batches were synced later than the checkpoint. */
+/* Epochs whose batches were synced later than the checkpoint. Of those that it has, it knows better where they begin:
+ * the walk may have begun behind, or below the log's start. */
 int recovery_take_seen_epochs(struct recovery_walk *w)
 {
     for (uint32_t i = 0; i < w->seen.count; i++) {
+        if (w->seen.starts[i].epoch <= epochs_latest(&w->log->epochs))
+            continue;
         int rc = epochs_append(&w->log->epochs, w->seen.starts[i].epoch, w->seen.starts[i].start_offset);
         if (rc < 0)
             return rc;

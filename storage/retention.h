@@ -2,8 +2,9 @@
  *
  * By time and by size as Kafka does (UnifiedLog.deleteOldSegments): whole segments, from the oldest on, stopping at the
  * first that stays. A segment goes by time when the largest timestamp in it is older than the limit; by size while what
- * remains is no smaller than the limit. By count to the record: the start moves so that so many offsets remain. The
- * segment that is appended to goes only when it was rolled first, which the verdict asks for.
+ * remains is no smaller than the limit. A segment whose age nobody knows goes with one behind it. By count to the
+ * record: the start moves so that so many offsets remain. The segment that is appended to goes only when it was rolled
+ * first, which the verdict asks for.
  *
  * Nothing here touches the disk but the job that learns timestamps. */
 #pragma once

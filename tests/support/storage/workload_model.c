@@ -242,7 +242,7 @@ static bool check_epochs(struct model *m, const struct log *log)
         int64_t end;
         if (next < epoch)
             return model_fail(m, "the leader epoch goes back at %" PRId64, m->batches[i + 1].header.base_offset);
-        if (next == epoch)
+        if (next == epoch || m->batches[i + 1].header.base_offset < m->start) /* forgotten with the front */
             continue;
         log_find_epoch_end(log, epoch, &found, &end);
         if (found != epoch || end != m->batches[i + 1].header.base_offset)
