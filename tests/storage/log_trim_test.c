@@ -349,7 +349,7 @@ static void a_sync_that_began_before_ends_well(void)
     for (int i = 0; i < BATCHES; i++)
         REQUIRE(log_fixture_append(&f, &(struct test_batch){.size = 160}, false) == i);
     struct log_sync *sync;
-    REQUIRE(log_sync_begin(f.log, &sync, NULL) == 0);
+    REQUIRE(log_sync_begin(f.log, false, &sync, NULL) == 0);
     REQUIRE(sync != NULL);
     move_start(&f, 18);
     REQUIRE(trim_all(&f) == 0);
