@@ -66,7 +66,7 @@ static int64_t take_all(int fd, uint8_t *to, size_t size)
     return (int64_t)size;
 }
 
-int64_t client_exchange(int fd, slice frame, uint8_t *answer, size_t capacity)
+int client_send(int fd, slice frame)
 {
     size_t sent = 0;
     while (sent < frame.size) {
@@ -75,6 +75,11 @@ int64_t client_exchange(int fd, slice frame, uint8_t *answer, size_t capacity)
             return -errno;
         sent += (size_t)n;
     }
+    return 0;
+}
+
+int64_t client_take(int fd, uint8_t *answer, size_t capacity)
+{
     uint8_t prefix[4];
     int64_t rc = take_all(fd, prefix, sizeof prefix);
     if (rc < 0)
@@ -83,6 +88,12 @@ int64_t client_exchange(int fd, slice frame, uint8_t *answer, size_t capacity)
     if (size > capacity)
         return -EMSGSIZE;
     return take_all(fd, answer, size);
+}
+
+int64_t client_exchange(int fd, slice frame, uint8_t *answer, size_t capacity)
+{
+    int rc = client_send(fd, frame);
+    return rc != 0 ? rc : client_take(fd, answer, capacity);
 }
 
 void client_set_nonblocking(int fd)

@@ -16,6 +16,9 @@ int client_connect(uint16_t port);
 /* Sends one frame and takes its answer, without the length, into `answer`; bytes of it, or a negative errno. Blocking
  * sockets only. */
 int64_t client_exchange(int fd, slice frame, uint8_t *answer, size_t capacity);
+/* The two halves of it. */
+int client_send(int fd, slice frame);
+int64_t client_take(int fd, uint8_t *answer, size_t capacity);
 
 void client_set_nonblocking(int fd);
 void client_set_blocking(int fd);

@@ -64,7 +64,8 @@ static void make_frames(struct consumption *f)
 static void ask(struct consumption *f, struct consumer *c)
 {
     writer_cut(&f->request, 0);
-    frame_write_fetch(&f->request, 0, slice_of_text(f->options->topic), c->offset, f->options->max_bytes);
+    struct bench_fetch fetch = {.offset = c->offset, .max_bytes = f->options->max_bytes, .wait_ms = LOAD_FETCH_WAIT_MS};
+    frame_write_fetch(&f->request, 0, slice_of_text(f->options->topic), &fetch);
     slice request = writer_slice(&f->request);
     c->head_size = 0;
     c->asked_at = clock_ns();

@@ -51,10 +51,10 @@ static void write_request(writer *w, int16_t key, int16_t version, int32_t corre
     end_frame(w, start);
 }
 
-void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice topic, slice batch)
+void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice topic, int32_t partition, slice batch)
 {
-    struct produce_request_partition partition = {.index = 0, .records = batch};
-    struct produce_request_topic asked = {.name = topic, .partition_data = {&partition, 1}};
+    struct produce_request_partition data = {.index = partition, .records = batch};
+    struct produce_request_topic asked = {.name = topic, .partition_data = {&data, 1}};
     struct produce_request request = PRODUCE_REQUEST_DEFAULTS;
     request.acks = acks;
     request.timeout_ms = 30000;
@@ -62,14 +62,15 @@ void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice 
     write_request(w, API_PRODUCE, BENCH_PRODUCE_VERSION, correlation_id, &request);
 }
 
-void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, int64_t offset, int32_t max_bytes)
+void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, const struct bench_fetch *fetch)
 {
     struct fetch_request_partition partition = FETCH_REQUEST_PARTITION_DEFAULTS;
-    partition.fetch_offset = offset;
-    partition.partition_max_bytes = max_bytes;
+    partition.partition = fetch->partition;
+    partition.fetch_offset = fetch->offset;
+    partition.partition_max_bytes = fetch->max_bytes;
     struct fetch_request_topic asked = {.topic = topic, .partitions = {&partition, 1}};
     struct fetch_request request = FETCH_REQUEST_DEFAULTS;
-    request.max_wait_ms = 500;
+    request.max_wait_ms = fetch->wait_ms;
     request.min_bytes = 1;
     request.max_bytes = 50 << 20;
     request.topics = (struct fetch_request_topic_array){&asked, 1};
@@ -101,14 +102,15 @@ static void write_answer(writer *w, int16_t key, int16_t version, int32_t correl
     end_frame(w, start);
 }
 
-void frame_write_produce_answer(writer *w, int32_t correlation_id, slice topic, int64_t base_offset,
-                                int64_t append_time, int64_t log_start)
+void frame_write_produce_answer(writer *w, int32_t correlation_id, slice topic, int32_t partition,
+                                const struct bench_appended *appended)
 {
-    struct produce_response_partition partition = PRODUCE_RESPONSE_PARTITION_DEFAULTS;
-    partition.base_offset = base_offset;
-    partition.log_append_time_ms = append_time;
-    partition.log_start_offset = log_start;
-    struct produce_response_topic answered = {.name = topic, .partition_responses = {&partition, 1}};
+    struct produce_response_partition answer = PRODUCE_RESPONSE_PARTITION_DEFAULTS;
+    answer.index = partition;
+    answer.base_offset = appended->base_offset;
+    answer.log_append_time_ms = appended->append_time;
+    answer.log_start_offset = appended->log_start;
+    struct produce_response_topic answered = {.name = topic, .partition_responses = {&answer, 1}};
     struct produce_response response = PRODUCE_RESPONSE_DEFAULTS;
     response.responses = (struct produce_response_topic_array){&answered, 1};
     write_answer(w, API_PRODUCE, BENCH_PRODUCE_VERSION, correlation_id, &response);
@@ -183,7 +185,8 @@ static int error_of_topics(int16_t api_key, const void *body)
     return ((const struct api_versions_response *)body)->error_code;
 }
 
-int frame_error_of(int16_t api_key, int16_t version, slice answer)
+/* What is in an answer may point into it; `records` is filled from the answer to a fetch. */
+static int read_answer(int16_t api_key, int16_t version, slice answer, slice *records)
 {
     union {
         struct produce_response produce;
@@ -200,8 +203,20 @@ int frame_error_of(int16_t api_key, int16_t version, slice answer)
     if (kafka_decode_response_header(api, version, &r, &correlation_id, &arena) == 0 &&
         kafka_decode(api->response, version, &r, &body, &arena) == 0)
         error = error_of_topics(api_key, &body);
+    if (error == 0 && records != NULL)
+        *records = body.fetch.responses.items[0].partitions.items[0].records.bytes;
     arena_close(&arena);
     return error;
+}
+
+int frame_error_of(int16_t api_key, int16_t version, slice answer)
+{
+    return read_answer(api_key, version, answer, NULL);
+}
+
+int frame_read_fetch(slice answer, slice *records)
+{
+    return read_answer(API_FETCH, BENCH_FETCH_VERSION, answer, records);
 }
 
 size_t frame_first_difference(slice one, slice other)

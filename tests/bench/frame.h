@@ -18,16 +18,29 @@ struct bench_batch {
     int32_t value_size; /* bytes of each record's value; no keys */
 };
 
+struct bench_fetch {
+    int32_t partition;
+    int64_t offset;
+    int32_t max_bytes; /* of the answer's records */
+    int32_t wait_ms;   /* at most, for one byte to be there */
+};
+
 /* Frames are written with their length before them. */
-void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice topic, slice batch);
-void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, int64_t offset, int32_t max_bytes);
+void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice topic, int32_t partition, slice batch);
+void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, const struct bench_fetch *fetch);
 void frame_write_create_topic(writer *w, int32_t correlation_id, slice topic, int32_t partitions);
 void frame_write_api_versions(writer *w, int32_t correlation_id);
 
+struct bench_appended {
+    int64_t base_offset;
+    int64_t append_time; /* -1: the producer's */
+    int64_t log_start;
+};
+
 /* Answers, as a server that does nothing else gives them. In the fetch answer the records are empty: their length is
  * the last four bytes. */
-void frame_write_produce_answer(writer *w, int32_t correlation_id, slice topic, int64_t base_offset,
-                                int64_t append_time, int64_t log_start);
+void frame_write_produce_answer(writer *w, int32_t correlation_id, slice topic, int32_t partition,
+                                const struct bench_appended *appended);
 void frame_write_fetch_answer(writer *w, int32_t correlation_id, slice topic, int64_t high_watermark);
 
 /* One batch whose values look like nothing in particular. */
@@ -39,6 +52,9 @@ slice frame_read_produce(reader *r, int16_t *acks);
 /* The first error code in an answer without its length, or 0; -1 when it is none of this API. `size` may end at a fetch
  * answer's records. */
 int frame_error_of(int16_t api_key, int16_t version, slice answer);
+
+/* The records in a whole answer to a fetch, without its length; they point into it. As frame_error_of. */
+int frame_read_fetch(slice answer, slice *records);
 
 /* A writer that ends the program when memory does. */
 void frame_writer_init(writer *w);

@@ -1,58 +1,15 @@
 """The lines of the table: each measures and yields rows."""
-import dataclasses
 import pathlib
 import resource
-import statistics
 import subprocess
 import tempfile
 import time
 
 import servers
+from table import against, alone, interleaved, per
 
 GB = 1e9
 BATCH_OVERHEAD = 200  # bytes of a request or a record beside its value, at most, for the room that it takes
-
-
-@dataclasses.dataclass
-class Row:
-    figure: str
-    furrowd: str
-    baseline: str
-    ratio: float | None  # None: the figure itself is held against the target
-    value: float
-    target: float
-    at_least: bool
-
-    def met(self):
-        compared = self.value if self.ratio is None else self.ratio
-        return compared >= self.target if self.at_least else compared <= self.target
-
-    def target_text(self):
-        sign = "≥" if self.at_least else "≤"
-        return f"{sign} {self.target:g}" + ("" if self.ratio is None else " ×")
-
-
-def against(figure, pairs, unit, target, at_least):
-    """A row from (furrowd, baseline) of each round: medians, and the median of the rounds' ratios."""
-    ours = statistics.median(pair[0] for pair in pairs)
-    theirs = statistics.median(pair[1] for pair in pairs)
-    ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
-    return Row(figure, f"{ours:,.4g} {unit}", f"{theirs:,.4g} {unit}", ratio, ours, target, at_least)
-
-
-def alone(figure, values, unit, target, at_least):
-    value = statistics.median(values)
-    return Row(figure, f"{value:.3g} {unit}".rstrip(), "", None, value, target, at_least)
-
-
-def interleaved(rounds, furrowd, baseline):
-    """[(furrowd's, the baseline's)] of each round; who goes first changes."""
-    pairs = []
-    for turn in range(rounds):
-        first, second = (furrowd, baseline) if turn % 2 == 0 else (baseline, furrowd)
-        one, other = first(), second()
-        pairs.append((one, other) if turn % 2 == 0 else (other, one))
-    return pairs
 
 
 def timed_load(programs, server, *arguments):
@@ -74,10 +31,6 @@ def produce_rounds(programs, rounds, arguments, requests, request_bytes):
     return interleaved(
         rounds, lambda: measure(programs.furrowd_with_topic), lambda: measure(lambda: programs.baseline("bench_receiver"))
     )
-
-
-def per(pairs, function):
-    return [(function(ours), function(theirs)) for ours, theirs in pairs]
 
 
 def megabytes_per_second(result):

@@ -1,8 +1,9 @@
 /* Producers: every connection keeps `in_flight` requests under way.
  *
- * Requests are made once, `in_flight` of them side by side with the correlation ids 0, 1, …: a ring that all
- * connections send from, round and round. Nothing is copied or encoded while the clock runs. Answers are compared with
- * what they must be; only one that looks different is decoded. */
+ * Requests are made once and lie side by side with the correlation ids 0, 1, …: a ring that all connections send from,
+ * round and round; `in_flight` of them, or a few more, so that all partitions have their turn equally often. Nothing is
+ * copied or encoded while the clock runs. Answers are compared with what they must be; only one that looks different is
+ * decoded. */
 #include "client.h"
 #include "load.h"
 
@@ -31,6 +32,7 @@ struct production {
     const struct load_options *options;
     struct load_result *result;
     slice ring;
+    int places; /* requests in the ring */
     size_t request_size;
     struct frame_template answer;
     int under_way; /* connections */
@@ -51,12 +53,14 @@ static void make_frames(struct production *p)
     frame_writer_init(&one);
     frame_writer_init(&other);
     frame_write_batch(&batch, &p->options->batch);
-    for (int i = 0; i < p->options->in_flight; i++)
-        frame_write_produce(&ring, i, p->options->acks, topic, writer_slice(&batch));
-    frame_write_produce_answer(&one, 0, topic, 0, 0, 0);
-    frame_write_produce_answer(&other, -1, topic, -1, -1, -1);
+    int32_t partitions = p->options->partitions;
+    p->places = (p->options->in_flight + partitions - 1) / partitions * partitions;
+    for (int i = 0; i < p->places; i++)
+        frame_write_produce(&ring, i, p->options->acks, topic, i % partitions, writer_slice(&batch));
+    frame_write_produce_answer(&one, 0, topic, 0, &(struct bench_appended){0, 0, 0});
+    frame_write_produce_answer(&other, -1, topic, -1, &(struct bench_appended){-1, -1, -1});
     p->ring = writer_slice(&ring);
-    p->request_size = p->ring.size / (size_t)p->options->in_flight;
+    p->request_size = p->ring.size / (size_t)p->places;
     frame_template_make(&p->answer, writer_slice(&one), writer_slice(&other));
 }
 
@@ -77,13 +81,13 @@ static void send_more(struct production *p, struct producer *c)
             fail("send", strerror(errno));
         c->sent_bytes += (uint64_t)n;
         for (; c->started * p->request_size < c->sent_bytes; c->started++)
-            c->sent_at[c->started % (uint64_t)p->options->in_flight] = now;
+            c->sent_at[c->started % (uint64_t)p->places] = now;
     }
 }
 
 static void check_answer(struct production *p, struct producer *c, slice frame)
 {
-    if (load_u32(frame.data + BENCH_CORRELATION_AT) != c->answered % (uint64_t)p->options->in_flight)
+    if (load_u32(frame.data + BENCH_CORRELATION_AT) != c->answered % (uint64_t)p->places)
         fail("answer", "out of order");
     if (frame.size == p->answer.size && frame_template_matches(&p->answer, frame.data))
         return;
@@ -110,7 +114,7 @@ static void take_answers(struct production *p, struct producer *c)
             if (c->received - at < size)
                 break;
             check_answer(p, c, slice_of(c->answers + at, size));
-            latencies_add(&p->result->latencies, now - c->sent_at[c->answered % (uint64_t)p->options->in_flight]);
+            latencies_add(&p->result->latencies, now - c->sent_at[c->answered % (uint64_t)p->places]);
             c->answered++;
             at += size;
         }
@@ -188,7 +192,7 @@ void load_produce(const struct load_options *options, struct load_result *result
         c->quota = options->requests == 0
                        ? UINT64_MAX / p.request_size
                        : options->requests / connections + ((uint64_t)i < options->requests % connections);
-        c->sent_at = calloc((size_t)options->in_flight, sizeof *c->sent_at);
+        c->sent_at = calloc((size_t)p.places, sizeof *c->sent_at);
         if (c->sent_at == NULL)
             fail("start", strerror(errno));
         c->fd = client_connect(options->port);

@@ -60,8 +60,8 @@ static void make_answers(struct receiver *r)
     frame_writer_init(&r->produce_answer);
     frame_writer_init(&r->fetch_answer);
     frame_writer_init(&other);
-    frame_write_produce_answer(&r->produce_answer, 0, topic, 0, -1, 0);
-    frame_write_produce_answer(&other, 0, topic, -1, -1, 0);
+    frame_write_produce_answer(&r->produce_answer, 0, topic, 0, &(struct bench_appended){0, -1, 0});
+    frame_write_produce_answer(&other, 0, topic, 0, &(struct bench_appended){-1, -1, 0});
     r->base_offset_at = frame_first_difference(writer_slice(&r->produce_answer), writer_slice(&other));
     writer_cut(&other, 0);
     frame_write_fetch_answer(&r->fetch_answer, 0, topic, 0);

@@ -4,6 +4,7 @@ import mmap
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -42,23 +43,23 @@ def free_port():
 
 
 class Server:
-    """One process on a folder of its own; ended and removed with the `with` block."""
+    """One process on a folder of its own; ended and removed with the `with` block. In it, it may be stopped and started
+    again."""
 
-    def __init__(self, command, where, environment=None, prepare=None):
+    def __init__(self, command, where, environment=None, prepare=None, folder=None, start_limit=10):
         """`command` is called with the port and the folder and gives the arguments; `prepare` is called with the
-        server once it listens."""
+        server once it listens; `folder`: an empty one to use, otherwise one is made."""
         self.prepare = prepare
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="furrow-bench-", dir=where))
+        self.start_limit = start_limit
+        self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="furrow-bench-", dir=where))
         self.port = free_port()
-        self.log = open(self.folder / "server.log", "wb")
-        self.process = subprocess.Popen(
-            command(self.port, self.folder), stdout=self.log, stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment(self.folder) if environment else {})},
-        )
+        self.command = [str(argument) for argument in command(self.port, self.folder)]
+        self.environment = {**os.environ, **(environment(self.folder) if environment else {})}
+        self.process = None
 
     def __enter__(self):
         try:
-            self.wait_until_it_listens()
+            self.start()
             if self.prepare is not None:
                 self.prepare(self)
         except Exception:
@@ -67,13 +68,23 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
+        self.stop(signal.SIGKILL)
         shutil.rmtree(self.folder)
 
+    def start(self):
+        with open(self.folder / "server.log", "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT, env=self.environment)
+        self.wait_until_it_listens()
+
+    def stop(self, by):
+        """Ends it with that signal."""
+        if self.process is not None:
+            self.process.send_signal(by)
+            self.process.wait()
+            self.process = None
+
     def wait_until_it_listens(self):
-        deadline = time.monotonic() + START_LIMIT_S
+        deadline = time.monotonic() + self.start_limit
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
@@ -81,14 +92,27 @@ class Server:
             except ConnectionRefusedError:
                 time.sleep(0.005)
         text = (self.folder / "server.log").read_text(errors="replace")
-        raise RuntimeError(f"{self.process.args[0]} does not listen:\n{text}")
+        raise RuntimeError(f"{self.command[0]} does not listen:\n{text[-4000:]}")
 
     def tasks(self):
         return pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
 
     def cpu_seconds(self):
-        """Of all threads, in user space and in the kernel."""
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in self.tasks()) / 1e9
+        """Of all threads that are there, in user space and in the kernel."""
+        total = 0
+        for task in self.tasks():
+            try:
+                total += int((task / "schedstat").read_text().split()[0])
+            except (FileNotFoundError, ProcessLookupError):  # it has just ended
+                pass
+        return total / 1e9
+
+    def written_bytes(self):
+        """Given to the file system to write, in whole pages of the page cache; what was removed before it was
+        written does not count."""
+        words = pathlib.Path(f"/proc/{self.process.pid}/io").read_text().split()
+        values = dict(zip(words[::2], map(int, words[1::2])))
+        return values["write_bytes:"] - values["cancelled_write_bytes:"]
 
     def resident_mib(self):
         return self.status(pathlib.Path(f"/proc/{self.process.pid}"), "VmRSS") / 1024
@@ -135,11 +159,14 @@ class Programs:
         sets = [argument for setting in settings for argument in ("--set", setting)]
         return [self.furrowd_path, "--data", folder / "data", "--set", f"listeners=127.0.0.1:{port}", *sets]
 
-    def furrowd_with_topic(self, settings=(), environment=None):
+    def furrowd_with_topic(self, settings=(), environment=None, partitions=1, folder=None):
         return Server(
             lambda port, folder: self.furrowd_command(port, folder, settings), self.where, environment,
-            prepare=lambda server: self.load("create-topic", "--port", server.port),
+            prepare=lambda server: self.create_topic(server, partitions), folder=folder,
         )
+
+    def create_topic(self, server, partitions=1, *arguments):
+        self.load("create-topic", "--port", server.port, "--partitions", partitions, *arguments)
 
     def baseline(self, name):
         return Server(lambda port, folder: [self.bin / name, str(port), folder / "file"], self.where)

@@ -143,8 +143,8 @@ int main(int argc, char **argv)
     writer other;
     frame_writer_init(&server.answer);
     frame_writer_init(&other);
-    frame_write_produce_answer(&server.answer, 0, slice_of_text(BENCH_TOPIC), 0, -1, 0);
-    frame_write_produce_answer(&other, 0, slice_of_text(BENCH_TOPIC), -1, -1, 0);
+    frame_write_produce_answer(&server.answer, 0, slice_of_text(BENCH_TOPIC), 0, &(struct bench_appended){0, -1, 0});
+    frame_write_produce_answer(&other, 0, slice_of_text(BENCH_TOPIC), 0, &(struct bench_appended){-1, -1, 0});
     server.base_offset_at = frame_first_difference(writer_slice(&server.answer), writer_slice(&other));
     writer_close(&other);
 
