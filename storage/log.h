@@ -132,6 +132,9 @@ struct log_write; /* opaque, from the ledger */
  * Errors: -ENOMEM, -EBUSY, FURROW_OFFLINE: the queue is as it was. */
 MUST_USE int log_write_begin(struct log *log, struct log_append **queue, int64_t now, struct log_write **write,
                              struct log_append **done, struct error *error);
+/* A write without a batch, for who wants the segment that is appended to closed: retention, before it takes it. *write
+ * is NULL when that is empty. Then as any write; log_write_end returns NULL. -ENOMEM, -EBUSY, FURROW_OFFLINE. */
+MUST_USE int log_roll_begin(struct log *log, int64_t now, struct log_write **write, struct error *error);
 void log_write_execute(struct log_write *write);
 /* Takes the result in, frees the write, returns its appends. What it has written can be read from now on, and survives
  * a power cut from the end of a sync on that begins after this. A failed write leaves the log as it was before begin.

@@ -27,13 +27,28 @@ void log_note_start_saved(struct log *log, int64_t offset)
         log->epoch_changes++;
 }
 
+bool log_is_start_saved(const struct log *log)
+{
+    return log->saved_start >= log->start;
+}
+
+static bool is_below_start(const struct log *log, uint32_t i)
+{
+    return i + 1 < log->segment_count && log->segments[i + 1].base_offset <= log->saved_start;
+}
+
 static uint32_t count_segments(const struct log *log)
 {
     uint32_t count = 0;
-    while (count < TRIM_SEGMENTS_MAX && count + 1 < log->segment_count &&
-           log->segments[count + 1].base_offset <= log->saved_start)
+    while (count < TRIM_SEGMENTS_MAX && is_below_start(log, count) &&
+           log->segments[count].base_offset < log->unsynced_base)
         count++;
     return count;
+}
+
+bool log_trim_wants_sync(const struct log *log)
+{
+    return count_segments(log) == 0 && is_below_start(log, 0);
 }
 
 /* No handle may lead to the files from now on; one that is in use is closed when it is given back. */
@@ -56,8 +71,6 @@ static void take_out(struct log *log, struct log_trim *trim)
     log->segment_count -= trim->count;
     memmove(log->segments, log->segments + trim->count, log->segment_count * sizeof *log->segments);
     log->bytes -= trim->bytes;
-    if (log->unsynced_base < log->segments[0].base_offset)
-        log->unsynced_base = log->segments[0].base_offset;
 }
 
 int log_trim_begin(struct log *log, struct log_trim **trim, struct error *error)

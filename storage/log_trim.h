@@ -2,7 +2,8 @@
  *
  * Happy path. The start moves (log_set_start_offset: DeleteRecords, retention). It is saved in the data folder's
  * log-start-offset-checkpoint, and the log is told (log_note_start_saved). Then segments below it leave the log
- * (begin), their files are renamed to `.deleted` (execute) and some time later removed (remove).
+ * (begin), their files are renamed to `.deleted` (execute) and some time later removed (remove). Only what is synced
+ * goes: with a segment its successor's snapshot of the producers gets safe.
  *
  *     begin      on the loop    takes the segments out of the log
  *     execute    any thread     renames; again after a failure, as often as need be
@@ -25,8 +26,12 @@ struct log_trim; /* opaque, from the ledger */
 /* The data folder's checkpoint says durably that the log starts at `offset`, or later. */
 void log_note_start_saved(struct log *log, int64_t offset);
 
-/* *trim is NULL when no segment lies wholly below the saved start, or another trim has not ended. The segment that is
- * appended to always stays. -ENOMEM. */
+bool log_is_start_saved(const struct log *log);
+/* Whether a trim would take segments, if they were synced. */
+bool log_trim_wants_sync(const struct log *log);
+
+/* *trim is NULL when nothing that is synced lies wholly below the saved start, another trim has not ended, or the log
+ * is being compacted. The segment that is appended to always stays. -ENOMEM. */
 MUST_USE int log_trim_begin(struct log *log, struct log_trim **trim, struct error *error);
 /* The disk's; the trim stays as it is for another try. */
 MUST_USE int log_trim_execute(struct log_trim *trim, struct error *error);

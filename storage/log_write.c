@@ -133,6 +133,31 @@ err_rollback:
     return error_set_status(error, rc, "%s: write", log->folder);
 }
 
+int log_roll_begin(struct log *log, int64_t now, struct log_write **write, struct error *error)
+{
+    *write = NULL;
+    if (log->offline)
+        return error_set_status(error, FURROW_OFFLINE, "%s", log->folder);
+    if (log->writing)
+        return error_set_status(error, -EBUSY, "%s: roll", log->folder);
+    if (log_last_segment(log)->size == 0)
+        return 0;
+    log_mark_note_begin(log);
+    struct log_write *made = make_write(log);
+    if (made == NULL)
+        return error_set_status(error, -ENOMEM, "%s: roll", log->folder);
+    producer_state_begin(log->producers);
+    if (log_write_roll(log, made, now) != 0) {
+        producer_state_rollback(log->producers);
+        drop_write(log, made);
+        return error_set_status(error, -ENOMEM, "%s: roll", log->folder);
+    }
+    find_handles(log, made);
+    log->writing = true;
+    *write = made;
+    return 0;
+}
+
 /* ---- end ---- */
 
 static void commit(struct log *log, struct log_write *write)

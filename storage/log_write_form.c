@@ -87,8 +87,7 @@ static bool must_roll(const struct log *log, const struct log_write *write, cons
            offset_index_is_far(&head->index, batch_last_offset(header));
 }
 
-/* The write goes to a new segment at the log's end; it carries the last words of the old one. */
-static int prepare_roll(struct log *log, struct log_write *write, int64_t now)
+int log_write_roll(struct log *log, struct log_write *write, int64_t now)
 {
     if (log_reserve_segment(log) != 0)
         return -ENOMEM;
@@ -172,7 +171,7 @@ static bool is_full(const struct log_write *write, const struct log_append *appe
 static int accept_append(struct log *log, struct log_write *write, struct log_append *append, int64_t now)
 {
     struct batch_header *header = &append->header;
-    if (write->size == 0 && must_roll(log, write, header, now) && prepare_roll(log, write, now) != 0)
+    if (write->size == 0 && must_roll(log, write, header, now) && log_write_roll(log, write, now) != 0)
         return -ENOMEM;
     if (reserve_part(write) != 0 || reserve_index_entry(write) != 0)
         return -ENOMEM;

@@ -73,6 +73,8 @@ static int write_batches(struct log_write *write)
         write->left_bytes = false;
     }
     write->wrote = true;
+    if (write->part_count == 0)
+        return 0; /* a roll alone */
     return file_write(write->log.file, write->parts, write->part_count, write->position, &write->error);
 }
 

@@ -60,3 +60,5 @@ struct log_write {
 /* Takes from the queue what one write can cover, and what is refused; begins the producers' run. -ENOMEM: nothing of it
  * can be written; what was taken is in write->appends. */
 MUST_USE int log_write_fill(struct log *log, struct log_write *write, struct log_append **queue, int64_t now);
+/* The write goes to a new segment at the log's end; it carries the last words of the old one. -ENOMEM. */
+MUST_USE int log_write_roll(struct log *log, struct log_write *write, int64_t now);

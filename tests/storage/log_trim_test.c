@@ -339,8 +339,7 @@ static void without_memory_nothing_has_left_the_log(void)
     CHECK(log_fixture_close(&f));
 }
 
-/* Unsynced segments may go; what is synced afterwards is told rightly. */
-static void a_sync_that_began_before_ends_well(void)
+static void what_is_not_synced_waits_for_a_sync(void)
 {
     struct log_fixture f;
     log_fixture_init(&f, 1);
@@ -348,17 +347,120 @@ static void a_sync_that_began_before_ends_well(void)
     REQUIRE(log_fixture_open(&f) == 0);
     for (int i = 0; i < BATCHES; i++)
         REQUIRE(log_fixture_append(&f, &(struct test_batch){.size = 160}, false) == i);
-    struct log_sync *sync;
-    REQUIRE(log_sync_begin(f.log, false, &sync, NULL) == 0);
-    REQUIRE(sync != NULL);
     move_start(&f, 18);
+    CHECK(log_trim_wants_sync(f.log));
     REQUIRE(trim_all(&f) == 0);
-    log_sync_execute(sync);
-    CHECK_EQUAL(log_sync_end(f.log, sync, NULL), 0);
-    CHECK_EQUAL(log_synced_end_offset(f.log), BATCHES);
-    CHECK(!log_is_offline(f.log));
-    REQUIRE(log_fixture_append(&f, &(struct test_batch){.size = 160}, true) == BATCHES);
+    CHECK_EQUAL(count_files(&f).logs, 10);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    CHECK(!log_trim_wants_sync(f.log));
+    REQUIRE(trim_all(&f) == 0);
+    CHECK_EQUAL(count_files(&f).logs, 6);
     CHECK(log_fixture_close(&f));
+}
+
+/* ---- the last segment, by a roll ---- */
+
+static int roll(struct log_fixture *f)
+{
+    struct log_write *write;
+    int rc = log_roll_begin(f->log, f->now, &write, &f->error);
+    if (rc != 0 || write == NULL)
+        return rc;
+    log_write_execute(write);
+    struct error error = {0};
+    CHECK(log_write_end(f->log, write, &error) == NULL);
+    return error.code;
+}
+
+static void a_roll_lets_the_last_segment_go(void)
+{
+    struct log_fixture f;
+    fill(&f, 1);
+    REQUIRE(roll(&f) == 0);
+    CHECK_EQUAL(log_active_base(f.log), BATCHES);
+    CHECK_EQUAL(count_files(&f).logs, 11);
+    REQUIRE(roll(&f) == 0); /* an empty one is not rolled */
+    CHECK_EQUAL(count_files(&f).logs, 11);
+    CHECK_EQUAL(log_fixture_count_records(&f, 0, 5000), BATCHES);
+    move_start(&f, BATCHES);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    REQUIRE(trim_all(&f) == 0);
+    CHECK_EQUAL(count_files(&f).logs, 1);
+    CHECK_EQUAL(log_bytes(f.log), 0);
+    CHECK_EQUAL(log_fixture_append(&f, &(struct test_batch){.size = 160}, true), BATCHES);
+    REQUIRE(log_fixture_restart(&f) == 0);
+    CHECK(log_start_offset(f.log) == BATCHES && log_end_offset(f.log) == BATCHES + 1);
+    CHECK(log_fixture_close(&f));
+}
+
+/* With it go the batches that a producer is known by: its sequence must go on all the same. */
+static void an_idempotent_producer_outlives_all_its_records_and_a_power_cut(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    REQUIRE(log_fixture_open(&f) == 0);
+    struct test_batch batch = {.idempotent = true, .producer_id = 7};
+    for (batch.sequence = 0; batch.sequence < 5; batch.sequence++)
+        REQUIRE(log_fixture_append(&f, &batch, true) == batch.sequence);
+    REQUIRE(roll(&f) == 0);
+    move_start(&f, 5);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    f.opening.recovery_point = log_synced_end_offset(f.log);
+    REQUIRE(trim_all(&f) == 0);
+    log_fixture_shut(&f);
+    simulated_disk_power_cut(f.disk, 1);
+    REQUIRE(log_fixture_crash(&f) == 0);
+    batch.sequence = 6;
+    CHECK_EQUAL(log_fixture_append(&f, &batch, true), FURROW_OUT_OF_ORDER_SEQUENCE);
+    batch.sequence = 5;
+    CHECK_EQUAL(log_fixture_append(&f, &batch, true), 5);
+    CHECK(log_fixture_close(&f));
+}
+
+static void a_power_cut_at_any_call_of_roll_and_trim_loses_nothing_above_the_start(void)
+{
+    bool stopped = true;
+    for (int64_t nth = 0; stopped; nth++) {
+        struct log_fixture f;
+        fill(&f, (uint64_t)nth + 1);
+        f.opening.recovery_point = log_synced_end_offset(f.log);
+        simulated_disk_stop_at(f.disk, nth);
+        if (roll(&f) == 0 && log_fixture_sync(&f) == 0) {
+            move_start(&f, BATCHES);
+            (void)!trim_all(&f);
+        }
+        stopped = simulated_disk_is_stopped(f.disk);
+        log_fixture_shut(&f);
+        simulated_disk_power_cut(f.disk, (uint64_t)nth);
+        int64_t start = f.opening.log_start > 0 ? f.opening.log_start : 0;
+        REQUIRE(log_fixture_crash(&f) == 0);
+        CHECK_EQUAL(log_start_offset(f.log), start);
+        CHECK_EQUAL(log_end_offset(f.log), BATCHES);
+        CHECK_EQUAL(log_fixture_count_records(&f, start, 5000), BATCHES - start);
+        CHECK_EQUAL(log_fixture_append(&f, &(struct test_batch){.size = 160}, true), BATCHES);
+        CHECK(log_fixture_close(&f));
+    }
+}
+
+static void a_roll_that_fails_leaves_the_log_as_it_was(void)
+{
+    bool failed = true;
+    for (int64_t nth = 0; failed; nth++) {
+        struct log_fixture f;
+        fill(&f, 1);
+        simulated_disk_fail_at(f.disk, nth, -EIO);
+        int rc = roll(&f);
+        failed = !simulated_disk_fail_pending(f.disk);
+        simulated_disk_fail_at(f.disk, -1, 0);
+        CHECK_EQUAL(rc, failed ? -EIO : 0);
+        CHECK_EQUAL(log_active_base(f.log), failed ? 36 : BATCHES);
+        CHECK_EQUAL(log_fixture_append(&f, &(struct test_batch){.size = 160}, true), BATCHES);
+        REQUIRE(roll(&f) == 0);
+        CHECK_EQUAL(log_fixture_count_records(&f, 0, 5000), BATCHES + 1);
+        REQUIRE(log_fixture_restart(&f) == 0);
+        CHECK_EQUAL(log_fixture_count_records(&f, 0, 5000), BATCHES + 1);
+        CHECK(log_fixture_close(&f));
+    }
 }
 
 SUITE("log_trim", CHECK_TEST(segments_wholly_below_the_start_go_with_all_their_files),
@@ -372,4 +474,8 @@ SUITE("log_trim", CHECK_TEST(segments_wholly_below_the_start_go_with_all_their_f
       CHECK_TEST(a_search_does_not_step_over_a_file_that_is_missing),
       CHECK_TEST(a_power_cut_at_any_call_loses_nothing_above_the_start), CHECK_TEST(a_call_that_fails_is_tried_again),
       CHECK_TEST(a_clean_start_removes_what_a_trim_has_left_too), CHECK_TEST(a_hole_below_the_start_is_no_damage),
-      CHECK_TEST(without_memory_nothing_has_left_the_log), CHECK_TEST(a_sync_that_began_before_ends_well))
+      CHECK_TEST(without_memory_nothing_has_left_the_log), CHECK_TEST(what_is_not_synced_waits_for_a_sync),
+      CHECK_TEST(a_roll_lets_the_last_segment_go),
+      CHECK_TEST(an_idempotent_producer_outlives_all_its_records_and_a_power_cut),
+      CHECK_TEST(a_power_cut_at_any_call_of_roll_and_trim_loses_nothing_above_the_start),
+      CHECK_TEST(a_roll_that_fails_leaves_the_log_as_it_was))
