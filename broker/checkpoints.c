@@ -19,6 +19,7 @@ struct checkpoints {
     struct recovery_points points;
     struct recovery_points_written written;
     struct job job;
+    bool is_durable; /* one of them needs it */
     bool is_running;
     int status;
     struct error error;
@@ -52,8 +53,9 @@ static void write_files(struct job *job)
 {
     struct checkpoints *checkpoints = CONTAINER_OF(job, struct checkpoints, job);
     if (checkpoints->status == 0)
-        checkpoints->status = recovery_points_write(&checkpoints->points, checkpoints->server->disk,
-                                                    &checkpoints->written, &checkpoints->error);
+        checkpoints->status =
+            recovery_points_write(&checkpoints->points, checkpoints->server->disk, &checkpoints->written,
+                                  checkpoints->is_durable, &checkpoints->error);
 }
 
 static void on_written(struct job *job)
@@ -81,6 +83,9 @@ static void begin(struct checkpoints *checkpoints)
     checkpoints->waiting = NULL;
     checkpoints->waiting_tail = &checkpoints->waiting;
     checkpoints->is_running = true;
+    checkpoints->is_durable = false;
+    for (const struct checkpoint_request *request = checkpoints->served; request != NULL; request = request->next)
+        checkpoints->is_durable |= !request->is_lax;
     checkpoints->status = recovery_points_collect(checkpoints->server, &checkpoints->points);
     if (checkpoints->status != 0)
         error_set_status(&checkpoints->error, checkpoints->status, "recovery points");

@@ -14,7 +14,8 @@ struct checkpoints;
 /* Embedded by whoever asks. */
 struct checkpoint_request {
     void (*done)(struct checkpoint_request *request, int status); /* on the loop, never from within checkpoints_write */
-    struct checkpoint_request *next;                              /* private */
+    bool is_lax; /* a power cut may bring older files back: for who only wants recovery to be short */
+    struct checkpoint_request *next; /* private */
 };
 
 MUST_USE int checkpoints_create(struct server *server, struct checkpoints **checkpoints);

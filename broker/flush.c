@@ -151,7 +151,7 @@ static void sync_next(struct flush *flush)
     while (flush->next_item < flush->item_count && flush->items[flush->next_item].sync == NULL)
         take_in(flush, &flush->items[flush->next_item++]);
     if (flush->next_item == flush->item_count) {
-        flush->checkpoint.done = on_points_written;
+        flush->checkpoint = (struct checkpoint_request){.done = on_points_written, .is_lax = true};
         checkpoints_write(flush->server->checkpoints, &flush->checkpoint);
         return;
     }

@@ -115,12 +115,14 @@ static int write_cleaned(const struct recovery_points *points, struct disk *disk
 }
 
 int recovery_points_write(const struct recovery_points *points, struct disk *disk,
-                          struct recovery_points_written *written, struct error *error)
+                          struct recovery_points_written *written, bool durable, struct error *error)
 {
     int rc = data_folder_write_recovery_points(disk, points->synced, points->synced_count, error);
     if (rc == 0)
         rc = write_starts(points, disk, written, error);
-    return rc == 0 ? write_cleaned(points, disk, written, error) : rc;
+    if (rc == 0)
+        rc = write_cleaned(points, disk, written, error);
+    return rc == 0 && durable ? data_folder_sync_names(disk, error) : rc;
 }
 
 void recovery_points_free(struct recovery_points *points)

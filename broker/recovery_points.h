@@ -29,7 +29,7 @@ struct recovery_points_written {
 
 /* -ENOMEM */
 MUST_USE int recovery_points_collect(struct server *server, struct recovery_points *points);
-/* Blocking; on any thread. */
+/* Blocking; on any thread. Without `durable` a power cut may bring older files back. */
 MUST_USE int recovery_points_write(const struct recovery_points *points, struct disk *disk,
-                                   struct recovery_points_written *written, struct error *error);
+                                   struct recovery_points_written *written, bool durable, struct error *error);
 void recovery_points_free(struct recovery_points *points);

@@ -160,7 +160,7 @@ int server_storage_flush(struct server *server, struct error *error)
     int collected = recovery_points_collect(server, &points);
     if (collected != 0)
         return error_set_status(error, collected, "recovery points");
-    int failed = recovery_points_write(&points, server->disk, &written, rc == 0 ? error : NULL);
+    int failed = recovery_points_write(&points, server->disk, &written, true, rc == 0 ? error : NULL);
     recovery_points_free(&points);
     if (rc != 0 || failed != 0) /* without the mark, the next start recovers */
         return rc != 0 ? rc : failed;

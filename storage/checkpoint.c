@@ -98,7 +98,7 @@ int checkpoint_replace_offsets_file(struct disk *disk, const char *path, const s
     writer w;
     writer_init(&w, disk->memory, MEMORY_SERVER, CHECKPOINT_MAX_BYTES);
     checkpoint_write_offsets(&w, entries, count);
-    int rc = writer_ok(&w) ? disk_replace_file(disk, path, writer_slice(&w), error)
+    int rc = writer_ok(&w) ? disk_replace_file_unsynced(disk, path, writer_slice(&w), error)
                            : error_set_status(error, -ENOMEM, "%s", path);
     writer_close(&w);
     return rc;

@@ -33,7 +33,8 @@ MUST_USE int checkpoint_parse_epochs(slice text, checkpoint_epoch_callback *call
 
 void checkpoint_write_offsets(writer *w, const struct checkpoint_offset *entries, size_t count);
 
-/* Errors: the disk's; -ENOMEM, also when CHECKPOINT_MAX_BYTES do not suffice. */
+/* The folder is left to be synced (disk_replace_file_unsynced). Errors: the disk's; -ENOMEM, also when
+ * CHECKPOINT_MAX_BYTES do not suffice. */
 MUST_USE int checkpoint_replace_offsets_file(struct disk *disk, const char *path,
                                              const struct checkpoint_offset *entries, size_t count,
                                              struct error *error);

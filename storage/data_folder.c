@@ -194,6 +194,11 @@ int data_folder_write_cleaned_ends(struct disk *disk, const struct checkpoint_of
     return checkpoint_replace_offsets_file(disk, CLEANED_ENDS, offsets, count, error);
 }
 
+int data_folder_sync_names(struct disk *disk, struct error *error)
+{
+    return disk_sync_folder(disk, "", error);
+}
+
 /* ---- opening ---- */
 
 static int write_leader_epoch(struct disk *disk, int32_t epoch, struct error *error)

@@ -62,13 +62,15 @@ int64_t data_folder_cleaned_end(const struct data_folder *folder, slice topic, i
 /* Frees them: of no use once the logs are open. */
 void data_folder_drop_offsets(struct data_folder *folder);
 
-/* Value-only jobs for any thread: replace the checkpoint files (synced, renamed). */
+/* Value-only jobs for any thread: replace the checkpoint files (synced, renamed). They outlive a power cut for certain
+ * once data_folder_sync_names has been called. */
 MUST_USE int data_folder_write_recovery_points(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
                                                struct error *error);
 MUST_USE int data_folder_write_log_starts(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
                                           struct error *error);
 MUST_USE int data_folder_write_cleaned_ends(struct disk *disk, const struct checkpoint_offset *offsets, size_t count,
                                             struct error *error);
+MUST_USE int data_folder_sync_names(struct disk *disk, struct error *error);
 /* The last write of a clean stop. */
 MUST_USE int data_folder_mark_clean(struct disk *disk, struct error *error);
 

@@ -166,25 +166,28 @@ static int write_whole_file(struct disk *disk, const char *path, slice bytes, st
     return rc == 0 ? 0 : error_wrap(error, rc, "%s", path);
 }
 
-int disk_replace_file(struct disk *disk, const char *path, slice bytes, struct error *error)
+int disk_replace_file_unsynced(struct disk *disk, const char *path, slice bytes, struct error *error)
 {
     char temporary[DISK_PATH_MAX];
     int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
     if ((size_t)length >= sizeof temporary)
         return with_words(-ENAMETOOLONG, error, "replace", path);
+    int rc = write_whole_file(disk, temporary, bytes, error);
+    if (rc == 0)
+        rc = disk_rename(disk, temporary, path, error);
+    if (rc != 0)
+        (void)disk->ops->remove_file(disk, temporary); /* what fails here is found and replaced the next time */
+    return rc;
+}
+
+int disk_replace_file(struct disk *disk, const char *path, slice bytes, struct error *error)
+{
     char folder[DISK_PATH_MAX] = "";
     const char *slash = strrchr(path, '/');
     if (slash != NULL)
         snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-
-    int rc = write_whole_file(disk, temporary, bytes, error);
-    if (rc == 0)
-        rc = disk_rename(disk, temporary, path, error);
-    if (rc != 0) {
-        (void)disk->ops->remove_file(disk, temporary); /* what fails here is found and replaced the next time */
-        return rc;
-    }
-    return disk_sync_folder(disk, folder, error);
+    int rc = disk_replace_file_unsynced(disk, path, bytes, error);
+    return rc == 0 ? disk_sync_folder(disk, folder, error) : rc;
 }
 
 /* ---- open files ---- */

@@ -100,6 +100,9 @@ MUST_USE int disk_read_file(struct disk *disk, const char *path, size_t limit, e
 /* Small files: written under a temporary name, synced, renamed over `path`, the folder synced: old or new, never torn.
  */
 MUST_USE int disk_replace_file(struct disk *disk, const char *path, slice bytes, struct error *error);
+/* As disk_replace_file, but the folder is left to be synced by the caller, or by whatever syncs it next: until then a
+ * power cut may bring the old file back. */
+MUST_USE int disk_replace_file_unsynced(struct disk *disk, const char *path, slice bytes, struct error *error);
 
 /* *got is less than `size` only at the end of the file. */
 MUST_USE int file_read(struct file *file, void *to, size_t size, uint64_t position, size_t *got, struct error *error);

@@ -178,7 +178,7 @@ static void starts_that_have_moved_are_remembered(void)
     REQUIRE(recovery_points_collect(&f.server, &points) == 0);
     CHECK_EQUAL(points.synced_count, 3); /* the metadata log's, too */
     CHECK_EQUAL(points.starts_count, 1);
-    CHECK_EQUAL(recovery_points_write(&points, f.server.disk, &written, &f.error), 0);
+    CHECK_EQUAL(recovery_points_write(&points, f.server.disk, &written, true, &f.error), 0);
     CHECK(!written.starts_empty && written.cleaned_known);
     recovery_points_free(&points);
     REQUIRE(data_folder_open(f.server.disk, 1, random, &folder, &start, &f.error) == 0);
@@ -194,7 +194,7 @@ static void write_points_now(void)
     struct recovery_points points;
     struct recovery_points_written written = {.starts_empty = true};
     REQUIRE(recovery_points_collect(&f.server, &points) == 0);
-    CHECK_EQUAL(recovery_points_write(&points, f.server.disk, &written, &f.error), 0);
+    CHECK_EQUAL(recovery_points_write(&points, f.server.disk, &written, true, &f.error), 0);
     recovery_points_free(&points);
 }
 
