@@ -73,6 +73,24 @@ bool batch_crc_matches(slice batch, const struct batch_header *header)
     return crc32c(0, batch.data + CRC_START, batch.size - CRC_START) == header->crc;
 }
 
+void batch_write_header(uint8_t *batch, struct batch_header *header)
+{
+    store_u64(batch, (uint64_t)header->base_offset);
+    store_u32(batch + 8, (uint32_t)header->length);
+    store_u32(batch + LEADER_EPOCH_POSITION, (uint32_t)header->leader_epoch);
+    batch[MAGIC_POSITION] = BATCH_MAGIC;
+    store_u16(batch + ATTRIBUTES_POSITION, (uint16_t)header->attributes);
+    store_u32(batch + 23, (uint32_t)header->last_offset_delta);
+    store_u64(batch + 27, (uint64_t)header->base_timestamp);
+    store_u64(batch + MAX_TIMESTAMP_POSITION, (uint64_t)header->max_timestamp);
+    store_u64(batch + 43, (uint64_t)header->producer_id);
+    store_u16(batch + 51, (uint16_t)header->producer_epoch);
+    store_u32(batch + 53, (uint32_t)header->base_sequence);
+    store_u32(batch + 57, (uint32_t)header->count);
+    header->crc = crc32c(0, batch + CRC_START, batch_size(header) - CRC_START);
+    store_u32(batch + CRC_POSITION, header->crc);
+}
+
 int batch_next(slice *rest, struct batch_header *header, slice *batch, struct error *error)
 {
     if (rest->size < BATCH_HEADER_SIZE)

@@ -100,6 +100,9 @@ bool batch_crc_matches(slice batch, const struct batch_header *header);
  * CRC is not looked at. When 0 with 61 bytes or more left, header is set and says how many bytes the batch has. */
 MUST_USE int batch_next(slice *rest, struct batch_header *header, slice *batch, struct error *error);
 
+/* The header in front of its records: `batch` has batch_size(header) bytes. Sets the CRC in both. */
+void batch_write_header(uint8_t *batch, struct batch_header *header);
+
 /* In place, outside of what the CRC covers. `batch` has at least the header. */
 void batch_stamp_offset(uint8_t *batch, int64_t base_offset, int32_t leader_epoch);
 

@@ -1,10 +1,6 @@
 #include "batch_builder.h"
 
-#include "crc32c.h"
-
 #include <errno.h>
-
-#define CRC_START 21 /* what the CRC covers begins with the attributes */
 
 void batch_builder_open(struct batch_builder *b, writer *to, const struct batch_options *options)
 {
@@ -53,8 +49,10 @@ static int place_record(struct batch_builder *b, const struct record *record, in
     if (b->count == INT32_MAX || record->offset <= b->last_offset ||
         record->offset - b->options.base_offset > INT32_MAX)
         return FURROW_OUT_OF_RANGE;
-    if (b->count == 0)
-        b->base_timestamp = b->max_timestamp = record->timestamp;
+    if (b->count == 0) {
+        b->base_timestamp = b->options.has_base_timestamp ? b->options.base_timestamp : record->timestamp;
+        b->max_timestamp = record->timestamp;
+    }
     if (__builtin_sub_overflow(record->timestamp, b->base_timestamp, timestamp_delta))
         return FURROW_OUT_OF_RANGE;
     *offset_delta = (int32_t)(record->offset - b->options.base_offset);
@@ -142,21 +140,20 @@ void batch_builder_set_last_offset(struct batch_builder *b, int64_t last_offset)
 static void write_header(const struct batch_builder *b)
 {
     const struct batch_options *options = &b->options;
-    size_t size = b->to->size - b->start;
-    uint8_t *p = b->to->data + b->start;
-    store_u64(p, (uint64_t)options->base_offset);
-    store_u32(p + 8, (uint32_t)(size - BATCH_LENGTH_OFFSET));
-    store_u32(p + 12, (uint32_t)options->leader_epoch);
-    p[16] = BATCH_MAGIC;
-    store_u16(p + 21, (uint16_t)((unsigned)options->attributes | (unsigned)options->codec));
-    store_u32(p + 23, (uint32_t)(b->last_offset - options->base_offset));
-    store_u64(p + 27, (uint64_t)b->base_timestamp);
-    store_u64(p + 35, (uint64_t)b->max_timestamp);
-    store_u64(p + 43, (uint64_t)options->producer_id);
-    store_u16(p + 51, (uint16_t)options->producer_epoch);
-    store_u32(p + 53, (uint32_t)options->base_sequence);
-    store_u32(p + 57, (uint32_t)b->count);
-    store_u32(p + 17, crc32c(0, p + CRC_START, size - CRC_START));
+    struct batch_header header = {
+        .base_offset = options->base_offset,
+        .length = (int32_t)(b->to->size - b->start - BATCH_LENGTH_OFFSET),
+        .leader_epoch = options->leader_epoch,
+        .attributes = (int16_t)((unsigned)options->attributes | (unsigned)options->codec),
+        .last_offset_delta = (int32_t)(b->last_offset - options->base_offset),
+        .base_timestamp = b->base_timestamp,
+        .max_timestamp = b->max_timestamp,
+        .producer_id = options->producer_id,
+        .producer_epoch = options->producer_epoch,
+        .base_sequence = options->base_sequence,
+        .count = b->count,
+    };
+    batch_write_header(b->to->data + b->start, &header);
 }
 
 static int finish(struct batch_builder *b, struct error *error)

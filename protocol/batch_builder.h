@@ -23,6 +23,8 @@ struct batch_options {
     int64_t producer_id; /* BATCH_NO_PRODUCER_ID: none */
     int16_t producer_epoch;
     int32_t base_sequence;
+    bool has_base_timestamp; /* else it is the first record's */
+    int64_t base_timestamp;  /* ms; the delete horizon, in a batch with that attribute */
 };
 
 /* No compression, no producer, offsets from 0. */

@@ -97,7 +97,7 @@ uint64_t log_compaction_last_bytes(const struct log_compaction *run);
 void log_compaction_cancel(struct log_compaction *run);
 
 struct compaction_result {
-    int64_t cleaned_end; /* the new one; the old one when the run was cancelled or has failed */
+    int64_t cleaned_end; /* the new one; a run that was cancelled or has failed may have come some way, too */
     uint64_t bytes_before;
     uint64_t bytes_after;
     uint64_t records_before; /* of what was read */

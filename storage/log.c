@@ -1,4 +1,5 @@
 #include "log_mark.h"
+#include "log_swap.h"
 
 #include "batch_iterator.h"
 
@@ -116,6 +117,7 @@ void log_close(struct log *log)
     if (!log->abandoned)
         forget_files(log);
     log_mark_drop(log->pending_mark);
+    log_swap_free(memory, log->unsettled);
     producer_state_close(log->producers);
     epochs_close(&log->epochs);
     if (log->tails != NULL)
@@ -300,10 +302,23 @@ int log_list_producers(const struct log *log, log_producer_callback *callback, v
 
 /* ---- file handles ---- */
 
+bool log_is_replaced(const struct log *log, int64_t base_offset, uint32_t swaps)
+{
+    uint32_t i = log_find_segment(log, base_offset);
+    const struct segment *segment = &log->segments[i];
+    if (log->swaps == swaps)
+        return false;
+    if (segment->base_offset != base_offset) /* behind the last one: a write that rolls has not ended yet */
+        return i + 1 < log->segment_count || base_offset < segment->base_offset;
+    return segment->swap > swaps;
+}
+
 void log_handle_find(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part)
 {
     char path[DISK_PATH_MAX];
-    *handle = (struct log_handle){0};
+    *handle = (struct log_handle){.swaps = log->swaps};
+    const struct segment *segment = &log->segments[log_find_segment(log, base_offset)];
+    handle->unsettled = segment->base_offset == base_offset && segment->unsettled;
     if (log->abandoned)
         return;
     segment_path(log->folder, base_offset, part, path);
@@ -316,7 +331,13 @@ int log_handle_open(struct log_handle *handle, struct disk *disk, const char *fo
 {
     if (handle->file != NULL)
         return 0;
-    char path[DISK_PATH_MAX];
+    char path[SWAP_PATH_MAX];
+    if (handle->unsettled) {
+        log_swap_path(folder, base_offset, part, SWAP_SUFFIX, path);
+        int rc = disk_open_file(disk, path, mode, &handle->file, error);
+        if (rc != -ENOENT)
+            return rc;
+    }
     segment_path(folder, base_offset, part, path);
     return disk_open_file(disk, path, mode, &handle->file, error);
 }
@@ -325,7 +346,7 @@ int log_handle_pin(struct log *log, struct log_handle *handle, int64_t base_offs
 {
     if (handle->file == NULL || handle->pinned != NULL)
         return 0;
-    if (log->abandoned)
+    if (log->abandoned || log_is_replaced(log, base_offset, handle->swaps))
         return FURROW_OFFLINE;
     if (base_offset < log->segments[0].base_offset)
         return FURROW_OUT_OF_RANGE;

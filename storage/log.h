@@ -50,6 +50,7 @@ struct log_opening {
     int64_t log_start;      /* from the checkpoint; the first segment's base when larger */
     int32_t leader_epoch;   /* of this run: what new batches are stamped with, unless the log has seen a higher one */
     int64_t now;            /* ms */
+    bool gaps;              /* a compacted log that another server wrote: segments may end before the next one begins */
 };
 
 /* What recovery did; all zero after a clean stop. Nothing is logged here: broker/metadata_load.c writes it to the
@@ -175,6 +176,7 @@ struct log_read_private {
     struct file_cache_entry *left;   /* of a segment that had nothing, to be released too */
     struct offset_index index;       /* of the last segment; of others it is loaded */
     int64_t segment_base;
+    int64_t begun_base; /* of the segment where it began */
     int64_t segment_end_offset;
     int64_t next_base; /* of the segment behind it; -1: none */
     int64_t next_end_offset;
@@ -184,10 +186,13 @@ struct log_read_private {
     uint32_t known_to;
     uint32_t checked_from; /* CRCs of [from, to) were found right by this read */
     uint32_t checked_to;
+    uint32_t swaps;              /* the log's, when it began */
     struct log_read_point start; /* where the search begins */
     bool started;                /* start is set */
     bool exact;                  /* and is where the batch with the offset starts */
     bool is_last;
+    bool unsettled; /* of the segment (log_swap.h) */
+    bool next_unsettled;
     bool executed;
     struct log_read_point points[LOG_READ_POINTS]; /* where batches start that will be asked for next */
     uint32_t point_count;

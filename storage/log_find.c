@@ -15,6 +15,7 @@ struct find_segment {
     int64_t end_offset;
     int64_t largest_timestamp; /* or SEGMENT_TIMESTAMP_UNKNOWN */
     bool is_part;              /* largest_timestamp is not that of the whole segment */
+    bool unsettled;            /* log_swap.h */
     uint32_t size;
 };
 
@@ -28,6 +29,7 @@ struct log_find {
     struct find_segment *segments;
     uint32_t count;
     uint32_t capacity;
+    uint32_t swaps; /* the log's, when it began */
     bool executed;
     int64_t missing_base; /* of a segment whose files were not there; -1: none */
     int status;
@@ -57,6 +59,7 @@ static void choose_segments(struct log *log, struct log_find *find)
         *chosen = (struct find_segment){.base_offset = segment->base_offset,
                                         .end_offset = log_segment_end_offset(log, i),
                                         .largest_timestamp = largest,
+                                        .unsettled = segment->unsettled,
                                         .size = segment->size};
         bool is_whole = segment->base_offset >= log->start; /* else its largest may lie before the start */
         if (is_whole && largest != SEGMENT_TIMESTAMP_UNKNOWN && find->timestamp != LOG_FIND_MAX_TIMESTAMP)
@@ -80,6 +83,7 @@ int log_find_begin(struct log *log, int64_t timestamp, int64_t end_offset, struc
     made->memory = memory;
     made->folder = log->folder;
     made->timestamp = timestamp;
+    made->swaps = log->swaps;
     made->start_offset = log->start;
     made->end_offset = end_offset;
     made->missing_base = -1;
@@ -96,7 +100,7 @@ int log_find_begin(struct log *log, int64_t timestamp, int64_t end_offset, struc
 static int open_part(struct log_find *find, const struct find_segment *segment, enum segment_part part,
                      struct log_handle *handle)
 {
-    *handle = (struct log_handle){0};
+    *handle = (struct log_handle){.unsettled = segment->unsettled};
     return log_handle_open(handle, find->disk, find->folder, segment->base_offset, part, FILE_READ, &find->error);
 }
 
@@ -284,9 +288,34 @@ static void note_largest(struct log *log, const struct find_segment *found)
         segment->largest_timestamp = found->largest_timestamp;
 }
 
+static void drop(struct log_find *find)
+{
+    memory_free(find->memory, MEMORY_LOGS, find->segments, find->capacity * sizeof *find->segments);
+    memory_free(find->memory, MEMORY_LOGS, find, sizeof *find);
+}
+
+/* A segment was replaced while it was searched: some of the old and some of the new may have been seen. As log_read_end
+ * does, once more. */
+static struct log_find *run_again(struct log *log, struct log_find *find)
+{
+    bool is_old = false;
+    for (uint32_t i = 0; i < find->count; i++)
+        is_old |= log_is_replaced(log, find->segments[i].base_offset, find->swaps);
+    struct log_find *again;
+    if (!is_old || !find->executed || log->abandoned)
+        return find;
+    find->status = log_find_begin(log, find->timestamp, find->end_offset, &again, &find->error);
+    if (find->status != 0)
+        return find;
+    drop(find);
+    log_find_execute(again);
+    return again;
+}
+
 int log_find_end(struct log *log, struct log_find *find, int64_t *offset, int64_t *timestamp, int32_t *leader_epoch,
                  struct error *error)
 {
+    find = run_again(log, find);
     int rc = find->executed ? find->status : -ECANCELED;
     if (rc == 0 && find->missing_base >= log->segments[0].base_offset)
         rc = -ENOENT; /* not because it was trimmed */
@@ -299,7 +328,6 @@ int log_find_end(struct log *log, struct log_find *find, int64_t *offset, int64_
     }
     for (uint32_t i = 0; i < find->count; i++)
         note_largest(log, &find->segments[i]);
-    memory_free(find->memory, MEMORY_LOGS, find->segments, find->capacity * sizeof *find->segments);
-    memory_free(find->memory, MEMORY_LOGS, find, sizeof *find);
+    drop(find);
     return rc;
 }

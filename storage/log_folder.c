@@ -98,6 +98,8 @@ int log_folder_list(struct log_folder *found, struct disk *disk, const char *fol
 void log_folder_close(struct log_folder *found)
 {
     memory_free(found->memory, MEMORY_LOGS, found->segments, found->capacity * sizeof *found->segments);
+    found->segments = NULL;
+    found->count = found->capacity = 0;
     writer_close(&found->leftovers);
 }
 

@@ -1,6 +1,6 @@
 /* Opening: what stands in the folder becomes the log's state. After a clean stop that is one listing, the small files,
  * the sizes of the segments, and of the last one the last entries of its indexes and the batches behind them. */
-#include "log_private.h"
+#include "log_swap.h"
 
 #include <stdio.h>
 
@@ -346,7 +346,9 @@ int log_open(const struct log_environment *environment, const char *folder, cons
     int rc = log_folder_list(&found, environment->disk, folder, environment->memory, error);
     if (rc != 0)
         goto err_close;
-    rc = log_folder_remove_leftovers(&found, environment->disk, folder, error);
+    rc = log_swap_complete(&found, environment->disk, folder, environment->memory, error);
+    if (rc == 0)
+        rc = log_folder_remove_leftovers(&found, environment->disk, folder, error);
     if (rc == 0)
         rc = load(made, &found, opening, recovery, error);
     log_folder_close(&found);

@@ -18,7 +18,9 @@
  *     log_find.c          finding by time
  *     log_timestamps.c    learning the largest timestamps of old segments
  *     log_trim.c          forgetting the front
- *     retention.c         how much of it */
+ *     retention.c         how much of it
+ *     log_swap.c          new segments in the place of old ones
+ *     compaction*.c       compaction, which makes them */
 #pragma once
 
 #include "epochs.h"
@@ -66,6 +68,7 @@ struct log_hint {
 
 struct log_mark;
 struct log_trim;
+struct log_swap;
 
 struct log {
     struct log_environment environment;
@@ -112,6 +115,10 @@ struct log {
     bool abandoned; /* the folder's name is not this log's any more */
     bool sync_lost; /* a sync has failed; for those that come after it, on the same thread */
 
+    bool compacting;            /* a run of compaction has begun and not ended */
+    uint32_t swaps;             /* replacements of segments since the log was opened */
+    struct log_swap *unsettled; /* the last one, when its files are not where they belong yet */
+
     struct log_hint hints[LOG_HINTS];
     uint32_t hint_clock;
 
@@ -134,6 +141,10 @@ static inline int64_t log_segment_end_offset(const struct log *log, uint32_t seg
 uint32_t log_find_segment(const struct log *log, int64_t offset);
 /* Room for one more segment. */
 MUST_USE int log_reserve_segment(struct log *log);
+
+/* Whether the segment with that base offset was replaced, or went, since the log's count of replacements was `swaps`.
+ */
+bool log_is_replaced(const struct log *log, int64_t base_offset, uint32_t swaps);
 
 /* All files of that base offset; 0 when there are none. */
 MUST_USE int log_remove_segment_files(struct disk *disk, const char *folder, int64_t base_offset, struct error *error);
@@ -214,6 +225,8 @@ MUST_USE int log_add_segment(struct log *log, int64_t base_offset, struct error 
 struct log_handle {
     struct file *file;
     struct file_cache_entry *pinned; /* NULL: the operation's own */
+    uint32_t swaps;                  /* the log's count when the operation began: it is not kept for a newer segment */
+    bool unsettled;                  /* of the segment, then: open it by its other name first */
 };
 
 void log_handle_find(struct log *log, struct log_handle *handle, int64_t base_offset, enum segment_part part);

@@ -124,19 +124,25 @@ static void describe_segment(struct log *log, struct log_read *read, uint32_t i)
     p->disk = log->environment.disk;
     p->memory = log->environment.memory;
     p->folder = log->folder;
+    p->swaps = log->swaps;
+    p->unsettled = segment->unsettled;
     p->is_last = i + 1 == log->segment_count;
     if (p->is_last)
         p->index = log->head.index;
-    p->segment_base = segment->base_offset;
+    p->segment_base = p->begun_base = segment->base_offset;
     p->segment_end_offset = log_segment_end_offset(log, i);
     p->segment_size = segment->size;
     p->known_from = segment->verified_from;
     p->known_to = segment->verified_to;
     p->next_base = -1;
+    uint32_t next = i + 1;
+    while (next + 1 < log->segment_count && log->segments[next].size == 0)
+        next++;
     if (!p->is_last) {
-        p->next_base = log->segments[i + 1].base_offset;
-        p->next_end_offset = log_segment_end_offset(log, i + 1);
-        p->next_size = log->segments[i + 1].size;
+        p->next_base = log->segments[next].base_offset;
+        p->next_end_offset = log_segment_end_offset(log, next);
+        p->next_size = log->segments[next].size;
+        p->next_unsettled = log->segments[next].unsettled;
     }
 }
 
@@ -175,7 +181,7 @@ int log_read_begin(struct log *log, struct log_read *read)
 static void pin_file(struct log *log, struct log_read *read)
 {
     struct log_read_private *p = &read->private;
-    struct log_handle handle = {read->file, p->pinned};
+    struct log_handle handle = {.file = read->file, .pinned = p->pinned, .swaps = p->swaps};
     if (log_handle_pin(log, &handle, p->segment_base, SEGMENT_LOG) != 0) {
         log_handle_release(log, &handle);
         read->status = read->status != 0 ? read->status : -ENOMEM;
@@ -184,9 +190,24 @@ static void pin_file(struct log *log, struct log_read *read)
     p->pinned = handle.pinned;
 }
 
+/* The segment was replaced while the read was under way, so it may have seen some of the old and some of the new: once
+ * more. The new files were written a moment ago, their CRCs are known to be right: the loop does not wait for them. */
+static bool run_again(struct log *log, struct log_read *read)
+{
+    file_cache_release(log->environment.files, read->private.left);
+    log_read_release(log, read);
+    if (log_read_begin(log, read) == 1)
+        return false;
+    log_read_execute(read);
+    return true;
+}
+
 void log_read_end(struct log *log, struct log_read *read)
 {
     struct log_read_private *p = &read->private;
+    bool is_old = log_is_replaced(log, p->begun_base, p->swaps) || log_is_replaced(log, p->segment_base, p->swaps);
+    if (p->executed && !log->abandoned && is_old && !run_again(log, read))
+        return;
     if (!p->executed)
         read->status = -ECANCELED;
     if (read->offset < log->start)
@@ -208,7 +229,7 @@ void log_read_end(struct log *log, struct log_read *read)
 
 void log_read_release(struct log *log, struct log_read *read)
 {
-    struct log_handle handle = {read->file, read->private.pinned};
+    struct log_handle handle = {.file = read->file, .pinned = read->private.pinned};
     log_handle_release(log, &handle);
     read->file = NULL;
     read->private.pinned = NULL;

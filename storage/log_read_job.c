@@ -32,6 +32,7 @@ static int open_index(struct search *s)
     if (s->index_loaded)
         return 0;
     struct log_read_private *p = s->p;
+    s->index.unsettled = p->unsettled;
     int rc =
         log_handle_open(&s->index, p->disk, p->folder, p->segment_base, SEGMENT_OFFSET_INDEX, FILE_READ, &s->error);
     if (rc == 0 && !p->is_last)
@@ -331,7 +332,7 @@ static int find_range(struct search *s, const struct segment_batch *first)
 static int open_scan(struct search *s)
 {
     struct log_read_private *p = s->p;
-    struct log_handle handle = {s->read->file, p->pinned};
+    struct log_handle handle = {.file = s->read->file, .pinned = p->pinned, .unsettled = p->unsettled};
     int rc = log_handle_open(&handle, p->disk, p->folder, p->segment_base, SEGMENT_LOG, FILE_READ_WRITE, &s->error);
     if (rc != 0)
         return rc;
@@ -362,9 +363,8 @@ static int run(struct search *s, bool *found)
 static void go_to_next_segment(struct log_read *read)
 {
     struct log_read_private *p = &read->private;
-    struct log_handle handle = {read->file, NULL};
-    if (p->pinned == NULL && handle.file != NULL)
-        file_close(handle.file);
+    if (p->pinned == NULL && read->file != NULL)
+        file_close(read->file);
     p->left = p->pinned;
     p->pinned = NULL;
     read->file = NULL;
@@ -373,6 +373,7 @@ static void go_to_next_segment(struct log_read *read)
     p->segment_size = p->next_size;
     p->known_from = p->known_to = 0;
     p->is_last = false;
+    p->unsettled = p->next_unsettled;
     p->next_base = -1;
     p->start = (struct log_read_point){p->segment_base, 0};
     p->started = p->exact = true;

@@ -1,5 +1,6 @@
 #include "log_trim.h"
 
+#include "compaction.h"
 #include "log_private.h"
 
 #include <stdatomic.h>
@@ -76,7 +77,8 @@ static void take_out(struct log *log, struct log_trim *trim)
 int log_trim_begin(struct log *log, struct log_trim **trim, struct error *error)
 {
     *trim = NULL;
-    uint32_t count = log->trim == NULL && !log->abandoned ? count_segments(log) : 0;
+    bool may_begin = log->trim == NULL && !log->abandoned && !log_is_compacting(log);
+    uint32_t count = may_begin ? count_segments(log) : 0;
     if (count == 0)
         return 0;
     struct memory *memory = log->environment.memory;

@@ -2,9 +2,10 @@
  *
  * The segments from the one that ends at or behind the recovery point on are walked batch by batch. What lies before
  * the recovery point was synced and is stepped over by its headers; what lies past it is checked by CRC and must follow
- * without a hole, for nothing past the recovery point has been compacted. At the first batch that is not right the log
- * ends: the segment is cut there, and the segments behind are set aside (renamed, removed by the next start). Their
- * names must not come back, so the next sync covers the folder.
+ * without a hole. In a segment behind which another one stands holes are legal, for it may have been compacted, and
+ * nothing is ever left in it of a write that failed; between segments they are up to the recovery point. At the first
+ * batch that is not right the log ends: the segment is cut there, and the segments behind are set aside (renamed,
+ * removed by the next start). Their names must not come back, so the next sync covers the folder.
  *
  * The walk also makes the indexes of these segments again and notes the producers' batches behind the newest snapshot
  * and the epochs that the checkpoint lacks. Snapshots are made at each roll; where one cannot be read, the one before
@@ -134,6 +135,8 @@ static int walk_from(struct recovery_walk *w, uint32_t first)
     w->end = log->segments[first].base_offset;
     for (uint32_t i = first; i < log->segment_count; i++) {
         int64_t base_offset = log->segments[i].base_offset;
+        if (w->end < base_offset && (base_offset <= w->recovery_point || w->gaps))
+            w->end = base_offset;
         if (base_offset != w->end) {
             error_set(w->error, FURROW_CORRUPT, "offset %" PRId64 " should come first", w->end);
             recovery_note_cut(w, base_offset);
@@ -162,7 +165,8 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
                 struct log_recovery *recovery, struct error *error)
 {
     struct error words = {0}; /* the report wants them even when the caller does not */
-    struct recovery_walk w = {.log = log, .recovery = recovery, .error = &words, .now = opening->now};
+    struct recovery_walk w = {
+        .log = log, .recovery = recovery, .error = &words, .now = opening->now, .gaps = opening->gaps};
     int64_t lowest = log->segments[0].base_offset;
     epochs_init(&w.seen, log->environment.memory);
     w.largest_epoch = largest_epoch(log, opening);

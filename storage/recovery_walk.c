@@ -84,7 +84,7 @@ static int judge_batch(struct recovery_walk *w, struct segment_scan *scan, const
     if (batch_last_offset(header) < w->trusted_to)
         return 0;
     int64_t expected = w->end > w->trusted_to ? w->end : w->trusted_to;
-    if (header->base_offset > expected)
+    if (header->base_offset > expected && !w->is_closed)
         return error_set(w->error, FURROW_CORRUPT,
                          "position %" PRIu32 ": offsets %" PRId64 " to %" PRId64 " are missing", batch->position,
                          expected, header->base_offset - 1);
@@ -225,6 +225,7 @@ int recovery_walk_segment(struct recovery_walk *w, uint32_t i, int64_t trusted_t
     uint32_t end = 0;
     bool from_start = true;
     w->trusted_to = trusted_to;
+    w->is_closed = i + 1 < log->segment_count;
     w->checked_from = UINT32_MAX;
     int rc = log_handle_open(&handle, log->environment.disk, log->folder, segment->base_offset, SEGMENT_LOG,
                              FILE_READ_WRITE, w->error);

@@ -10,12 +10,14 @@ struct recovery_walk {
     int64_t recovery_point;
     int64_t replay_from; /* producers' batches from here on are not in the snapshot */
     int64_t now;
+    bool gaps;   /* segments may end before the next one begins, anywhere */
     int64_t end; /* offset behind the last batch that is right */
     bool cut;
     struct epochs seen;    /* that the checkpoint lacks */
     int32_t largest_epoch; /* that a batch may have */
 
     /* Of the segment that is walked */
+    bool is_closed;        /* another one stands behind it */
     int64_t trusted_to;    /* batches that end before this offset are not checked, and nothing is cut before it */
     uint32_t checked_from; /* position of the first batch whose CRC was looked at; UINT32_MAX: none */
 };

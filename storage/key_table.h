@@ -1,0 +1,55 @@
+/* The keys of one slice of the key space, with the last records of each: what one reading of the log fills.
+ *
+ * Open addressing in one block of the ledger, never larger than asked for. An entry is the 96 bits of a key's hash
+ * (key_hash.h) and the ordinals of its last `keep` records, ordinals being the records' numbers in the order of
+ * reading.
+ *
+ * A slice is a range of the hash's first word. It begins as all that is left of the key space; whenever the table is
+ * full, the upper end is taken back and what lies above it goes, for a later slice. So a slice is as wide as the memory
+ * allows, whatever the keys are, and one reading fills it. */
+#pragma once
+
+#include "memory.h"
+#include "slice.h"
+
+#define KEY_TABLE_MAX_ORDINAL (UINT32_MAX - 1)
+
+struct key_table {
+    struct memory *memory;
+    uint32_t *words;
+    size_t size;     /* bytes */
+    uint32_t keep;   /* ordinals of each key */
+    uint32_t stride; /* words of an entry */
+    uint32_t slots;
+    uint32_t most;  /* entries before it is full */
+    uint32_t count; /* entries */
+    uint32_t low;   /* the slice: [low, high] of the first word */
+    uint32_t high;
+};
+
+/* `size` bytes, or what an entry or two take. -ENOMEM. */
+MUST_USE int key_table_open(struct key_table *table, struct memory *memory, size_t size, uint32_t keep);
+void key_table_close(struct key_table *table);
+
+/* Empties it for the slice [low, high]. */
+void key_table_begin_slice(struct key_table *table, uint32_t low, uint32_t high);
+
+static inline bool key_table_wants(const struct key_table *table, uint64_t first)
+{
+    uint32_t word = (uint32_t)(first >> 32);
+    return word >= table->low && word <= table->high;
+}
+
+/* Notes a record of a key that is wanted, by its two hashes; a tombstone makes those before it superseded. May narrow
+ * the slice, this key included. False: not even one word's keys fit. */
+MUST_USE bool key_table_put(struct key_table *table, uint64_t first, uint64_t second, uint32_t ordinal, bool tombstone);
+
+bool key_table_has(const struct key_table *table, uint64_t first, uint64_t second);
+
+/* Calls back for each ordinal in [from, to), in no order. */
+typedef void key_table_callback(void *context, uint32_t ordinal);
+void key_table_list(const struct key_table *table, uint32_t from, uint32_t to, key_table_callback *callback,
+                    void *context);
+
+/* The upper end of the slice that should follow this full one: as much as will probably fit, in slices of one size. */
+uint32_t key_table_next_high(const struct key_table *table);
