@@ -8,6 +8,9 @@
  * way has noted provisionally: while there is one, the next write's begin takes the snapshot, and the sync after it
  * uses it.
  *
+ * A roll at the mark's offset makes a snapshot of the same name, and removes it when it fails. So a mark that was under
+ * way then counts as not made, and none is begun while files of a failed roll are still to be removed.
+ *
  * Marks are worth nothing to anyone but recovery: one that cannot be made is left out. After a failed sync of an index
  * nothing may be said about the segment's indexes, so there are no more marks until the next roll. */
 #include "log_mark.h"
@@ -21,8 +24,8 @@ bool log_mark_is_due(const struct log *log)
 {
     uint32_t every = log->environment.mark_bytes != 0 ? log->environment.mark_bytes : LOG_MARK_BYTES;
     const struct segment *last = &log->segments[log->segment_count - 1];
-    return !log->marks_off && last->size >= log->mark_position && last->size - log->mark_position >= every &&
-           log->end > last->base_offset;
+    return !log->marks_off && log->stray_base < 0 && last->size >= log->mark_position &&
+           last->size - log->mark_position >= every && log->end > last->base_offset;
 }
 
 static struct log_mark *make_mark(struct log *log)
@@ -34,6 +37,7 @@ static struct log_mark *make_mark(struct log *log)
     mark->memory = memory;
     mark->offset = log->end;
     mark->position = position_now(log);
+    mark->failed_rolls = log->failed_rolls;
     writer_init(&mark->snapshot, memory, MEMORY_PRODUCERS, PRODUCER_SNAPSHOT_MAX_SIZE);
     producer_state_write(log->producers, &mark->snapshot);
     if (writer_ok(&mark->snapshot))
@@ -117,7 +121,7 @@ void log_mark_finish(struct log *log, const struct log_mark *mark)
     bool same_segment = log_last_segment(log)->base_offset == mark->base_offset;
     if (mark->lost && same_segment)
         log->marks_off = true;
-    if (!mark->made || !same_segment)
+    if (!mark->made || !same_segment || mark->failed_rolls != log->failed_rolls)
         return;
     log->snapshot_offset = mark->offset;
     log->mark_position = mark->position;

@@ -11,7 +11,8 @@ struct log_mark {
     int64_t base_offset; /* of the segment */
     uint32_t position;   /* in the segment, of that offset */
     writer snapshot;
-    int64_t replaces; /* offset of the mark before, to be removed; -1: none */
+    uint32_t failed_rolls; /* of the log, when the mark was made */
+    int64_t replaces;      /* offset of the mark before, to be removed; -1: none */
     uint8_t index[OFFSET_INDEX_TAIL_MAX * OFFSET_INDEX_ENTRY_SIZE];
     uint8_t times[TIME_INDEX_TAIL_MAX * TIME_INDEX_ENTRY_SIZE];
     size_t index_size; /* bytes */

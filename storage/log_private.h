@@ -102,6 +102,7 @@ struct log {
     uint64_t epochs_written; /* of them, in leader-epoch-checkpoint */
     int64_t snapshot_offset; /* the newest producer snapshot is of this offset; -1: there is none */
     uint32_t mark_position;  /* in the last segment, of the newest mark */
+    uint32_t failed_rolls;   /* each has removed the files of its base offset, a mark's snapshot among them */
     bool mark_wanted;        /* the next write's begin is to take one */
     bool marks_off;          /* until the next roll: the indexes are not to be trusted */
     struct log_mark *pending_mark;

@@ -196,8 +196,9 @@ static void forget_roll(struct log *log, struct log_write *write)
         file_cache_forget(log->environment.files, path);
     }
     log->folder_changes++;
+    log->failed_rolls++;
     if (log->snapshot_offset == write->base_offset)
-        log->snapshot_offset = log->start; /* an older one, or none: not this one any more */
+        log->snapshot_offset = write->base_offset - 1; /* an older one, or none: not this one any more */
 }
 
 static void roll_back(struct log *log, struct log_write *write)

@@ -384,6 +384,35 @@ static void a_mark_does_not_hold_what_a_write_under_way_has_noted(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* Both name a snapshot after the log's end; the failed roll takes it away. */
+static void a_mark_does_not_count_when_a_roll_at_its_offset_fails(void)
+{
+    for (int late = 0; late < 2; late++) {
+        struct log_fixture f;
+        struct log_sync *sync;
+        struct log_write *roll;
+        log_fixture_init(&f, 1);
+        f.mark_bytes = 1000;
+        REQUIRE(log_fixture_open(&f) == 0);
+        struct test_batch batch = {.size = 2000, .idempotent = true, .producer_id = 7, .content = 1};
+        REQUIRE(log_fixture_append(&f, &batch, false) == 0);
+        REQUIRE(log_sync_begin(f.log, true, &sync, NULL) == 0 && sync != NULL);
+        if (!late)
+            log_sync_execute(sync);
+        REQUIRE(log_roll_begin(f.log, f.now, &roll, NULL) == 0 && roll != NULL);
+        simulated_disk_fail_call_at(f.disk, SIMULATED_TRUNCATE, 2, -EIO);
+        log_write_execute(roll);
+        if (late)
+            log_sync_execute(sync);
+        (void)log_write_end(f.log, roll, NULL);
+        REQUIRE(log_sync_end(f.log, sync, NULL) == 0);
+        REQUIRE(log_fixture_restart(&f) == 0);
+        batch.sequence = 5;
+        CHECK_EQUAL(log_fixture_append(&f, &batch, false), FURROW_OUT_OF_ORDER_SEQUENCE);
+        CHECK(log_fixture_close(&f));
+    }
+}
+
 /* ---- indexes ---- */
 
 static void indexes_that_are_missing_short_or_wrong_are_made_again(void)
@@ -654,6 +683,7 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(a_clean_start_scans_nothing), CHECK_TEST(a_mark_spares_recovery_what_lies_before_it),
       CHECK_TEST(a_mark_over_broken_indexes_is_not_believed), CHECK_TEST(a_new_mark_replaces_the_one_before),
       CHECK_TEST(a_mark_does_not_hold_what_a_write_under_way_has_noted),
+      CHECK_TEST(a_mark_does_not_count_when_a_roll_at_its_offset_fails),
       CHECK_TEST(indexes_that_are_missing_short_or_wrong_are_made_again),
       CHECK_TEST(a_clean_start_makes_a_missing_index_too), CHECK_TEST(producers_are_as_what_survived),
       CHECK_TEST(without_any_snapshot_the_whole_log_is_replayed),
