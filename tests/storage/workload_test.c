@@ -1,4 +1,4 @@
-/* The log under a seeded workload, with failures and power cuts anywhere.
+/* All of storage under a seeded workload, with failures and power cuts anywhere.
  *
  *     storage_workload_test           300 seeds
  *     storage_workload_test SEED      one seed again
@@ -24,10 +24,11 @@ static void whatever_happens_acknowledged_records_survive(void)
             failed++;
         }
     }
-    printf("\n%" PRIu64 " seeds: %" PRIu64 " appends (%" PRIu64 " failed), %" PRIu64 " restarts, %" PRIu64
-           " crashes, %" PRIu64 " power cuts, %" PRIu64 " bytes and %" PRIu64 " segments cut\n",
-           seed_count, counts.appends, counts.failed_appends, counts.restarts, counts.crashes, counts.power_cuts,
-           counts.bytes_cut, counts.segments_cut);
+    printf("\n%" PRIu64 " seeds:", seed_count);
+#define X(name, text) printf(" %" PRIu64 " " text ",", counts.name);
+    WORKLOAD_COUNTS(X)
+#undef X
+    printf(" %" PRIu64 " seeds failed\n", failed);
     CHECK_EQUAL(failed, 0);
 }
 

@@ -1,20 +1,38 @@
-/* One run of the seeded workload: appends, syncs, reads, searches, restarts, deletions on the simulated disk, with
- * calls that fail and power cuts anywhere, compared with a model all the way. The seed decides everything. */
+/* One run of the seeded workload: a server without a network. Several logs in one data folder on the simulated disk;
+ * writes, syncs, reads, searches, trims and compactions whose steps interleave; checkpoints; logs that are made and
+ * deleted; restarts; calls that fail, a disk that fills, bits that flip, and power cuts anywhere. All the way it is
+ * compared with a model. The seed decides everything. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#define WORKLOAD_COUNTS(X)                                                                                             \
+    X(appends, "appends")                                                                                              \
+    X(failed_appends, "failed")                                                                                        \
+    X(reads, "reads")                                                                                                  \
+    X(finds, "searches")                                                                                               \
+    X(syncs, "syncs")                                                                                                  \
+    X(failed_syncs, "failed")                                                                                          \
+    X(trimmed, "segments trimmed")                                                                                     \
+    X(compactions, "compactions")                                                                                      \
+    X(finished_compactions, "finished")                                                                                \
+    X(records_compacted, "records compacted away")                                                                     \
+    X(made, "logs made")                                                                                               \
+    X(deleted, "deleted")                                                                                              \
+    X(restarts, "restarts")                                                                                            \
+    X(crashes, "crashes")                                                                                              \
+    X(power_cuts, "power cuts")                                                                                        \
+    X(bytes_cut, "bytes cut")                                                                                          \
+    X(segments_cut, "segments cut")                                                                                    \
+    X(full, "times full")                                                                                              \
+    X(flips, "bits flipped")
+
 struct workload_counts {
-    uint64_t appends;
-    uint64_t failed_appends;
-    uint64_t restarts;
-    uint64_t crashes;
-    uint64_t power_cuts;
-    uint64_t bytes_cut;
-    uint64_t segments_cut;
-    uint64_t failed_deletes;
+#define X(name, text) uint64_t name;
+    WORKLOAD_COUNTS(X)
+#undef X
 };
 
 /* False: message says what did not hold. Adds to *counts. */

@@ -1,9 +1,14 @@
-#include "workload_model.h"
+#include "workload_model_private.h"
+
+#include "batch_iterator.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define MAX_KEYS 64
 
 bool model_fail(struct model *m, const char *format, ...)
 {
@@ -13,6 +18,8 @@ bool model_fail(struct model *m, const char *format, ...)
     va_end(arguments);
     return false;
 }
+
+/* ---- what was appended ---- */
 
 static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 {
@@ -27,154 +34,36 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 
 void model_close(struct model *m)
 {
+    for (size_t i = 0; i < m->count; i++)
+        free(m->batches[i].records);
+    for (size_t i = 0; i < m->failed_count; i++)
+        free(m->failed[i].records);
     free(m->batches);
     free(m->failed);
 }
 
 void model_clear(struct model *m)
 {
-    m->count = 0;
-    m->failed_count = 0;
-    m->start = m->end = m->durable_end = 0;
+    uint32_t keep = m->keep;
+    model_close(m);
+    memset(m, 0, sizeof *m);
+    m->keep = keep;
 }
 
-void model_append(struct model *m, const struct batch_header *header)
+void model_append(struct model *m, struct model_batch *batch)
 {
     m->batches = grown(m->batches, m->count, &m->capacity, sizeof *m->batches);
-    m->batches[m->count++] = (struct model_batch){*header, true};
-    m->end = batch_last_offset(header) + 1;
+    m->batches[m->count++] = *batch;
+    m->end = batch_last_offset(&batch->header) + 1;
+    batch->records = NULL;
 }
 
-void model_note_failed(struct model *m, const struct batch_header *header)
+void model_note_failed(struct model *m, struct model_batch *batch)
 {
     m->failed = grown(m->failed, m->failed_count, &m->failed_capacity, sizeof *m->failed);
-    m->failed[m->failed_count++] = *header;
+    m->failed[m->failed_count++] = *batch;
+    batch->records = NULL;
 }
-
-/* The CRC covers all that a producer sends; its values differ from batch to batch. */
-static bool same_content(const struct batch_header *a, const struct batch_header *b)
-{
-    return a->crc == b->crc && a->length == b->length;
-}
-
-static bool has_failed(const struct model *m, const struct batch_header *header)
-{
-    for (size_t i = 0; i < m->failed_count; i++) {
-        if (same_content(&m->failed[i], header))
-            return true;
-    }
-    return false;
-}
-
-/* The batch that holds the offset, or comes next; the count when there is none. */
-static size_t find_batch(const struct model *m, int64_t offset)
-{
-    size_t i = 0;
-    while (i < m->count && batch_last_offset(&m->batches[i].header) < offset)
-        i++;
-    return i;
-}
-
-bool model_check_read(struct model *m, int64_t offset, slice bytes)
-{
-    size_t i = find_batch(m, offset);
-    struct batch_header header;
-    slice batch;
-    slice rest = bytes;
-    while (batch_next(&rest, &header, &batch, NULL) == 1) {
-        if (i == m->count)
-            return model_fail(m, "read at %" PRId64 ": a batch at %" PRId64 " that was never appended", offset,
-                              header.base_offset);
-        const struct batch_header *expected = &m->batches[i++].header;
-        if (header.base_offset != expected->base_offset || header.leader_epoch != expected->leader_epoch ||
-            !same_content(&header, expected) || !batch_crc_matches(batch, &header))
-            return model_fail(m, "read at %" PRId64 ": the batch at %" PRId64 " is not what was appended at %" PRId64,
-                              offset, header.base_offset, expected->base_offset);
-    }
-    if (rest.size != 0)
-        return model_fail(m, "read at %" PRId64 " ends in a part of a batch", offset);
-    return true;
-}
-
-/* ---- after a crash ---- */
-
-static bool check_one_recovered(struct model *m, const struct batch_header *header, slice batch, int64_t expected)
-{
-    if (header->base_offset != expected)
-        return model_fail(m, "recovered: offset %" PRId64 " where %" PRId64 " should be", header->base_offset,
-                          expected);
-    if (!batch_crc_matches(batch, header))
-        return model_fail(m, "recovered: the batch at %" PRId64 " is torn", header->base_offset);
-    size_t i = find_batch(m, header->base_offset);
-    bool is_known = i < m->count && m->batches[i].header.base_offset == header->base_offset &&
-                    same_content(&m->batches[i].header, header);
-    if (!is_known && !has_failed(m, header))
-        return model_fail(m, "recovered: the batch at %" PRId64 " was never written there", header->base_offset);
-    return true;
-}
-
-static bool check_nothing_missing(struct model *m, const struct model *found, int64_t promised)
-{
-    for (size_t i = 0; i < m->count; i++) {
-        const struct batch_header *header = &m->batches[i].header;
-        if (batch_last_offset(header) >= promised || batch_last_offset(header) < found->start)
-            continue;
-        size_t j = find_batch(found, header->base_offset);
-        if (j >= found->count || found->batches[j].header.base_offset != header->base_offset ||
-            !same_content(&found->batches[j].header, header))
-            return model_fail(m, "recovered: the acknowledged batch at %" PRId64 " (promised to %" PRId64 ") is lost",
-                              header->base_offset, promised);
-    }
-    return true;
-}
-
-static bool check_no_twins(struct model *m, const struct model *found)
-{
-    for (size_t i = 0; i < found->count; i++) {
-        for (size_t j = i + 1; j < found->count; j++) {
-            if (same_content(&found->batches[i].header, &found->batches[j].header))
-                return model_fail(m, "recovered: the batch at %" PRId64 " is there again at %" PRId64,
-                                  found->batches[i].header.base_offset, found->batches[j].header.base_offset);
-        }
-    }
-    return true;
-}
-
-bool model_check_recovered(struct model *m, const struct log *log, slice bytes, bool all_written)
-{
-    struct model found = {.start = log_start_offset(log), .end = log_start_offset(log)};
-    struct batch_header header;
-    slice batch;
-    slice rest = bytes;
-    int64_t expected = -1;
-    bool right = true;
-    while (right && batch_next(&rest, &header, &batch, NULL) == 1) {
-        right = check_one_recovered(m, &header, batch, expected < 0 ? header.base_offset : expected);
-        expected = batch_last_offset(&header) + 1;
-        model_append(&found, &header);
-    }
-    if (right && rest.size != 0)
-        right = model_fail(m, "recovered: a part of a batch at the end");
-    if (right && found.count > 0 && found.end != log_end_offset(log))
-        right = model_fail(m, "recovered: the end is %" PRId64 ", the last batch ends at %" PRId64, log_end_offset(log),
-                           found.end);
-    int64_t promised = all_written ? m->end : m->durable_end;
-    right = right && check_nothing_missing(m, &found, promised) && check_no_twins(m, &found);
-    if (right && promised > log_end_offset(log))
-        right = model_fail(m, "recovered: ends at %" PRId64 ", promised to %" PRId64, log_end_offset(log), promised);
-    if (right && found.count > 0 && found.batches[found.count - 1].header.leader_epoch >= log_leader_epoch(log))
-        right = model_fail(m, "recovered: the leader epoch has not risen");
-
-    free(m->batches);
-    m->batches = found.batches;
-    m->count = found.count;
-    m->capacity = found.capacity;
-    m->start = log_start_offset(log);
-    m->end = log_end_offset(log);
-    return right;
-}
-
-/* ---- producers and epochs ---- */
 
 const struct batch_header *model_last_of(const struct model *m, int64_t producer_id)
 {
@@ -185,117 +74,235 @@ const struct batch_header *model_last_of(const struct model *m, int64_t producer
     return NULL;
 }
 
-struct producer_check {
-    struct model *model;
-    size_t count;
-    bool right;
+/* ---- what compaction may drop ---- */
+
+struct seen_key {
+    uint64_t key;
+    uint32_t later; /* records of it */
+    bool is_deleted;
 };
 
-static int check_producer(void *context, const struct log_producer *producer)
+static struct seen_key *find_key(struct seen_key seen[MAX_KEYS], uint64_t key)
 {
-    struct producer_check *check = context;
-    const struct batch_header *last = model_last_of(check->model, producer->producer_id);
-    check->count++;
-    if (last == NULL && check->model->start > 0)
-        return 0; /* its batches lie before the log's start */
-    if (last == NULL)
-        check->right =
-            model_fail(check->model, "producer %" PRId64 " is known and has no batch", producer->producer_id);
-    else if (producer->epoch != last->producer_epoch || producer->last_sequence != batch_last_sequence(last) ||
-             producer->last_offset != batch_last_offset(last))
-        check->right = model_fail(check->model,
-                                  "producer %" PRId64 ": sequence %" PRId32 " at %" PRId64
-                                  ", its last batch has %" PRId32 " at %" PRId64,
-                                  producer->producer_id, producer->last_sequence, producer->last_offset,
-                                  batch_last_sequence(last), batch_last_offset(last));
-    return check->right ? 0 : 1;
+    size_t i = 0;
+    while (seen[i].key != 0 && seen[i].key != key) {
+        if (++i == MAX_KEYS)
+            abort();
+    }
+    seen[i].key = key;
+    return &seen[i];
 }
 
-static bool check_sequences(struct model *m)
+static int64_t offset_of(const struct model_batch *batch, const struct model_record *record)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        const struct batch_header *header = &m->batches[i].header;
-        if (!batch_has_producer(header))
-            continue;
-        for (size_t j = i + 1; j < m->count; j++) {
-            const struct batch_header *next = &m->batches[j].header;
-            if (next->producer_id != header->producer_id)
-                continue;
-            int32_t expected = next->producer_epoch == header->producer_epoch
-                                   ? (int32_t)(((uint32_t)batch_last_sequence(header) + 1) & INT32_MAX)
-                                   : 0;
-            if (next->base_sequence != expected)
-                return model_fail(m, "producer %" PRId64 ": sequence %" PRId32 " at %" PRId64 ", not %" PRId32,
-                                  next->producer_id, next->base_sequence, next->base_offset, expected);
-            break;
+    return batch->header.base_offset + record->place;
+}
+
+static void note_record(struct model *m, struct model_record *record, struct seen_key *seen, int64_t now,
+                        int64_t delete_retention_ms)
+{
+    record->is_superseded = seen->is_deleted || seen->later >= m->keep;
+    record->may_go = record->is_superseded || (record->is_tombstone && record->horizon <= now) || record->may_go;
+    if (record->is_tombstone && record->horizon == INT64_MAX)
+        record->horizon = now + delete_retention_ms;
+    seen->later++;
+    seen->is_deleted |= record->is_tombstone;
+}
+
+void model_note_compaction(struct model *m, int64_t end, int64_t now, int64_t delete_retention_ms)
+{
+    struct seen_key seen[MAX_KEYS] = {{0}};
+    if (end > m->cleaned_to)
+        m->cleaned_to = end;
+    for (size_t i = m->count; i-- > 0;) {
+        struct model_batch *batch = &m->batches[i];
+        for (int32_t j = batch->header.count; j-- > 0;) {
+            struct model_record *record = &batch->records[j];
+            if (record->key != 0 && offset_of(batch, record) < m->cleaned_to)
+                note_record(m, record, find_key(seen, record->key), now, delete_retention_ms);
         }
     }
-    return true;
 }
 
-static bool check_epochs(struct model *m, const struct log *log)
+bool model_may_be_missing(const struct model *m, const struct model_batch *batch, int64_t offset)
 {
-    for (size_t i = 0; i + 1 < m->count; i++) {
-        int32_t epoch = m->batches[i].header.leader_epoch;
-        int32_t next = m->batches[i + 1].header.leader_epoch;
-        int32_t found;
-        int64_t end;
-        if (next < epoch)
-            return model_fail(m, "the leader epoch goes back at %" PRId64, m->batches[i + 1].header.base_offset);
-        if (next == epoch || m->batches[i + 1].header.base_offset < m->start) /* forgotten with the front */
-            continue;
-        log_find_epoch_end(log, epoch, &found, &end);
-        if (found != epoch || end != m->batches[i + 1].header.base_offset)
-            return model_fail(m, "epoch %" PRId32 " ends at %" PRId64 " says the log (epoch %" PRId32 "), not %" PRId64,
-                              epoch, end, found, m->batches[i + 1].header.base_offset);
+    if (offset < m->start)
+        offset = m->start;
+    for (int32_t i = 0; i < batch->header.count; i++) {
+        if (!batch->records[i].may_go && offset_of(batch, &batch->records[i]) >= offset)
+            return false;
     }
     return true;
 }
 
-bool model_check_state(struct model *m, const struct log *log)
+/* ---- one batch ---- */
+
+uint64_t model_record_hash(const struct record *record)
 {
-    if (log_start_offset(log) != m->start || log_end_offset(log) != m->end)
-        return model_fail(m, "the log is %" PRId64 "..%" PRId64 ", not %" PRId64 "..%" PRId64, log_start_offset(log),
-                          log_end_offset(log), m->start, m->end);
-    if (log_synced_end_offset(log) > m->end)
-        return model_fail(m, "more is synced than there is");
-    struct producer_check check = {.model = m, .right = true};
-    (void)log_list_producers(log, check_producer, &check);
-    size_t expected = 0;
-    for (size_t i = 0; i < m->count; i++)
-        expected += batch_has_producer(&m->batches[i].header) &&
-                    model_last_of(m, m->batches[i].header.producer_id) == &m->batches[i].header;
-    if (check.right && (m->start == 0 ? check.count != expected : check.count < expected))
-        return model_fail(m, "%zu producers are known, not %zu", check.count, expected);
-    return check.right && check_sequences(m) && check_epochs(m, log);
+    uint64_t hash = 14695981039346656037U;
+    const slice parts[] = {record->key, record->value, record->headers};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        hash = (hash ^ (parts[i].size + slice_is_null(parts[i]))) * 1099511628211U;
+        for (size_t at = 0; at < parts[i].size; at++)
+            hash = (hash ^ parts[i].data[at]) * 1099511628211U;
+    }
+    return (hash ^ (uint64_t)record->timestamp) * 1099511628211U;
+}
+
+/* The CRC covers all that a producer sends; the content differs from batch to batch. */
+bool model_same_content(const struct batch_header *a, const struct batch_header *b)
+{
+    return a->crc == b->crc && a->length == b->length;
+}
+
+static bool same_frame(const struct batch_header *a, const struct batch_header *b)
+{
+    return a->last_offset_delta == b->last_offset_delta && a->producer_id == b->producer_id &&
+           a->producer_epoch == b->producer_epoch && a->base_sequence == b->base_sequence &&
+           a->leader_epoch == b->leader_epoch && batch_codec(a) == batch_codec(b);
+}
+
+/* A batch that compaction has written anew: what is in it was appended, what is not could go. */
+static bool check_rewritten(struct model *m, const struct model_batch *expected, const struct batch_header *header,
+                            slice batch)
+{
+    struct memory memory;
+    struct batch_iterator it;
+    struct record record;
+    int64_t base = header->base_offset;
+    int32_t place = 0;
+    bool right = true;
+    if (m->keep == 0 || base >= m->cleaned_to)
+        return model_fail(m, "the batch at %" PRId64 " is not what was appended", base);
+    if (!same_frame(header, &expected->header))
+        return model_fail(m, "the batch at %" PRId64 " has another header than before it was compacted", base);
+    memory_init(&memory);
+    if (batch_iterator_open(&it, batch, &memory, SIZE_MAX, NULL) != 0)
+        return model_fail(m, "the compacted batch at %" PRId64 " cannot be read", base);
+    while (right && batch_iterator_next(&it, &record, NULL) == 1) {
+        for (; right && place < record.offset - base; place++)
+            right = expected->records[place].may_go || base + place < m->start ||
+                    model_fail(m, "the record at %" PRId64 " was dropped", base + place);
+        if (right && (place >= expected->header.count || model_record_hash(&record) != expected->records[place].hash))
+            right = model_fail(m, "the record at %" PRId64 " is not what was appended", record.offset);
+        place++;
+    }
+    if (right && (it.status != 0 || it.index != header->count))
+        right = model_fail(m, "the compacted batch at %" PRId64 " is malformed", base);
+    for (; right && place < expected->header.count; place++)
+        right = expected->records[place].may_go || base + place < m->start ||
+                model_fail(m, "the record at %" PRId64 " was dropped", base + place);
+    batch_iterator_close(&it);
+    return right;
+}
+
+bool model_check_batch(struct model *m, const struct model_batch *expected, const struct batch_header *header,
+                       slice batch)
+{
+    if (!batch_crc_matches(batch, header))
+        return model_fail(m, "the CRC of the batch at %" PRId64 " is wrong", header->base_offset);
+    if (!model_same_content(header, &expected->header))
+        return check_rewritten(m, expected, header, batch);
+    return header->leader_epoch == expected->header.leader_epoch ||
+           model_fail(m, "the batch at %" PRId64 " has epoch %" PRId32 ", not %" PRId32, header->base_offset,
+                      header->leader_epoch, expected->header.leader_epoch);
+}
+
+size_t model_find_batch(const struct model *m, int64_t offset)
+{
+    size_t low = 0, high = m->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (batch_last_offset(&m->batches[middle].header) < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* ---- reading ---- */
+
+/* All batches from *i on that lie before `end`. */
+static bool check_missing(struct model *m, size_t *i, int64_t offset, int64_t end)
+{
+    for (; *i < m->count && batch_last_offset(&m->batches[*i].header) < end; ++*i) {
+        if (!model_may_be_missing(m, &m->batches[*i], offset))
+            return model_fail(m, "read at %" PRId64 ": the batch at %" PRId64 " is missing", offset,
+                              m->batches[*i].header.base_offset);
+    }
+    return true;
+}
+
+bool model_check_read(struct model *m, int64_t offset, int64_t end, slice bytes, int64_t *next)
+{
+    size_t i = model_find_batch(m, offset);
+    struct batch_header header;
+    slice batch;
+    slice rest = bytes;
+    *next = bytes.size == 0 ? end : offset;
+    if (bytes.size == 0)
+        return check_missing(m, &i, offset, end);
+    while (batch_next(&rest, &header, &batch, NULL) == 1) {
+        if (!check_missing(m, &i, offset, header.base_offset))
+            return false;
+        if (i == m->count || m->batches[i].header.base_offset != header.base_offset)
+            return model_fail(m, "read at %" PRId64 ": a batch at %" PRId64 " that was never appended", offset,
+                              header.base_offset);
+        if (!model_check_batch(m, &m->batches[i++], &header, batch))
+            return false;
+        *next = batch_last_offset(&header) + 1;
+    }
+    return rest.size == 0 || model_fail(m, "read at %" PRId64 " ends in a part of a batch", offset);
+}
+
+bool model_check_compacted(struct model *m, int64_t end, slice bytes)
+{
+    struct memory memory;
+    struct batch_header header;
+    struct batch_iterator it;
+    struct record record;
+    slice batch;
+    bool right = true;
+    memory_init(&memory);
+    while (right && batch_next(&bytes, &header, &batch, NULL) == 1) {
+        const struct model_batch *known = &m->batches[model_find_batch(m, header.base_offset)];
+        if (batch_iterator_open(&it, batch, &memory, SIZE_MAX, NULL) != 0)
+            return model_fail(m, "the batch at %" PRId64 " cannot be read", header.base_offset);
+        while (right && batch_iterator_next(&it, &record, NULL) == 1)
+            right = record.offset >= end || record.offset < m->start ||
+                    !known->records[record.offset - header.base_offset].is_superseded ||
+                    model_fail(m, "compacted to %" PRId64 ", and the record at %" PRId64 " is still there", end,
+                               record.offset);
+        batch_iterator_close(&it);
+    }
+    return right;
 }
 
 /* ---- time ---- */
 
-/* Records of a batch stand 1 ms apart. */
-static int64_t record_timestamp(const struct batch_header *header, int64_t offset)
+bool model_check_found(struct model *m, int64_t timestamp, int64_t end, int64_t offset, int64_t found_timestamp)
 {
-    return header->base_timestamp + (offset - header->base_offset);
-}
-
-bool model_check_found(struct model *m, int64_t timestamp, int64_t offset, int64_t found_timestamp)
-{
-    int64_t best = -1;
-    int64_t best_timestamp = -1;
-    for (size_t i = 0; i < m->count; i++) {
-        const struct batch_header *header = &m->batches[i].header;
-        for (int64_t at = header->base_offset; at <= batch_last_offset(header); at++) {
-            int64_t is = record_timestamp(header, at);
-            bool better = timestamp == LOG_FIND_MAX_TIMESTAMP ? is > best_timestamp : best < 0 && is >= timestamp;
-            if (at >= m->start && better) {
-                best = at;
-                best_timestamp = is;
-            }
+    bool latest = timestamp == LOG_FIND_MAX_TIMESTAMP;
+    bool is_known = offset < 0;
+    for (size_t i = model_find_batch(m, m->start); i < m->count; i++) {
+        for (int32_t j = 0; j < m->batches[i].header.count; j++) {
+            const struct model_record *record = &m->batches[i].records[j];
+            int64_t at = offset_of(&m->batches[i], record);
+            if (at < m->start || at >= end)
+                continue;
+            if (at == offset && record->timestamp == found_timestamp && (latest || found_timestamp >= timestamp))
+                is_known = true;
+            bool better =
+                latest ? record->timestamp > found_timestamp || (record->timestamp == found_timestamp && at < offset)
+                       : record->timestamp >= timestamp && (offset < 0 || at < offset);
+            if (better && !record->may_go)
+                return model_fail(m,
+                                  "the record for %" PRId64 " is %" PRId64 " (%" PRId64 "), the log says %" PRId64
+                                  " (%" PRId64 ")",
+                                  timestamp, at, record->timestamp, offset, found_timestamp);
         }
     }
-    if (offset != best || found_timestamp != best_timestamp)
-        return model_fail(
-            m, "the record for %" PRId64 " is %" PRId64 " (%" PRId64 "), the log says %" PRId64 " (%" PRId64 ")",
-            timestamp, best, best_timestamp, offset, found_timestamp);
-    return true;
+    return is_known || model_fail(m, "searching %" PRId64 " finds %" PRId64 " (%" PRId64 "), which is no record",
+                                  timestamp, offset, found_timestamp);
 }

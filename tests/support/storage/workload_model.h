@@ -1,45 +1,73 @@
-/* What a log should hold: the oracle of the seeded workload. It knows every batch that was ever handed to the log and
- * what became of it. */
+/* What a log should hold: the oracle of the seeded workload. It knows every batch that was ever handed to the log, what
+ * became of it, and which of its records compaction may have dropped. */
 #pragma once
 
-#include "log_fixture.h"
+#include "compaction.h"
+#include "log.h"
+#include "memory.h"
+#include "record.h"
+
+struct model_record {
+    uint64_t key;  /* what compaction goes by; 0: none, the record is kept */
+    uint64_t hash; /* of all that a reader sees of it */
+    int64_t timestamp;
+    int64_t horizon;    /* ms; a tombstone may go from then on; INT64_MAX: no run has seen it */
+    uint32_t place;     /* in its batch */
+    bool is_tombstone;  /* has a key and no value */
+    bool is_superseded; /* later ones take its place, as far as compaction may have come */
+    bool may_go;        /* it is, or it is a tombstone whose time is over */
+};
 
 struct model_batch {
-    struct batch_header header; /* base_offset and leader_epoch as stamped */
-    bool acknowledged;          /* false: written by an append that failed or was cut off */
+    struct batch_header header; /* as appended; base_offset and leader_epoch as stamped */
+    struct model_record *records;
+    bool was_found; /* by the check that runs */
 };
 
 struct model {
-    struct model_batch *batches; /* the log, by offset */
+    struct model_batch *batches; /* the log, by offset; also those that are wholly gone by compaction */
     size_t count;
     size_t capacity;
-    struct batch_header *failed; /* batches that may be there, whole, or not */
+    struct model_batch *failed; /* batches that may be there after a crash, whole, or not */
     size_t failed_count;
     size_t failed_capacity;
     int64_t start;       /* the log's */
+    int64_t saved_start; /* that a checkpoint has durably */
     int64_t end;         /* the log's */
     int64_t durable_end; /* what lies before it was acknowledged as synced */
+    int64_t cleaned_to;  /* no run was to clean anything at or past it */
+    uint32_t keep;       /* records of each key that stay; 0: the log is not compacted */
     char message[300];   /* what is wrong */
 };
 
 void model_close(struct model *m);
 /* An empty log from 0. */
 void model_clear(struct model *m);
-void model_append(struct model *m, const struct batch_header *header);
-void model_note_failed(struct model *m, const struct batch_header *header);
+/* Both take the records over. */
+void model_append(struct model *m, struct model_batch *batch);
+void model_note_failed(struct model *m, struct model_batch *batch);
+/* A run of compaction begins that may clean what lies before `end`. */
+void model_note_compaction(struct model *m, int64_t end, int64_t now, int64_t delete_retention_ms);
 
 /* False, with m->message set, when it does not hold. */
 bool model_fail(struct model *m, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* `bytes` are whole batches read at `offset`, as the log has them now. */
-bool model_check_read(struct model *m, int64_t offset, slice bytes);
+/* `bytes` were read at `offset`, which asked for nothing at or past `end`: whole batches and perhaps a part of one.
+ * What the log had then and should have kept is there from `offset` to the last whole batch, or to `end` when there is
+ * none. *next is the offset to go on at. */
+bool model_check_read(struct model *m, int64_t offset, int64_t end, slice bytes, int64_t *next);
+/* All records below `end` that a run may have dropped are gone; `bytes` are the whole log. */
+bool model_check_compacted(struct model *m, int64_t end, slice bytes);
 /* The log was opened after a stop without warning: what it holds now must be explained by what was done. With
  * `all_written`, only the process had died: all that was acknowledged must be there. Takes over what is there. */
 bool model_check_recovered(struct model *m, const struct log *log, slice bytes, bool all_written);
-/* Sequences, epochs, last offsets. */
+/* Offsets, sequences, epochs. */
 bool model_check_state(struct model *m, const struct log *log);
-/* The answer to a search by time. */
-bool model_check_found(struct model *m, int64_t timestamp, int64_t offset, int64_t found_timestamp);
+/* The answer to a search by time below `end`. */
+bool model_check_found(struct model *m, int64_t timestamp, int64_t end, int64_t offset, int64_t found_timestamp);
 
 /* Last batch of the producer, or NULL. */
 const struct batch_header *model_last_of(const struct model *m, int64_t producer_id);
+
+/* FNV-1a over what a reader sees of a record. */
+uint64_t model_record_hash(const struct record *record);

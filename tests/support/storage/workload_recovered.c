@@ -1,0 +1,232 @@
+/* The oracle after a crash, and of what a log says of itself. */
+#include "workload_model_private.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- after a crash ---- */
+
+struct recovered {
+    struct model *model;
+    struct model_batch *kept; /* what the model will know: what is there, and what compaction took from between */
+    size_t count;
+    int64_t end;      /* of what was looked at */
+    int64_t promised; /* what lies before it may not be lost */
+};
+
+static void keep(struct recovered *r, struct model_batch *batch)
+{
+    r->kept[r->count++] = *batch;
+    r->end = batch_last_offset(&batch->header) + 1;
+    batch->records = NULL; /* they have moved */
+}
+
+/* From r->end to `to` there is nothing in the log: all of it must be known, and dropped by compaction. */
+static bool keep_gap(struct recovered *r, int64_t to)
+{
+    struct model *m = r->model;
+    while (r->end < to) {
+        size_t i = model_find_batch(m, r->end);
+        struct model_batch *batch = i < m->count ? &m->batches[i] : NULL;
+        if (batch == NULL || batch->header.base_offset > r->end || batch->records == NULL ||
+            batch->header.base_offset >= m->cleaned_to || !model_may_be_missing(m, batch, r->end))
+            return model_fail(m, "recovered: offset %" PRId64 " where %" PRId64 " should be", to, r->end);
+        keep(r, batch);
+    }
+    return true;
+}
+
+static struct model_batch *find_failed(struct model *m, const struct batch_header *header)
+{
+    for (size_t i = 0; i < m->failed_count; i++) {
+        if (m->failed[i].records != NULL && model_same_content(&m->failed[i].header, header))
+            return &m->failed[i];
+    }
+    return NULL;
+}
+
+static bool take_found(struct recovered *r, const struct batch_header *header, slice batch)
+{
+    struct model *m = r->model;
+    size_t i = model_find_batch(m, header->base_offset);
+    if (r->count > 0 && !keep_gap(r, header->base_offset))
+        return false;
+    if (i < m->count && m->batches[i].header.base_offset == header->base_offset && m->batches[i].records != NULL &&
+        (model_same_content(&m->batches[i].header, header) || header->base_offset < m->cleaned_to)) {
+        if (!model_check_batch(m, &m->batches[i], header, batch))
+            return false;
+        keep(r, &m->batches[i]);
+        return true;
+    }
+    struct model_batch *failed = find_failed(m, header);
+    if (failed == NULL)
+        return model_fail(m, "recovered: the batch at %" PRId64 " was never written there, or is there twice",
+                          header->base_offset);
+    if (!batch_crc_matches(batch, header))
+        return model_fail(m, "recovered: the batch at %" PRId64 " is torn", header->base_offset);
+    if (header->base_offset < r->promised)
+        return model_fail(m, "recovered: a failed batch stands at %" PRId64 ", promised to %" PRId64,
+                          header->base_offset, r->promised);
+    failed->header = *header;
+    keep(r, failed);
+    return true;
+}
+
+static bool check_bounds(struct recovered *r, const struct log *log)
+{
+    struct model *m = r->model;
+    int64_t start = log_start_offset(log), end = log_end_offset(log);
+    if (start < m->saved_start || start > m->start)
+        return model_fail(m, "recovered: starts at %" PRId64 ", which was %" PRId64 " and is saved as %" PRId64, start,
+                          m->start, m->saved_start);
+    if (end < r->promised)
+        return model_fail(m, "recovered: ends at %" PRId64 ", promised to %" PRId64, end, r->promised);
+    return true;
+}
+
+static bool check_all(struct recovered *r, const struct log *log, slice bytes)
+{
+    struct model *m = r->model;
+    struct batch_header header;
+    slice batch;
+    int64_t start = log_start_offset(log), end = log_end_offset(log);
+    if (!check_bounds(r, log))
+        return false;
+    m->start = start;
+    while (batch_next(&bytes, &header, &batch, NULL) == 1) {
+        if (r->count == 0 && header.base_offset > start) {
+            size_t i = model_find_batch(m, start);
+            r->end = i < m->count ? m->batches[i].header.base_offset : start;
+            if (!keep_gap(r, header.base_offset))
+                return false;
+        }
+        if (!take_found(r, &header, batch))
+            return false;
+    }
+    if (bytes.size != 0)
+        return model_fail(m, "recovered: a part of a batch at the end");
+    if (r->count == 0) {
+        size_t i = model_find_batch(m, start);
+        bool is_inside = start < end && i < m->count && m->batches[i].header.base_offset < start;
+        r->end = is_inside ? m->batches[i].header.base_offset : start;
+    }
+    if (r->end > end)
+        return model_fail(m, "recovered: the end is %" PRId64 ", the last batch ends at %" PRId64, end, r->end);
+    if (!keep_gap(r, end))
+        return false;
+    if (r->count > 0 && r->kept[r->count - 1].header.leader_epoch >= log_leader_epoch(log))
+        return model_fail(m, "recovered: the leader epoch has not risen");
+    return true;
+}
+
+bool model_check_recovered(struct model *m, const struct log *log, slice bytes, bool all_written)
+{
+    struct recovered r = {.model = m, .promised = all_written ? m->end : m->durable_end};
+    r.kept = calloc(m->count + m->failed_count + 1, sizeof *r.kept);
+    if (r.kept == NULL)
+        abort();
+    bool right = check_all(&r, log, bytes);
+    for (size_t i = 0; i < m->count; i++)
+        free(m->batches[i].records);
+    free(m->batches);
+    m->batches = r.kept;
+    m->capacity = m->count + m->failed_count + 1;
+    m->count = r.count;
+    size_t left = 0;
+    for (size_t i = 0; i < m->failed_count; i++) {
+        if (m->failed[i].records != NULL)
+            m->failed[left++] = m->failed[i];
+    }
+    m->failed_count = left;
+    m->start = log_start_offset(log);
+    m->end = log_end_offset(log);
+    if (m->durable_end > m->end)
+        m->durable_end = m->end; /* only where the log begins again at its start */
+    return right;
+}
+
+/* ---- producers and epochs ---- */
+
+struct producer_check {
+    struct model *model;
+    size_t count;
+    bool right;
+};
+
+static int check_producer(void *context, const struct log_producer *producer)
+{
+    struct producer_check *check = context;
+    struct model *m = check->model;
+    const struct batch_header *last = model_last_of(m, producer->producer_id);
+    check->count++;
+    if (last == NULL && m->start > 0)
+        return 0; /* its batches lie before the log's start */
+    if (last == NULL)
+        check->right = model_fail(m, "producer %" PRId64 " is known and has no batch", producer->producer_id);
+    else if (producer->epoch != last->producer_epoch || producer->last_sequence != batch_last_sequence(last) ||
+             producer->last_offset != batch_last_offset(last))
+        check->right = model_fail(
+            m, "producer %" PRId64 ": sequence %" PRId32 " at %" PRId64 ", its last batch has %" PRId32 " at %" PRId64,
+            producer->producer_id, producer->last_sequence, producer->last_offset, batch_last_sequence(last),
+            batch_last_offset(last));
+    return check->right ? 0 : 1;
+}
+
+#define MOST_PRODUCERS 16
+
+static bool check_sequences(struct model *m, const struct batch_header *last[MOST_PRODUCERS])
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct batch_header *header = &m->batches[i].header;
+        if (!batch_has_producer(header))
+            continue;
+        const struct batch_header **before = &last[header->producer_id % MOST_PRODUCERS];
+        int32_t expected = *before != NULL && (*before)->producer_epoch == header->producer_epoch
+                               ? (int32_t)(((uint32_t)batch_last_sequence(*before) + 1) & INT32_MAX)
+                               : 0;
+        if (*before != NULL && header->base_sequence != expected)
+            return model_fail(m, "producer %" PRId64 ": sequence %" PRId32 " at %" PRId64 ", not %" PRId32,
+                              header->producer_id, header->base_sequence, header->base_offset, expected);
+        *before = header;
+    }
+    return true;
+}
+
+static bool check_epochs(struct model *m, const struct log *log)
+{
+    for (size_t i = model_find_batch(m, m->start); i + 1 < m->count; i++) {
+        int32_t epoch = m->batches[i].header.leader_epoch;
+        int32_t next = m->batches[i + 1].header.leader_epoch;
+        int32_t found;
+        int64_t end;
+        if (next < epoch)
+            return model_fail(m, "the leader epoch goes back at %" PRId64, m->batches[i + 1].header.base_offset);
+        if (next == epoch)
+            continue;
+        log_find_epoch_end(log, epoch, &found, &end);
+        if (found != epoch || end != m->batches[i + 1].header.base_offset)
+            return model_fail(m, "epoch %" PRId32 " ends at %" PRId64 " says the log (epoch %" PRId32 "), not %" PRId64,
+                              epoch, end, found, m->batches[i + 1].header.base_offset);
+    }
+    return true;
+}
+
+bool model_check_state(struct model *m, const struct log *log)
+{
+    const struct batch_header *last[MOST_PRODUCERS] = {NULL};
+    struct producer_check check = {.model = m, .right = true};
+    size_t expected = 0;
+    if (log_start_offset(log) != m->start || log_end_offset(log) != m->end)
+        return model_fail(m, "the log is %" PRId64 "..%" PRId64 ", not %" PRId64 "..%" PRId64, log_start_offset(log),
+                          log_end_offset(log), m->start, m->end);
+    if (log_synced_end_offset(log) > m->end)
+        return model_fail(m, "more is synced than there is");
+    (void)log_list_producers(log, check_producer, &check);
+    if (!check.right || !check_sequences(m, last))
+        return false;
+    for (int i = 0; i < MOST_PRODUCERS; i++)
+        expected += last[i] != NULL && (m->start == 0 || batch_last_offset(last[i]) >= m->start);
+    if (m->start == 0 ? check.count != expected : check.count < expected)
+        return model_fail(m, "%zu producers are known, not %zu", check.count, expected);
+    return check_epochs(m, log);
+}
