@@ -75,7 +75,7 @@ static bool step_server(struct workload *w)
     struct workload_partition *p = &w->partitions[below(w, w->partition_count)];
     if (dice < 50) {
         workload_arm(w);
-        (void)workload_save_points(w);
+        (void)workload_save_points(w, chance(w, 70));
         return true;
     }
     if (dice < 62)

@@ -135,7 +135,8 @@ bool workload_start(struct workload *w);
 /* The process dies, with the power or without. Ends in a start, checked. */
 bool workload_crash(struct workload *w, bool cut_power);
 bool workload_restart(struct workload *w);
-bool workload_save_points(struct workload *w);
+/* Without `durable` a power cut may bring the old files back. */
+bool workload_save_points(struct workload *w, bool durable);
 bool workload_make(struct workload_partition *p);
 bool workload_delete(struct workload_partition *p);
 /* Frees; nothing is checked. */

@@ -179,8 +179,8 @@ bool workload_crash(struct workload *w, bool cut_power)
 
 /* ---- checkpoints ---- */
 
-/* What was written durably is known only when it succeeds; the old file stands otherwise, or the new one. */
-bool workload_save_points(struct workload *w)
+/* What is durable is known only when all of it succeeds; otherwise the old files stand, or the new ones. */
+bool workload_save_points(struct workload *w, bool durable)
 {
     struct checkpoint_offset points[MAX_PARTITIONS], starts[MAX_PARTITIONS];
     size_t point_count = 0, start_count = 0;
@@ -196,15 +196,19 @@ bool workload_save_points(struct workload *w)
     int rc = data_folder_write_recovery_points(w->disk, points, point_count, &w->error);
     if (rc == 0)
         rc = data_folder_write_log_starts(w->disk, starts, start_count, &w->error);
-    for (uint32_t i = 0; i < w->partition_count && rc == 0; i++) {
+    if (rc == 0 && durable)
+        rc = data_folder_sync_names(w->disk, &w->error);
+    if (rc != 0 || !durable)
+        return rc == 0;
+    for (uint32_t i = 0; i < w->partition_count; i++) {
         struct workload_partition *p = &w->partitions[i];
         if (!p->exists)
             continue;
         p->model.saved_start = log_start_offset(p->log);
         log_note_start_saved(p->log, p->model.saved_start);
     }
-    w->stale &= rc != 0;
-    return rc == 0;
+    w->stale = false;
+    return true;
 }
 
 static int flush_all(struct workload *w)
@@ -225,7 +229,7 @@ static int flush_all(struct workload *w)
 /* Kafka's order: the mark comes last. */
 static bool stop(struct workload *w)
 {
-    return flush_all(w) == 0 && workload_save_points(w) && data_folder_mark_clean(w->disk, &w->error) == 0 &&
+    return flush_all(w) == 0 && workload_save_points(w, true) && data_folder_mark_clean(w->disk, &w->error) == 0 &&
            !simulated_disk_is_stopped(w->disk);
 }
 
@@ -268,7 +272,7 @@ bool workload_restart(struct workload *w)
 bool workload_make(struct workload_partition *p)
 {
     struct workload *w = p->w;
-    if (w->stale && !workload_save_points(w))
+    if (w->stale && !workload_save_points(w, true))
         return true;
     model_clear(&p->model);
     memset(p->producers, 0, sizeof p->producers);
