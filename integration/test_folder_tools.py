@@ -1,14 +1,22 @@
 """furrow verify, repair, backup and restore, on folders of real servers with real clients."""
 
+import io
 import json
+import os
+import random
 import subprocess
+import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from clients import Record
 from clients.confluent import Confluent
-from servers import free_port
+from servers import Server, free_port
+from test_storage import check_files
 
 pytestmark = pytest.mark.furrow_only
 
@@ -85,8 +93,240 @@ def test_damage_is_told_by_place(furrow, filled, topic):
     assert lines[-1]["verdict"] == "damaged"
 
 
+# ---- backup and restore ----
+
+
+class Writer:
+    """Writes numbered records to a topic, acks=all, about a thousand a second; `acknowledged` grows: (number, offset)."""
+
+    def __init__(self, server: Server, topic: str, keys: int = 0, size: int = 2000):
+        self.acknowledged: list[tuple[int, int]] = []
+        self.enough = threading.Event()
+        self.producer = Producer(
+            {
+                "bootstrap.servers": server.bootstrap,
+                "acks": "all",
+                "linger.ms": 2,
+                "enable.idempotence": True,
+                "compression.type": "none",
+            }
+        )
+        self.topic, self.keys, self.size = topic, keys, size
+        self.chance = random.Random(1)
+        self.thread = threading.Thread(target=self.write)
+        self.thread.start()
+
+    def write(self) -> None:
+        number = 0
+        while not self.enough.is_set():
+            if len(self.producer) < 200:
+                value = b"%d %s" % (number, self.chance.randbytes(self.size).hex().encode())
+                key = b"key-%d" % self.chance.randrange(self.keys) if self.keys else None
+                self.producer.produce(self.topic, value, key, 0, self.noted(number))
+                number += 1
+            self.producer.poll(0 if number % 10 else 0.01)
+        self.producer.flush(60)
+
+    def noted(self, number: int):
+        def call(error, message):
+            if not error:
+                self.acknowledged.append((number, message.offset()))
+
+        return call
+
+    def stop(self) -> None:
+        self.enough.set()
+        self.thread.join(90)
+
+
+def number_of(record: Record) -> int:
+    return int(record.value.split(b" ", 1)[0])
+
+
+def serve(servers, data: Path) -> Server:
+    """A server on a folder that is there already."""
+    server = servers.new(port=free_port())
+    server.folder.mkdir(parents=True)
+    data.rename(server.data)
+    return server.start()
+
+
+def end_offset_of(furrow, server: Server, topic: str) -> int:
+    lines = said(furrow("verify", "--json", "--partitions", server.data))
+    return next(line["end_offset"] for line in lines if line.get("folder") == f"{topic}-0")
+
+
+@pytest.fixture
+def busy(servers, topic):
+    """A server with three topics under load: one that keeps all, one that forgets, one that is compacted."""
+    settings = {
+        "log.flush.interval.ms": "200",
+        "log.segment.delete.delay.ms": "100",
+        "log.cleaner.backoff.ms": "50",
+    }
+    server = servers.start(settings, port=free_port())
+    small = {"segment.bytes": str(1 << 20)}
+    client.create_topic(server.bootstrap, topic, config=small)
+    client.create_topic(server.bootstrap, topic + "-short", config={**small, "retention.bytes": str(3 << 20)})
+    compacted = {**small, "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.05"}
+    client.create_topic(server.bootstrap, topic + "-last", config=compacted)
+    writers = [Writer(server, topic), Writer(server, topic + "-short"), Writer(server, topic + "-last", keys=300)]
+    deadline = time.monotonic() + 30
+    while len(list(server.partition_folder(topic).glob("*.log"))) < 6:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield server, writers
+    for writer in writers:
+        writer.stop()
+
+
+def check_restored(furrow, servers, data: Path, topic: str, before: list[list[tuple[int, int]]]) -> Server:
+    """What was acknowledged before the backup began is in the restored folder. Gives the server on it, stopped."""
+    assert verify(furrow, data)["damages"] == 0
+    server = serve(servers, data)
+    end = client.end_offset(server.bootstrap, topic)
+    records = client.consume(server.bootstrap, topic, end)
+    offsets = {number_of(record): record.offset for record in records}
+    assert [pair for pair in before[0] if offsets.get(pair[0]) != pair[1]] == []
+    for other, acknowledged in zip((topic + "-short", topic + "-last"), before[1:]):
+        assert client.end_offset(server.bootstrap, other) > max((offset for _, offset in acknowledged), default=-1)
+    client.produce(server.bootstrap, [Record(b"-1 more")], topic)
+    server.stop()
+    assert verify(furrow, server.data)["verdict"] == "ok"
+    return server
+
+
+def test_a_backup_of_a_busy_server_has_all_that_was_acknowledged(furrow, servers, busy, topic, tmp_path):
+    server, writers = busy
+    known = []
+    for number in range(4):
+        known.append([list(writer.acknowledged) for writer in writers])
+        (summary,) = said(furrow("backup", "--json", "--data", server.data, tmp_path / f"copy-{number}"))
+        assert summary["partitions"] == 4 and summary["deleted_meanwhile"] == 0
+        time.sleep(0.3)
+    for writer in writers:
+        writer.stop()
+    for number, before in enumerate(known):
+        data = tmp_path / f"data-{number}"
+        (restored,) = said(furrow("restore", "--json", "--data", data, tmp_path / f"copy-{number}"))
+        assert restored["damages"] == 0 and restored["records"] >= len(before[0])
+        copy = check_restored(furrow, servers, data, topic, before)
+    check_files(copy.partition_folder(topic), end_offset_of(furrow, copy, topic))
+
+
+def test_an_archive_is_one_for_other_tars(furrow, servers, busy, topic, tmp_path):
+    server, writers = busy
+    long = "a-topic-with-a-long-name-" + "x" * 200
+    client.create_topic(server.bootstrap, long)
+    client.produce(server.bootstrap, [Record(b"-1 long")], long)
+    before = [list(writer.acknowledged) for writer in writers]
+    archive = furrow("backup", "--data", server.data, "-").stdout
+    for writer in writers:
+        writer.stop()
+    # Its own way back, GNU tar's, Python's: the same files.
+    furrow("restore", "--data", tmp_path / "own", "-", input=archive)
+    (tmp_path / "gnu").mkdir()
+    subprocess.run(["tar", "-C", tmp_path / "gnu", "-xf", "-"], input=archive, check=True)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        opened.extractall(tmp_path / "python")
+    os.unlink(tmp_path / "own/.lock")
+    for other in ("gnu", "python"):
+        subprocess.run(["diff", "-r", tmp_path / "own", tmp_path / other], check=True)
+    # And archives that others make of such a folder.
+    for form in ("gnu", "pax"):
+        made = subprocess.run(["tar", f"--format={form}", "-C", tmp_path / "gnu", "-cf", "-", "."], stdout=-1, check=True)
+        again = tmp_path / f"again-{form}"
+        furrow("restore", "--data", again, "-", input=made.stdout)
+        os.unlink(again / ".lock")
+        subprocess.run(["diff", "-r", tmp_path / "own", again], check=True)
+    check_restored(furrow, servers, tmp_path / "own", topic, before)
+
+
+def test_topics_come_and_go_during_backups(furrow, servers, busy, topic, tmp_path):
+    """Whatever the moment, the copy is one that a server starts from, with the topics that it knows."""
+    server, _ = busy
+    enough = threading.Event()
+
+    def churn():
+        for number in range(1000):
+            if enough.is_set():
+                return
+            name = f"{topic}-{number % 3}-comes"
+            client.create_topic(server.bootstrap, name, partitions=2)
+            client.produce(server.bootstrap, [Record(b"%d in %d" % (number, number))], name)
+            client.delete_topic(server.bootstrap, name)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for number in range(5):
+            furrow("backup", "--data", server.data, tmp_path / f"copy-{number}")
+    finally:
+        enough.set()
+        thread.join()
+    for number in range(5):
+        copy = serve(servers, tmp_path / f"copy-{number}")
+        for name in client.topics(copy.bootstrap):
+            end = client.end_offset(copy.bootstrap, name)
+            if name == topic or name.endswith("-comes"):
+                assert len(client.consume(copy.bootstrap, name, min(end, 10))) == min(end, 10)
+        copy.stop()
+
+
+def test_a_backup_of_a_stopped_server(furrow, servers, filled, topic, tmp_path):
+    filled.stop()
+    furrow("backup", "--data", filled.data, tmp_path / "copy")
+    furrow("restore", "--data", tmp_path / "data", tmp_path / "copy")
+    server = serve(servers, tmp_path / "data")
+    count = 1200 * len(client.codecs)
+    assert len(client.consume(server.bootstrap, topic, count)) == count
+    server.stop()
+    check_files(server.partition_folder(topic), count)
+
+
+def test_what_is_not_whole_is_not_restored(furrow, filled, tmp_path):
+    archive = furrow("backup", "--data", filled.data, "-").stdout
+    for size in (0, 100, 512, 100_000, len(archive) - 2000, len(archive) - 1024):
+        data = tmp_path / "data"
+        assert furrow("restore", "--data", data, "-", input=archive[:size], status=1).stderr
+        assert list(data.iterdir()) == []
+    furrow("backup", "--data", filled.data, tmp_path / "copy")
+    (tmp_path / "copy/meta.properties").unlink()
+    assert b"not whole" in furrow("restore", "--data", data, tmp_path / "copy", status=1).stderr
+    # Nor over something, nor from what a server runs on.
+    (data / "letter").write_text("dear")
+    assert b"not empty" in furrow("restore", "--data", data, "-", input=archive, status=1).stderr
+    assert b"not empty" in furrow("backup", "--data", filled.data, data, status=1).stderr
+    assert b"use furrow backup" in furrow("restore", "--data", tmp_path / "new", filled.data, status=1).stderr
+    # Names that lead elsewhere are none.
+    evil = io.BytesIO()
+    with tarfile.open(fileobj=evil, mode="w") as opened:
+        opened.addfile(tarfile.TarInfo("../evil"))
+    assert b"no file of a data folder" in furrow("restore", "--data", tmp_path / "new", "-", input=evil.getvalue(), status=1).stderr
+    assert not (tmp_path / "evil").exists()
+
+
+def test_damage_is_carried_along_and_told(furrow, filled, topic, tmp_path):
+    filled.stop()
+    flip(min(filled.partition_folder(topic).glob("*.log")), 5000)
+    furrow("backup", "--data", filled.data, tmp_path / "copy")
+    done = furrow("restore", "--json", "--data", tmp_path / "data", tmp_path / "copy", status=3)
+    assert [line["level"] for line in said(done) if line["kind"] == "finding"] == ["damage"]
+
+
+def test_a_closed_pipe_ends_a_backup_quietly(request, filled):
+    binary = request.config.getoption("furrowd").resolve().parent / "furrow"
+    command = f"{binary} backup --data {filled.data} - | head -c 1000 | wc -c"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=60)
+    assert done.stderr == b"" and done.stdout.strip() == b"1000"
+
+
 def test_wrong_use_is_told(furrow, tmp_path):
     assert furrow("verify", status=2).stderr
     assert b"no data folder" in furrow("verify", tmp_path, status=3).stderr
     assert b"no-such" in furrow("verify", tmp_path / "no-such", status=3).stderr
-    assert b"Examples:" in furrow("verify", "--help").stdout
+    for command in ("verify", "backup", "restore"):
+        assert b"Examples:" in furrow(command, "--help").stdout
+    assert furrow("backup", tmp_path / "copy", status=2).stderr
+    assert furrow("restore", tmp_path / "copy", status=2).stderr
+    assert furrow("backup", "--data", tmp_path, tmp_path / "copy", status=1).stderr

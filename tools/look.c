@@ -6,6 +6,8 @@ static int on_finding(void *context, const struct finding *finding)
 {
     struct look *look = context;
     struct emitter *e = &look->emitter;
+    if (look->without_notes && finding->level == FINDING_NOTE)
+        return 0;
     progress_clear(&look->progress);
     emit_begin(e, "finding");
     emit_text(e, "level", finding->level == FINDING_DAMAGE ? "damage" : "note");

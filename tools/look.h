@@ -17,8 +17,9 @@ struct look {
     struct data_folder_start start;
     struct inspection inspection;
     bool with_partitions; /* a line for each */
-    uint32_t partition;   /* the one that is looked at, counted from 1 */
-    const char *name;     /* its folder */
+    bool without_notes;
+    uint32_t partition; /* the one that is looked at, counted from 1 */
+    const char *name;   /* its folder */
 };
 
 /* Called for each partition once it was looked through. */

@@ -1,5 +1,7 @@
 /* furrow, the command line. */
+#include "backup.h"
 #include "dump.h"
+#include "restore.h"
 #include "verify.h"
 
 #include <signal.h>
@@ -15,6 +17,8 @@ struct command {
 static const struct command commands[] = {
     {"dump", dump_main, "print segments, indexes, snapshots and checkpoints in readable lines"},
     {"verify", verify_main, "look a stopped server's data folder through for damage"},
+    {"backup", backup_main, "copy the data folder of a running server, or a stopped one"},
+    {"restore", restore_main, "make a data folder of a backup"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
