@@ -5,6 +5,7 @@
  * is said in the server's log, and whoever needed it is told. */
 #include "checkpoints.h"
 
+#include "cleaner.h"
 #include "container.h"
 #include "recovery_points.h"
 #include "server.h"
@@ -71,6 +72,7 @@ static void on_written(struct job *job)
     int status = checkpoints->status;
     if (checkpoints->waiting != NULL)
         begin(checkpoints);
+    cleaner_note_synced(checkpoints->server->cleaner);
     for (struct checkpoint_request *request = served, *next; request != NULL; request = next) {
         next = request->next;
         request->done(request, status);

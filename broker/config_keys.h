@@ -81,32 +81,31 @@
       "yet.")                                                                                                          \
     L(LOG_CLEANUP_POLICY, "log.cleanup.policy", "delete", "compact,delete",                                            \
       "What happens to old segments: delete by age or size, compact to the last record of each key. With compact, "    \
-      "every record needs a key; nothing else acts on it yet.")                                                        \
+      "every record needs a key.")                                                                                     \
     N(LOG_SEGMENT_DELETE_DELAY_MS, "log.segment.delete.delay.ms", "60000", 0, INT64_MAX,                               \
       "How long a deleted segment's file stays on the disk. Kept; nothing acts on it yet.")                            \
     N(LOG_CLEANER_DELETE_RETENTION_MS, "log.cleaner.delete.retention.ms", "86400000", 0, INT64_MAX,                    \
-      "How long tombstones of a compacted topic are kept. Kept; nothing acts on it yet.")                              \
+      "How long tombstones of a compacted topic are kept, from their first compaction on.")                            \
     N(LOG_CLEANER_MIN_COMPACTION_LAG_MS, "log.cleaner.min.compaction.lag.ms", "0", 0, INT64_MAX,                       \
-      "The shortest time that a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet.")         \
+      "The shortest time that a record of a compacted topic stays uncompacted.")                                       \
     N(LOG_CLEANER_MAX_COMPACTION_LAG_MS, "log.cleaner.max.compaction.lag.ms", CONFIG_FOREVER, 1, INT64_MAX,            \
-      "The longest time that a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet.")          \
+      "The longest time that a record of a compacted topic stays uncompacted.")                                        \
     I(FURROW_COMPACTION_KEEP, "furrow.compaction.keep", "1", 1, 65535,                                                 \
-      "How many of the last records of each key compaction keeps. Kept; nothing acts on it yet.")                      \
+      "How many of the last records of each key compaction keeps.")                                                    \
     S(FURROW_COMPACTION_KEY, "furrow.compaction.key", "key", NULL,                                                     \
       "What compaction takes for a record's key: key, header:NAME or prefix:N (its first N bytes). Kept; nothing "     \
       "acts "                                                                                                          \
       "on it yet.")                                                                                                    \
-    B(LOG_CLEANER_ENABLE, "log.cleaner.enable", "true",                                                                \
-      "Whether topics with compact in their policy are compacted. Kept; nothing acts on it yet.")                      \
+    B(LOG_CLEANER_ENABLE, "log.cleaner.enable", "true", "Whether topics with compact in their policy are compacted.")  \
     N(LOG_CLEANER_BACKOFF_MS, "log.cleaner.backoff.ms", "15000", 0, INT64_MAX,                                         \
-      "How long the cleaner rests when there is nothing to compact. Kept; nothing acts on it yet.")                    \
+      "How long the cleaner rests when there is nothing to compact.")                                                  \
     N(LOG_CLEANER_DEDUPE_BUFFER_SIZE, "log.cleaner.dedupe.buffer.size", NULL, 65536, CONFIG_MEMORY_MOST,               \
       "Memory for the keys of a compaction under way; with less, the log is read more often. Default: 1/128 of the "   \
-      "memory, 1 to 32 MiB. Kept; nothing acts on it yet.")                                                            \
+      "memory, 1 to 32 MiB.")                                                                                          \
     D(LOG_CLEANER_IO_MAX_BYTES_PER_SECOND, "log.cleaner.io.max.bytes.per.second", NULL, 1, INT64_MAX,                  \
-      "The most that compaction reads and writes; unset: any. Kept; nothing acts on it yet.")                          \
+      "The most that compaction reads and writes; unset: any.")                                                        \
     D(LOG_CLEANER_MIN_CLEANABLE_RATIO, "log.cleaner.min.cleanable.ratio", "0.5", 0, 1,                                 \
-      "The share of a log that must be uncompacted before it is compacted. Kept; nothing acts on it yet.")             \
+      "The share of a log that must be uncompacted before it is compacted.")                                           \
     S(LOG_MESSAGE_TIMESTAMP_TYPE, "log.message.timestamp.type", "CreateTime", "CreateTime,LogAppendTime",              \
       "Whose time a record carries: the producer's or the server's.")                                                  \
     N(LOG_MESSAGE_TIMESTAMP_BEFORE_MAX_MS, "log.message.timestamp.before.max.ms", CONFIG_FOREVER, 0, INT64_MAX,        \

@@ -9,10 +9,11 @@
 #include <uv.h>
 
 enum job_kind {
-    JOB_READ,    /* a cold read: somebody waits for it */
-    JOB_RECORDS, /* opening and compressing batches, searching by time: somebody waits */
-    JOB_FILES,   /* making and removing files: somebody waits, seldom */
-    JOB_FLUSH,   /* background syncs, checkpoints */
+    JOB_READ,       /* a cold read: somebody waits for it */
+    JOB_RECORDS,    /* opening and compressing batches, searching by time: somebody waits */
+    JOB_FILES,      /* making and removing files: somebody waits, seldom */
+    JOB_FLUSH,      /* background syncs, checkpoints */
+    JOB_COMPACTION, /* a slice of a compaction */
     JOB_KINDS
 };
 

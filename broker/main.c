@@ -5,6 +5,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +130,8 @@ static int serve(struct config *config)
         return report(EXIT_FAILED, &error);
     }
     jobs_init(&server.jobs, &loop, set_up_pool());
-    log_info(&logger, "server", "version=%s pid=%d starting", FURROW_VERSION, (int)getpid());
+    log_info(&logger, "server", "version=%s pid=%d memory_bytes=%" PRIu64 " cores=%u starting", FURROW_VERSION,
+             (int)getpid(), machine.memory_bytes, machine.cores);
     rc = server_open(&server, line.data, &error);
     if (rc != 0)
         return report(server.folder_failed && is_refusal(rc) ? EXIT_REFUSED : EXIT_FAILED, &error);

@@ -1,5 +1,6 @@
 /* What a change does once its record is safe: folders are made or removed in the pool, then the server's topics follow.
  */
+#include "cleaner.h"
 #include "container.h"
 #include "metadata_private.h"
 #include "operations/environment.h"
@@ -99,6 +100,12 @@ static void remove_topic(struct metadata_change *change)
     }
 }
 
+static void compaction_ended(struct cleaner_wait *wait)
+{
+    struct metadata_change *change = CONTAINER_OF(wait, struct metadata_change, compaction);
+    jobs_submit(&change->metadata->server->jobs, &change->job, JOB_FILES);
+}
+
 void metadata_apply(struct metadata_change *change)
 {
     struct server *server = change->metadata->server;
@@ -111,7 +118,9 @@ void metadata_apply(struct metadata_change *change)
         return;
     case DELETE:
         remove_topic(change);
-        jobs_submit(&server->jobs, &change->job, JOB_FILES);
+        change->compaction.done = compaction_ended;
+        if (!cleaner_let_go(server->cleaner, change->topic, &change->compaction))
+            jobs_submit(&server->jobs, &change->job, JOB_FILES);
         return;
     case PRODUCER_IDS:
     case CONFIGURE:

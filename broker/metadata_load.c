@@ -11,7 +11,8 @@
 #include <stdio.h>
 
 #define READ_BYTES    ((uint32_t)1 << 20)
-#define RECORDS_LIMIT ((size_t)64 << 20) /* of one batch; ours are never compressed */
+#define SEGMENT_MS    ((int64_t)86400000) /* or a trickle would never be compacted */
+#define RECORDS_LIMIT ((size_t)64 << 20)  /* of one batch; ours are never compressed */
 
 struct loader {
     struct metadata_log *metadata;
@@ -358,7 +359,7 @@ static int open_metadata_log(struct metadata_log *metadata, struct error *error)
 {
     struct server *server = metadata->server;
     struct log_config config = {.segment_bytes = 1 << 20,
-                                .segment_ms = INT64_MAX,
+                                .segment_ms = SEGMENT_MS,
                                 .segment_index_bytes = 1 << 16,
                                 .index_interval_bytes = 4096};
     slice topic = slice_of_text("__furrow_metadata");

@@ -449,6 +449,7 @@ void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *
     }
     link_configure(change);
     metadata_use_config(topic);
+    cleaner_note_config(metadata->server->cleaner, topic, &change->config);
     submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
 }
 

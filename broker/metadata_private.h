@@ -3,6 +3,7 @@
 #pragma once
 
 #include "batch_builder.h"
+#include "cleaner.h"
 #include "kafka/messages.h"
 #include "metadata_log.h"
 
@@ -36,8 +37,9 @@ struct metadata_change {
     int32_t end_partition;
     int32_t planned; /* CREATE, GROW: partitions that count as planned meanwhile */
 
-    struct job job; /* makes or removes folders */
-    bool is_busy;   /* in the list below */
+    struct job job;                 /* makes or removes folders */
+    struct cleaner_wait compaction; /* DELETE: of one of the topic's partitions */
+    bool is_busy;                   /* in the list below */
     struct metadata_change *next_busy;
 };
 

@@ -11,6 +11,7 @@
  * Closing. Handles belong to the loop until their close callbacks have run, so the loop turns once more at the end. */
 #include "server.h"
 
+#include "cleaner.h"
 #include "connection.h"
 #include "kafka/session.h"
 #include "listener.h"
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -114,6 +116,7 @@ static void stop(struct lifecycle *lifecycle, int signal)
     listeners_close(lifecycle->kafka);
     connections_end_all(server->connections);
     operations_end_waits(server);
+    cleaner_stop(server->cleaner);
     uv_timer_start(&lifecycle->stop_tick, on_stop_tick, 0, STOP_TICK_MS);
 }
 
@@ -185,14 +188,23 @@ static void close_services(struct server *server)
     budget_destroy(server->budget);
 }
 
+/* What was chosen for this machine and its disk, in one line; "set" names what the configuration says instead. */
 static void log_sizes(const struct server *server)
 {
-    static const enum config_id sized[] = {CONFIG_FURROW_MEMORY_LIMIT_BYTES, CONFIG_SOCKET_REQUEST_MAX_BYTES,
-                                           CONFIG_LOG_SEGMENT_BYTES, CONFIG_MAX_OPEN_FILES};
-    for (size_t i = 0; i < sizeof sized / sizeof sized[0]; i++)
-        log_info(server->logger, "config", "%s=%" PRId64 " source=%s", config_key((int)sized[i])->name,
-                 config_number(server->config, sized[i]),
-                 config_source_at(server->config, (int)sized[i]) == CONFIG_FROM_DEFAULT ? "machine" : "set");
+    static const enum config_id sized[] = {
+        CONFIG_FURROW_MEMORY_LIMIT_BYTES,      CONFIG_SOCKET_REQUEST_MAX_BYTES, CONFIG_LOG_SEGMENT_BYTES,
+        CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE, CONFIG_MAX_OPEN_FILES,           CONFIG_DISK_RESERVE_BYTES};
+    char values[LOG_LINE_MAX] = "", set[LOG_LINE_MAX] = "";
+    for (size_t i = 0; i < sizeof sized / sizeof sized[0]; i++) {
+        int id = (int)sized[i];
+        const char *name = config_key(id)->name;
+        size_t size = strlen(values);
+        snprintf(values + size, sizeof values - size, "%s=%" PRId64 " ", name, config_number(server->config, sized[i]));
+        size = strlen(set);
+        if (config_source_at(server->config, id) != CONFIG_FROM_DEFAULT)
+            snprintf(set + size, sizeof set - size, "%s%s", size != 0 ? "," : "", name);
+    }
+    log_info(server->logger, "config", "%sset=%s sizes", values, set[0] != '\0' ? set : "none");
 }
 
 static int open_listeners(struct server *server, struct lifecycle *lifecycle, struct error *error)
@@ -208,7 +220,6 @@ int server_open(struct server *server, const char *data, struct error *error)
         return error_set_status(error, -ENOMEM, "server");
     lifecycle->server = server;
     server->lifecycle = lifecycle;
-    log_sizes(server);
     int rc = open_services(server, error);
     if (rc != 0)
         goto err_free;
@@ -216,6 +227,7 @@ int server_open(struct server *server, const char *data, struct error *error)
     server->folder_failed = rc != 0;
     if (rc != 0)
         goto err_close_services;
+    log_sizes(server);
     rc = open_listeners(server, lifecycle, error);
     if (rc != 0)
         goto err_close_storage;

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 struct checkpoints;
+struct cleaner;
 struct connections;
 struct flush;
 struct lifecycle;
@@ -46,6 +47,7 @@ struct server {
     struct writer_thread *writer;
     struct checkpoints *checkpoints; /* all checkpoint files are written through it */
     struct flush *flush;             /* background syncs; told of each append that was not synced */
+    struct cleaner *cleaner;         /* compacts logs */
     struct connections *connections;
     struct lifecycle *lifecycle; /* server.c: signals, listeners, the way to the end */
 
@@ -56,6 +58,7 @@ struct server {
     struct read_service *reads;
     struct fetch_sessions *sessions;
     struct producer_ids *producer_ids;
+    uint64_t requests_started; /* of clients, since the start */
 };
 
 /* Wall clock, ms since 1970, as of this turn of the loop or newer. */

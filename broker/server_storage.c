@@ -1,6 +1,7 @@
 #include "server_storage.h"
 
 #include "checkpoints.h"
+#include "cleaner.h"
 #include "flush.h"
 #include "metadata_log.h"
 #include "operations/operations.h"
@@ -102,12 +103,20 @@ int server_storage_open(struct server *server, const char *data, struct error *e
         rc = error_set_status(error, rc, "background flush");
         goto err_destroy_checkpoints;
     }
+    rc = cleaner_create(server, &server->cleaner);
+    if (rc != 0) {
+        rc = error_set_status(error, rc, "cleaner");
+        goto err_destroy_flush;
+    }
     rc = operations_open(server, error);
     if (rc != 0)
-        goto err_destroy_flush;
+        goto err_destroy_cleaner;
+    cleaner_note_synced(server->cleaner);
     log_start(server, data);
     return 0;
 
+err_destroy_cleaner:
+    cleaner_destroy(server->cleaner);
 err_destroy_flush:
     flush_destroy(server->flush);
 err_destroy_checkpoints:
@@ -123,7 +132,7 @@ err_close_topics:
 bool server_storage_idle(const struct server *server)
 {
     return operations_idle(server) && metadata_log_idle(server->metadata) && flush_idle(server->flush) &&
-           checkpoints_idle(server->checkpoints);
+           checkpoints_idle(server->checkpoints) && cleaner_idle(server->cleaner);
 }
 
 static int flush_log(struct server *server, struct log *log, struct error *error)
@@ -173,6 +182,7 @@ int server_storage_flush(struct server *server, struct error *error)
 void server_storage_close_handles(struct server *server)
 {
     operations_close(server);
+    cleaner_destroy(server->cleaner);
     flush_destroy(server->flush);
 }
 

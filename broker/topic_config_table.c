@@ -30,7 +30,7 @@
 const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
     [CLEANUP_POLICY] = LIST("cleanup.policy", "log.cleanup.policy", "delete", "compact,delete",
                             "What happens to old segments: delete removes them by age or size, compact keeps the last "
-                            "record of each key. With compact, every record needs a key; nothing else acts on it yet."),
+                            "record of each key. With compact, every record needs a key."),
     [COMPRESSION_GZIP_LEVEL] = INT("compression.gzip.level", "compression.gzip.level", "-1", -1, 9,
                                    "Level when compression.type is gzip: 1 to 9, or -1 for the library's default."),
     [COMPRESSION_LZ4_LEVEL] =
@@ -40,8 +40,9 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
                "The codec in which batches are kept; producer keeps what the producer chose."),
     [COMPRESSION_ZSTD_LEVEL] = INT("compression.zstd.level", "compression.zstd.level", "3", -131072, 22,
                                    "Level when compression.type is zstd."),
-    [DELETE_RETENTION_MS] = LONG("delete.retention.ms", "log.cleaner.delete.retention.ms", "86400000", 0,
-                                 "How long tombstones of a compacted topic are kept. Kept; nothing acts on it yet."),
+    [DELETE_RETENTION_MS] =
+        LONG("delete.retention.ms", "log.cleaner.delete.retention.ms", "86400000", 0,
+             "How long tombstones of a compacted topic are kept, in ms from their first compaction on."),
     [FILE_DELETE_DELAY_MS] = LONG("file.delete.delay.ms", "log.segment.delete.delay.ms", "60000", 0,
                                   "How long a deleted segment's file stays on the disk. Kept; nothing acts on it yet."),
     [FLUSH_MESSAGES] =
@@ -54,13 +55,12 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
              "Replicas whose copying is throttled. Kept, but without effect: one node copies nothing."),
     [FURROW_COMPACTION_KEEP] =
         INT("furrow.compaction.keep", "furrow.compaction.keep", "1", 1, COMPACTION_KEEP_MOST,
-            "How many of the last records of each key compaction keeps; a tombstone removes all of them. Kept; nothing "
-            "acts on it yet."),
+            "How many of the last records of each key compaction keeps; a tombstone removes all before it."),
     [FURROW_COMPACTION_KEY] =
         STRING("furrow.compaction.key", "furrow.compaction.key", "key", NULL,
                "What compaction takes for a record's key: key; header:NAME, the value of the record's last header of "
                "that name, and then records need no key; prefix:N, the first N bytes of the key. Records that lack it "
-               "are kept. Kept; nothing acts on it yet."),
+               "are kept."),
     [INDEX_INTERVAL_BYTES] = INT("index.interval.bytes", "log.index.interval.bytes", "4096", 0, INT32_MAX,
                                  "Bytes of log for each entry of the offset index."),
     [LEADER_REPLICATION_THROTTLED_REPLICAS] =
@@ -72,9 +72,8 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
     [LOCAL_RETENTION_MS] =
         LONG("local.retention.ms", NULL, "-2", -2,
              "How long segments stay here once they are in remote storage. Kept, but without effect: there is none."),
-    [MAX_COMPACTION_LAG_MS] =
-        LONG("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", LONG_MAX_TEXT, 1,
-             "The longest time a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet."),
+    [MAX_COMPACTION_LAG_MS] = LONG("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", LONG_MAX_TEXT, 1,
+                                   "The longest time in ms that a record of a compacted topic stays uncompacted."),
     [MAX_MESSAGE_BYTES] = INT("max.message.bytes", "message.max.bytes", "1048588", 0, INT32_MAX,
                               "The largest record batch taken, in bytes."),
     [MESSAGE_TIMESTAMP_AFTER_MAX_MS] =
@@ -86,12 +85,10 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
     [MESSAGE_TIMESTAMP_TYPE] =
         STRING("message.timestamp.type", "log.message.timestamp.type", "CreateTime", "CreateTime,LogAppendTime",
                "Whose time a record carries: the producer's or the server's."),
-    [MIN_CLEANABLE_DIRTY_RATIO] =
-        RATIO("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio", "0.5",
-              "The share of a log that must be uncompacted before it is compacted. Kept; nothing acts on it yet."),
-    [MIN_COMPACTION_LAG_MS] =
-        LONG("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms", "0", 0,
-             "The shortest time a record of a compacted topic stays uncompacted. Kept; nothing acts on it yet."),
+    [MIN_CLEANABLE_DIRTY_RATIO] = RATIO("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio", "0.5",
+                                        "The share of a log that must be uncompacted before it is compacted."),
+    [MIN_COMPACTION_LAG_MS] = LONG("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms", "0", 0,
+                                   "The shortest time in ms that a record of a compacted topic stays uncompacted."),
     [MIN_INSYNC_REPLICAS] = INT("min.insync.replicas", "min.insync.replicas", "1", 1, INT32_MAX,
                                 "Replicas that must have a record before acks=all is answered; there is one here."),
     [PREALLOCATE] = BOOLEAN("preallocate", "log.preallocate", "false",

@@ -210,6 +210,7 @@ void kafka_request_start(struct kafka_request *request)
     }
     request->arena.limit = arena_most(request);
     kafka_request_count(request);
+    request->server->requests_started++;
     handler(request);
 }
 

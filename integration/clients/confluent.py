@@ -14,7 +14,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from clients import BEGINNING, END, At, Client, ClientError, Record, Tail
 
@@ -78,6 +78,19 @@ class Confluent(Client):
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
         admin = AdminClient({"bootstrap.servers": bootstrap})
         return {key: entry.value for key, entry in admin.describe_configs([resource])[resource].result(15).items()}
+
+    def change_topic_config(self, bootstrap: str, topic: str, values: dict[str, str]) -> None:
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in values.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin.incremental_alter_configs([resource])[resource].result(15)
+
+    def producer(self, bootstrap: str, **settings) -> Producer:
+        """The client's own, for who needs one that lasts; dots of the settings' names are written as underscores."""
+        named = {name.replace("_", "."): value for name, value in settings.items()}
+        return Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "retry.backoff.max.ms": 200, **named})
 
     def delete_topic(self, bootstrap: str, topic: str) -> None:
         admin = AdminClient({"bootstrap.servers": bootstrap})

@@ -14,7 +14,7 @@
 
 #define INTERVAL_MS 200
 
-static const char *const often[] = {"log.flush.interval.ms=200", NULL};
+static const char *const often[] = {"log.flush.interval.ms=200", "log.cleaner.enable=false", NULL};
 static struct server_fixture f;
 
 static void note_done(void *context, int status, const struct error *error)
@@ -339,7 +339,7 @@ static void any_allocation_may_fail(void)
 {
     bool more = true;
     for (int64_t nth = 0; more; nth++) {
-        open_with((const char *const[]){"log.flush.interval.ms=1", NULL});
+        open_with((const char *const[]){"log.flush.interval.ms=1", "log.cleaner.enable=false", NULL});
         struct topic *topic = create("orders", 2);
         CHECK_EQUAL(append(topic->partitions[0], APPEND_ACKS_LEADER), KAFKA_NONE);
         wait_until_idle();

@@ -1,6 +1,7 @@
 #include "server_fixture.h"
 
 #include "checkpoints.h"
+#include "cleaner.h"
 #include "flush.h"
 #include "metadata_log.h"
 #include "operations/operations.h"
@@ -175,11 +176,16 @@ static int open_topics(struct server_fixture *f)
     rc = flush_create(server, &server->flush);
     if (rc != 0)
         goto err_destroy_checkpoints;
-    rc = operations_open(server, &f->error);
+    rc = cleaner_create(server, &server->cleaner);
     if (rc != 0)
         goto err_destroy_flush;
+    rc = operations_open(server, &f->error);
+    if (rc != 0)
+        goto err_destroy_cleaner;
     return 0;
 
+err_destroy_cleaner:
+    cleaner_destroy(server->cleaner);
 err_destroy_flush:
     flush_destroy(server->flush);
 err_destroy_checkpoints:
@@ -225,6 +231,7 @@ void server_fixture_close_storage(struct server_fixture *f)
 {
     struct server *server = &f->server;
     operations_close(server);
+    cleaner_destroy(server->cleaner);
     flush_destroy(server->flush);
     writer_thread_close(server->writer);
     uv_run(&f->loop, UV_RUN_DEFAULT);
