@@ -48,6 +48,22 @@ static void remove_folders(struct job *job)
     }
 }
 
+static void checkpoints_written(struct checkpoint_request *request, int status)
+{
+    (void)status; /* said in the log */
+    metadata_end_change(CONTAINER_OF(request, struct metadata_change, checkpoint));
+}
+
+/* The change ends when the checkpoints on the disk speak of the logs that there are now. Those of a topic that is gone
+ * would be believed of the next one of its name. */
+static void write_checkpoints(struct metadata_change *change)
+{
+    struct server *server = change->metadata->server;
+    server->checkpoints_stale = false;
+    change->checkpoint.done = checkpoints_written;
+    checkpoints_write(server->checkpoints, &change->checkpoint);
+}
+
 static void folders_removed(struct job *job)
 {
     struct metadata_change *change = change_of_job(job);
@@ -57,7 +73,7 @@ static void folders_removed(struct job *job)
                  change->error.message);
         change->status = 0;
     }
-    metadata_end_change(change);
+    write_checkpoints(change);
 }
 
 static void folders_made(struct job *job)
@@ -80,7 +96,10 @@ static void folders_made(struct job *job)
         if (rc != 0)
             change->status = rc;
     }
-    metadata_end_change(change);
+    if (server->checkpoints_stale)
+        write_checkpoints(change);
+    else
+        metadata_end_change(change);
 }
 
 /* ---- applying what is safe on the disk ---- */

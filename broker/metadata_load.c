@@ -252,6 +252,8 @@ int metadata_remove_folder(struct disk *disk, const char *folder, const char *un
 
 static void report_recovery(struct server *server, const char *folder, const struct log_recovery *recovery)
 {
+    if (recovery->adopted)
+        log_info(server->logger, "storage", "partition=%s the folder was copied in: its records are kept", folder);
     if (recovery->bytes_cut != 0 || recovery->segments_cut != 0)
         log_warn(server->logger, "storage",
                  "partition=%s offset=%lld cut_bytes=%llu cut_segments=%u reason=\"%s\" recovery cut the log's end",
@@ -270,7 +272,16 @@ static int64_t trusted_end(const struct server *server, slice topic, int32_t par
     return synced > cleaned ? synced : cleaned;
 }
 
-static int open_log(struct server *server, const char *folder, slice topic, int32_t partition,
+/* A folder that was copied in, and that a checkpoint names by now. It costs nothing but another try when it fails. */
+static void take_over(struct server *server, const char *folder, struct uuid topic_id)
+{
+    struct error error;
+    if (log_write_topic_id(server->disk, folder, topic_id, &error) != 0)
+        log_warn(server->logger, "storage", "partition=%s %s", folder, error.message);
+}
+
+/* What the checkpoints say of a log that has just been made is of another one of that name. */
+static int open_log(struct server *server, const char *folder, slice topic, int32_t partition, struct uuid topic_id,
                     const struct log_config *config, bool is_new, struct log **log, struct error *error)
 {
     int64_t recovery_point = trusted_end(server, topic, partition);
@@ -281,10 +292,15 @@ static int open_log(struct server *server, const char *folder, slice topic, int3
         .log_start = log_start > 0 && !is_new ? log_start : 0,
         .leader_epoch = server->start.leader_epoch,
         .now = server_now(server),
+        .topic_id = topic_id,
     };
     struct log_recovery recovery = {0};
     int rc = log_open(&server->logs, folder, config, &opening, log, &recovery, error);
     report_recovery(server, folder, &recovery);
+    server->checkpoints_stale |= recovery.adopted;
+    bool is_named = rc == 0 && !is_new && recovery_point >= log_active_base(*log);
+    if (is_named && !uuid_equal(log_topic_id(*log), topic_id))
+        take_over(server, folder, topic_id);
     /* A log that something else wrote may have seen higher epochs: the next unclean start must go past them. */
     if (rc == 0 && log_leader_epoch(*log) > server->start.leader_epoch) {
         rc = data_folder_raise_leader_epoch(server->disk, server->folder, log_leader_epoch(*log), error);
@@ -319,12 +335,12 @@ int metadata_open_partition(struct server *server, struct topic *topic, int32_t 
     struct log *log = NULL;
     int rc = partition_folder_name(topic_name(topic), index, folder);
     if (rc == 0)
-        rc = open_log(server, folder, topic_name(topic), index, &topic->config.log, is_new, &log, error);
+        rc = open_log(server, folder, topic_name(topic), index, topic->id, &topic->config.log, is_new, &log, error);
     if (rc == -ENOENT) {
         log_warn(server->logger, "metadata", "partition=%s the folder was missing and is made anew", folder);
         rc = log_create_files(server->disk, folder, topic->id, error);
         if (rc == 0)
-            rc = open_log(server, folder, topic_name(topic), index, &topic->config.log, true, &log, error);
+            rc = open_log(server, folder, topic_name(topic), index, topic->id, &topic->config.log, true, &log, error);
     }
     /* A partition that cannot be opened is offline; the others serve. */
     if (rc != 0)
@@ -365,7 +381,7 @@ static int open_metadata_log(struct metadata_log *metadata, struct error *error)
     slice topic = slice_of_text("__furrow_metadata");
     int rc = log_create_files(server->disk, METADATA_FOLDER, UUID_ZERO, error);
     if (rc == 0)
-        rc = open_log(server, METADATA_FOLDER, topic, 0, &config, false, &metadata->log, error);
+        rc = open_log(server, METADATA_FOLDER, topic, 0, UUID_ZERO, &config, false, &metadata->log, error);
     if (rc == 0)
         metadata->clean.cleaned_end = cleaned_end(server, topic, 0, metadata->log);
     /* Without it no topic is known, and a new one of the same name would go on with an old one's records. */

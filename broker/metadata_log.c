@@ -493,6 +493,21 @@ void metadata_log_close(struct metadata_log *metadata)
     memory_free(metadata->server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
 }
 
+static void on_start_checkpoint(struct checkpoint_request *request, int status)
+{
+    (void)request, (void)status; /* said in the log */
+}
+
+void metadata_log_note_started(struct metadata_log *metadata)
+{
+    struct server *server = metadata->server;
+    if (server->start.clean && !server->checkpoints_stale)
+        return;
+    server->checkpoints_stale = false;
+    metadata->start_checkpoint.done = on_start_checkpoint;
+    checkpoints_write(server->checkpoints, &metadata->start_checkpoint);
+}
+
 bool metadata_log_idle(const struct metadata_log *metadata)
 {
     return metadata->under_way == 0;

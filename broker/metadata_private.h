@@ -3,6 +3,7 @@
 #pragma once
 
 #include "batch_builder.h"
+#include "checkpoints.h"
 #include "cleaner.h"
 #include "kafka/messages.h"
 #include "metadata_log.h"
@@ -37,9 +38,10 @@ struct metadata_change {
     int32_t end_partition;
     int32_t planned; /* CREATE, GROW: partitions that count as planned meanwhile */
 
-    struct job job;                 /* makes or removes folders */
-    struct cleaner_wait compaction; /* DELETE: of one of the topic's partitions */
-    bool is_busy;                   /* in the list below */
+    struct job job;                       /* makes or removes folders */
+    struct cleaner_wait compaction;       /* DELETE: of one of the topic's partitions */
+    struct checkpoint_request checkpoint; /* behind that */
+    bool is_busy;                         /* in the list below */
     struct metadata_change *next_busy;
 };
 
@@ -57,7 +59,8 @@ struct metadata_log {
     /* Whose topic's name is being created or removed, by the name's hash: a request may name thousands. */
     struct metadata_change *busy[METADATA_BUSY_LISTS];
     size_t planned_partitions; /* of topics that are being made or grow */
-    unsigned under_way;        /* changes, their folder jobs included */
+    struct checkpoint_request start_checkpoint;
+    unsigned under_way; /* changes, their folder jobs included */
 };
 
 /* Appends one record, as a batch of its own, to `w`. value_type NULL: a deletion. */

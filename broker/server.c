@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "kafka/session.h"
 #include "listener.h"
+#include "metadata_log.h"
 #include "notify.h"
 #include "operations/operations.h"
 #include "server_storage.h"
@@ -231,6 +232,7 @@ int server_open(struct server *server, const char *data, struct error *error)
     rc = open_listeners(server, lifecycle, error);
     if (rc != 0)
         goto err_close_storage;
+    metadata_log_note_started(server->metadata);
     uv_timer_init(server->loop, &lifecycle->stop_tick);
     lifecycle->stop_tick.data = lifecycle;
     start_signals(lifecycle);

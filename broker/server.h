@@ -46,8 +46,9 @@ struct server {
     struct jobs jobs;
     struct writer_thread *writer;
     struct checkpoints *checkpoints; /* all checkpoint files are written through it */
-    struct flush *flush;             /* background syncs; told of each append that was not synced */
-    struct cleaner *cleaner;         /* compacts logs */
+    bool checkpoints_stale;  /* they speak of logs that are not these, or not at all of some: to be written soon */
+    struct flush *flush;     /* background syncs; told of each append that was not synced */
+    struct cleaner *cleaner; /* compacts logs */
     struct connections *connections;
     struct lifecycle *lifecycle; /* server.c: signals, listeners, the way to the end */
 

@@ -18,25 +18,19 @@ static int make_empty_file(struct disk *disk, const char *folder, enum segment_p
     return rc;
 }
 
-static int write_metadata(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error)
-{
-    char path[DISK_PATH_MAX];
-    char id[UUID_TEXT_SIZE];
-    char text[64];
-    uuid_print(topic_id, id);
-    snprintf(path, sizeof path, "%s/" LOG_METADATA_FILE, folder);
-    snprintf(text, sizeof text, "version: 0\ntopic_id: %s\n", id);
-    return disk_replace_file(disk, path, slice_of_text(text), error);
-}
-
 int log_create_files(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error)
 {
+    int64_t last_base;
     int rc;
     if ((rc = disk_make_folder(disk, folder, error)) != 0 || (rc = disk_sync_folder(disk, "", error)) != 0 ||
-        (rc = make_empty_file(disk, folder, SEGMENT_LOG, error)) != 0 ||
+        (rc = log_find_records(disk, folder, &last_base, error)) != 0)
+        return error_wrap(error, rc, "%s", folder);
+    if (last_base >= 0)
+        return log_sync_files(disk, folder, error);
+    if ((rc = make_empty_file(disk, folder, SEGMENT_LOG, error)) != 0 ||
         (rc = make_empty_file(disk, folder, SEGMENT_OFFSET_INDEX, error)) != 0 ||
         (rc = make_empty_file(disk, folder, SEGMENT_TIME_INDEX, error)) != 0 ||
-        (rc = write_metadata(disk, folder, topic_id, error)) != 0)
+        (rc = log_write_topic_id(disk, folder, topic_id, error)) != 0)
         return error_wrap(error, rc, "%s", folder);
     return 0; /* replacing a file has synced the folder */
 }

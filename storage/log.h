@@ -51,6 +51,11 @@ struct log_opening {
     int32_t leader_epoch;   /* of this run: what new batches are stamped with, unless the log has seen a higher one */
     int64_t now;            /* ms */
     bool gaps;              /* a compacted log that another server wrote: segments may end before the next one begins */
+    /* Zero, or the topic's id. A folder with records whose partition.metadata says another, or nothing, was copied in,
+     * as from Apache Kafka: what wrote it closed segments only when they were safe, so it is opened as after a crash
+     * with its last segment's base offset for the recovery point, or `recovery_point` when that is larger. Once a
+     * checkpoint on the disk names the log, log_write_topic_id makes it the topic's own. */
+    struct uuid topic_id;
 };
 
 /* What recovery did; all zero after a clean stop. Nothing is logged here: broker/metadata_load.c writes it to the
@@ -60,13 +65,18 @@ struct log_recovery {
     uint64_t bytes_cut;    /* of torn or corrupt tails */
     uint32_t segments_cut; /* whole segments set aside behind a cut */
     uint32_t indexes_rebuilt;
+    bool adopted;       /* the folder was copied in */
     int64_t cut_offset; /* first offset that was cut, valid when bytes_cut or segments_cut */
     char reason[128];   /* why the first bytes were cut */
 };
 
-/* Makes the folder, partition.metadata and an empty first segment; a value-only job for any thread, idempotent.
- * `folder` as from partition_folder_name. */
+/* Makes the folder, an empty first segment and partition.metadata; a value-only job for any thread, idempotent.
+ * `folder` as from partition_folder_name. A folder that has records already was copied in: its files are synced,
+ * nothing else changes. */
 MUST_USE int log_create_files(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error);
+
+/* Replaces partition.metadata. */
+MUST_USE int log_write_topic_id(struct disk *disk, const char *folder, struct uuid topic_id, struct error *error);
 
 /* Removes the folder and all that is in it, and what is left of it from an earlier try; a value-only job for any
  * thread. The log is closed. For a topic that is deleted, rename the folder to `<topic>-<partition>.<uuid>-delete`

@@ -288,9 +288,24 @@ static int load_clean(struct log *log, const struct log_folder *found, const str
     return rc;
 }
 
-static int load(struct log *log, struct log_folder *found, const struct log_opening *opening,
+/* Closed segments are not doubted: neither those of another's log, nor ours after a clean stop. */
+static void trust_closed_segments(struct log *log, struct log_opening *opening)
+{
+    int64_t last_base = log_last_segment(log)->base_offset;
+    opening->clean = false;
+    if (opening->recovery_point < last_base)
+        opening->recovery_point = last_base;
+}
+
+static bool was_copied_in(const struct log *log, const struct log_opening *opening)
+{
+    return log->bytes > 0 && !uuid_is_zero(opening->topic_id) && !uuid_equal(log->topic_id, opening->topic_id);
+}
+
+static int load(struct log *log, struct log_folder *found, const struct log_opening *asked,
                 struct log_recovery *recovery, struct error *error)
 {
+    struct log_opening as_asked = *asked, *opening = &as_asked;
     int rc = 0;
     if (found->has_metadata)
         rc = log_read_topic_id(log->environment.disk, log->folder, &log->topic_id, error);
@@ -309,17 +324,19 @@ static int load(struct log *log, struct log_folder *found, const struct log_open
     if (epochs_cut_start(&log->epochs, log->start))
         log->epoch_changes++;
     int32_t seen = epochs_latest(&log->epochs); /* one that is cut may have been given to consumers */
-    bool clean = opening->clean;
-    if (clean) {
+    recovery->adopted = was_copied_in(log, opening);
+    if (recovery->adopted)
+        trust_closed_segments(log, opening);
+    if (opening->clean) {
         rc = load_clean(log, found, opening, error);
         if (rc == FURROW_CORRUPT)
-            clean = false; /* not as a clean stop leaves it: look at all that the recovery point does not cover */
+            trust_closed_segments(log, opening); /* not as a clean stop leaves it: look at the rest */
         else if (rc != 0)
             return rc;
         log->synced_end = log->end;
         log->unsynced_base = log_last_segment(log)->base_offset;
     }
-    if (!clean)
+    if (!opening->clean)
         rc = log_recover(log, found, opening, recovery, error);
     if (rc != 0)
         return rc;
@@ -329,7 +346,7 @@ static int load(struct log *log, struct log_folder *found, const struct log_open
         log->epoch_changes++;
     log->leader_epoch = opening->leader_epoch;
     if (log->leader_epoch <= seen)
-        log->leader_epoch = opening->clean ? seen : seen + 1;
+        log->leader_epoch = asked->clean && !recovery->adopted ? seen : seen + 1;
     log->mark_position = log->snapshot_offset == log->end ? log_last_segment(log)->size : 0;
     log_update_stable_end(log);
     return remove_stray_snapshots(log, found, error);

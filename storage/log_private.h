@@ -2,6 +2,7 @@
  *
  *     log.c               the log's state: creating, closing, looking
  *     log_folder.c        what stands in the log's folder
+ *     log_adopt.c         folders that were there before
  *     log_open.c          opening: what stands in the folder becomes the log's state
  *     recovery.c          after an unclean stop: scanning, cutting, rebuilding
  *     recovery_walk.c     over one segment
@@ -216,6 +217,10 @@ MUST_USE int log_recover(struct log *log, const struct log_folder *found, const 
  * and head is to be made anew. */
 MUST_USE int log_resume_head(struct log *log, const struct segment *segment, int64_t mark, struct segment_scan *scan,
                              struct log_head *head, int64_t *next_offset, struct error *error);
+/* The base offset of the folder's last segment; -1 when there is not a byte of records. */
+MUST_USE int log_find_records(struct disk *disk, const char *folder, int64_t *last_base, struct error *error);
+/* Syncs every file in the folder: whoever copied it need not have done so. */
+MUST_USE int log_sync_files(struct disk *disk, const char *folder, struct error *error);
 /* A new, empty last segment with its files. */
 MUST_USE int log_add_segment(struct log *log, int64_t base_offset, struct error *error);
 

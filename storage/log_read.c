@@ -99,6 +99,7 @@ static bool answer_from_memory(struct log *log, struct log_read *read, const str
     struct log_read_private *p = &read->private;
     struct log_read_point end;
     if (!p->exact || p->pinned == NULL || !find_end(read, hint, point, &end) ||
+        end.position == p->start.position || /* what is missing up to the segment's end was compacted */
         !segment_is_verified(segment, p->start.position, end.position))
         return false;
     if (!file_is_cached(read->file, p->start.position, end.position - p->start.position))

@@ -1,6 +1,7 @@
 /* The metadata log on a simulated disk, with the server's own writer, pool and loop: what was answered is there after a
  * restart and after a power cut; what failed left nothing behind. */
 #include "check.h"
+#include "checkpoints.h"
 #include "flush.h"
 #include "kafka/error_code.h"
 #include "metadata_log.h"
@@ -56,13 +57,18 @@ static int open_storage(void)
     rc = metadata_log_open(&server, &server.metadata, &error);
     if (rc != 0)
         goto err_close_files;
-    rc = flush_create(&server, &server.flush);
+    rc = checkpoints_create(&server, &server.checkpoints);
     if (rc != 0)
         goto err_close_metadata;
+    rc = flush_create(&server, &server.flush);
+    if (rc != 0)
+        goto err_destroy_checkpoints;
     rc = operations_open(&server, &error);
     if (rc == 0)
         return 0;
     flush_destroy(server.flush);
+err_destroy_checkpoints:
+    checkpoints_destroy(server.checkpoints);
 err_close_metadata:
     metadata_log_close(server.metadata);
 err_close_files:
@@ -79,6 +85,7 @@ static void close_storage(void)
     flush_destroy(server.flush);
     writer_thread_close(server.writer);
     uv_run(&loop, UV_RUN_DEFAULT);
+    checkpoints_destroy(server.checkpoints);
     metadata_log_close(server.metadata);
     topics_close(&server.topics);
     file_cache_close(server.logs.files);
@@ -202,6 +209,27 @@ static void a_name_can_be_taken_again_once_its_topic_is_deleted(void)
     CHECK_EQUAL(log_end_offset(find("orders")->partitions[0]->log), 0);
     restart_after_power_cut(7);
     CHECK_EQUAL(find("orders")->partition_count, 2);
+    close_storage();
+    close_machine();
+}
+
+/* Its start and its recovery point lay beyond all that the next one has. */
+static void what_the_checkpoints_said_of_a_deleted_topic_is_not_believed_of_the_next(void)
+{
+    static const uint8_t random[32] = {1};
+    struct data_folder *folder;
+    struct data_folder_start start;
+    struct checkpoint_offset offset = {.topic = slice_of_text("orders"), .partition = 0, .offset = 1000};
+    open_machine(1);
+    REQUIRE(open_storage() == 0);
+    CHECK_EQUAL(create("orders", 1, NULL), 0);
+    CHECK_EQUAL(data_folder_write_log_starts(server.disk, &offset, 1, NULL), 0);
+    CHECK_EQUAL(data_folder_write_recovery_points(server.disk, &offset, 1, NULL), 0);
+    CHECK_EQUAL(delete ("orders"), 0);
+    REQUIRE(data_folder_open(server.disk, 1, random, &folder, &start, NULL) == 0);
+    CHECK_EQUAL(data_folder_log_start(folder, slice_of_text("orders"), 0), -1);
+    CHECK_EQUAL(data_folder_recovery_point(folder, slice_of_text("orders"), 0), -1);
+    data_folder_close(folder);
     close_storage();
     close_machine();
 }
@@ -389,8 +417,10 @@ static void a_metadata_log_that_was_lost_is_not_begun_anew(void)
 
 SUITE("metadata_log", CHECK_TEST(a_metadata_log_that_was_lost_is_not_begun_anew),
       CHECK_TEST(what_was_answered_survives_a_power_cut),
-      CHECK_TEST(a_name_can_be_taken_again_once_its_topic_is_deleted), CHECK_TEST(a_topic_in_the_making_keeps_its_name),
-      CHECK_TEST(partitions_are_only_added), CHECK_TEST(nothing_said_of_a_topic_behind_its_deletion_brings_it_back),
+      CHECK_TEST(a_name_can_be_taken_again_once_its_topic_is_deleted),
+      CHECK_TEST(what_the_checkpoints_said_of_a_deleted_topic_is_not_believed_of_the_next),
+      CHECK_TEST(a_topic_in_the_making_keeps_its_name), CHECK_TEST(partitions_are_only_added),
+      CHECK_TEST(nothing_said_of_a_topic_behind_its_deletion_brings_it_back),
       CHECK_TEST(partitions_that_are_being_made_count_with_those_there_are),
       CHECK_TEST(what_is_configured_is_what_was_written_last), CHECK_TEST(a_producer_id_is_never_given_twice),
       CHECK_TEST(any_failing_disk_call_is_survived))
