@@ -1,5 +1,6 @@
 """The lines of tests/bench/compare about large logs, and about what is written to the disk."""
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -9,7 +10,7 @@ import tempfile
 import time
 
 from beside import SHAPE_1K, SPEED_UP
-from table import against, alone, per
+from table import Row, against, alone, text_of
 
 LARGE = 100_000  # batches of 100 × 1 KB: 10 GB
 DEVICE_BYTES = 1 << 30
@@ -98,6 +99,30 @@ def restart(c):
     yield against(f"{figure}, after a clean stop", pairs["clean"], "ms", 30, False, False)
     yield against(f"… after kill -9, {100 * c.scale:g} MB since the last sync", pairs["killed"], "ms", 300, False, False)
     yield against("… after kill -9, all since the last sync", pairs["all"], "ms", None, False, False)
+
+
+def compaction(c):
+    """Against the least work for it, and what producers notice: tests/bench/compact. Nothing of it needs Kafka."""
+    programs = c.programs
+    command = [pathlib.Path(__file__).parent / "compact", "--json", "--rounds", c.rounds, "--furrowd",
+               programs.furrowd_path, "--programs", programs.bin, "--folder", programs.where]
+
+    def run(name, records):
+        words = list(map(str, [*command, "--records", records, "--keys", records // 10, name]))
+        output = subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout
+        if not output:
+            raise RuntimeError(f"tests/bench/compact {name} says nothing")
+        return json.loads(output)[name]
+
+    records = c.amount(5_000_000)
+    cost = run("cost", records)
+    figure = f"compaction, {records / 1e6:g} M records of {records // 10000} k keys, 1 MiB: its rate"
+    yield Row(figure, text_of(cost["seconds"], "s"), text_of(cost["least_seconds"], "s"), cost["ratio"], cost["ratio"],
+              cost["target"], True, True)
+    for acks, row in run("latency", 5_000_000).items():
+        before, during = row["p99_us"]
+        yield Row(f"… p99 of produce, {acks}, meanwhile, against without", text_of(during, "µs"), text_of(before, "µs"),
+                  row["ratio"], row["ratio"], row["target"], False, True)
 
 
 @contextlib.contextmanager
