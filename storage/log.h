@@ -146,6 +146,9 @@ MUST_USE int log_write_begin(struct log *log, struct log_append **queue, int64_t
 /* A write without a batch, for who wants the segment that is appended to closed: retention, before it takes it. *write
  * is NULL when that is empty. Then as any write; log_write_end returns NULL. -ENOMEM, -EBUSY, FURROW_OFFLINE. */
 MUST_USE int log_roll_begin(struct log *log, int64_t now, struct log_write **write, struct error *error);
+/* Whether the execution is one call that writes at most `bytes` to a file that is open: nothing is made, cut or flushed
+ * beside it. */
+bool log_write_is_small(const struct log_write *write, uint32_t bytes);
 void log_write_execute(struct log_write *write);
 /* Takes the result in, frees the write, returns its appends. What it has written can be read from now on, and survives
  * a power cut from the end of a sync on that begins after this. A failed write leaves the log as it was before begin.

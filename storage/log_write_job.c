@@ -88,6 +88,13 @@ static void clean_up(struct log_write *write)
         write->left_bytes = file_truncate(write->log.file, write->position, NULL) != 0;
 }
 
+bool log_write_is_small(const struct log_write *write, uint32_t bytes)
+{
+    return write->size <= bytes && write->log.file != NULL && !write->rolled && !write->cut_first &&
+           write->stray_base < 0 && write->indexes[INDEX_NEW].bytes.size == 0 &&
+           write->indexes[TIMES_NEW].bytes.size == 0;
+}
+
 void log_write_execute(struct log_write *write)
 {
     write->executed = true;

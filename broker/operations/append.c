@@ -1,7 +1,8 @@
 /* Happy path. append_start checks each part's batch (append_check.h) and queues it on its partition. At the end of the
- * loop's turn, what was queued on partitions without a write under way becomes one write each, and goes to the writer.
- * When a write is done, whoever waits for records is woken, what was queued meanwhile becomes the next write, and the
- * parts get their results in order; but those that wait for the disk get theirs after a sync (append_sync.c).
+ * loop's turn, what was queued on partitions without a write under way becomes one write each; a small one is executed
+ * there and then (loop_writes.h), others go to the writer. When a write is done, whoever waits for records is woken,
+ * what was queued meanwhile becomes the next write, and the parts get their results in order; but those that wait for
+ * the disk get theirs after a sync (append_sync.c).
  *
  * A batch that a pool job must look into is held, and what arrives behind it for the same partition too.
  *
@@ -112,14 +113,13 @@ static struct log_append *sort_out(struct partition_append *state, struct log_ap
     return settled;
 }
 
-static void on_written(struct writer_job *job)
+/* Of an executed write. */
+static void finish_write(struct partition_append *state, struct log_write *write)
 {
-    struct partition_append *state = CONTAINER_OF(job, struct partition_append, write);
     struct append_service *service = state->service;
     struct partition *partition = state->partition;
     struct error error = {0};
-    struct log_append *done = log_write_end(partition->log, job->write, &error);
-    state->is_writing = false;
+    struct log_append *done = log_write_end(partition->log, write, &error);
     if (error.code != 0)
         append_report_failure(state, &error);
 
@@ -132,7 +132,26 @@ static void on_written(struct writer_job *job)
     if (service->operations->flush != NULL)
         flush_note_dirty(service->operations->flush, partition);
     append_settle(partition, settled);
+}
+
+static void on_written(struct writer_job *job)
+{
+    struct partition_append *state = CONTAINER_OF(job, struct partition_append, write);
+    state->is_writing = false;
+    finish_write(state, job->write);
     append_release_if_idle(state);
+}
+
+static bool write_on_loop(struct partition_append *state, struct log_write *write)
+{
+    struct loop_writes *writes = &state->service->loop_writes;
+    uint64_t started = uv_hrtime();
+    if (!log_write_is_small(write, LOOP_WRITE_MAX_BYTES) || !loop_writes_allowed(writes, started))
+        return false;
+    log_write_execute(write);
+    loop_writes_note(writes, started, uv_hrtime());
+    finish_write(state, write);
+    return true;
 }
 
 static void fail_queue(struct partition_append *state, enum kafka_error code)
@@ -172,7 +191,7 @@ static void form_write(struct partition_append *state)
         }
         if (state->queue == NULL)
             state->queue_tail = &state->queue;
-        if (write != NULL) {
+        if (write != NULL && !write_on_loop(state, write)) {
             state->is_writing = true;
             state->write = (struct writer_job){.write = write, .done = on_written};
             writer_thread_submit(operations->writer, &state->write);

@@ -12,6 +12,7 @@
 #include "operations/append_check.h"
 #include "operations/append_prepare.h"
 #include "operations/gather.h"
+#include "operations/loop_writes.h"
 #include "operations/turn_end.h"
 
 /* Of one partition; exists while anything below is queued, held, under way or waiting, and holds the topic. */
@@ -47,6 +48,7 @@ struct append_service {
     struct partition_append *spare;
     unsigned spare_count;
     size_t states; /* in use */
+    struct loop_writes loop_writes;
     uv_timer_t gather_timer;
     struct partition_append *gathering;
     int open_handles;
