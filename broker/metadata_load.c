@@ -5,12 +5,11 @@
  * speaks of is left alone with a warning. At last every partition is opened; a missing folder is made again. */
 #include "metadata_private.h"
 
-#include "batch_iterator.h"
+#include "log_records.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define READ_BYTES    ((uint32_t)1 << 20)
 #define SEGMENT_MS    ((int64_t)86400000) /* or a trickle would never be compacted */
 #define RECORDS_LIMIT ((size_t)64 << 20)  /* of one batch; ours are never compressed */
 
@@ -112,74 +111,12 @@ static int apply_record(struct loader *loader, const struct record *record)
     }
 }
 
-static int apply_batch(struct loader *loader, slice batch, struct error *error)
+static int apply_next(void *context, const struct record *record, struct error *error)
 {
-    struct batch_iterator it;
-    struct record record;
-    int rc = batch_iterator_open(&it, batch, loader->metadata->server->memory, RECORDS_LIMIT, error);
-    if (rc != 0)
-        return rc;
-    while ((rc = batch_iterator_next(&it, &record, error)) == 1) {
-        rc = apply_record(loader, &record);
-        arena_reset(&loader->arena);
-        if (rc != 0) {
-            error_set_status(error, rc, "record %lld", (long long)record.offset);
-            break;
-        }
-    }
-    batch_iterator_close(&it);
-    return rc;
-}
-
-static int apply_batches(struct loader *loader, slice bytes, int64_t *offset, struct error *error)
-{
-    struct batch_header header;
-    slice batch;
-    int rc;
-    while ((rc = batch_next(&bytes, &header, &batch, error)) == 1) {
-        rc = apply_batch(loader, batch, error);
-        if (rc != 0)
-            return rc;
-        *offset = batch_last_offset(&header) + 1;
-    }
-    return rc;
-}
-
-static int apply_range(struct loader *loader, const struct log_read *read, int64_t *offset, struct error *error)
-{
-    struct memory *memory = loader->metadata->server->memory;
-    uint8_t *bytes = memory_alloc(memory, MEMORY_TOPICS, read->bytes);
-    if (bytes == NULL)
-        return error_set_status(error, -ENOMEM, "metadata");
-    size_t got = 0;
-    int rc = file_read(read->file, bytes, read->bytes, read->position, &got, error);
-    if (rc == 0)
-        rc = apply_batches(loader, slice_of(bytes, got), offset, error);
-    memory_free(memory, MEMORY_TOPICS, bytes, read->bytes);
-    return rc;
-}
-
-static int apply_log(struct loader *loader, struct error *error)
-{
-    struct log *log = loader->metadata->log;
-    for (int64_t offset = log_start_offset(log); offset < log_end_offset(log);) {
-        struct log_read read = {
-            .offset = offset, .end_offset = log_end_offset(log), .max_bytes = READ_BYTES, .whole_batch = true};
-        if (log_read_begin(log, &read) == 0) {
-            log_read_execute(&read);
-            log_read_end(log, &read);
-        }
-        int64_t before = offset;
-        int rc = read.status != 0 ? error_set_status(error, read.status, "offset %lld", (long long)offset)
-                                  : apply_range(loader, &read, &offset, error);
-        if (read.status == 0)
-            log_read_release(log, &read);
-        if (rc == 0 && offset == before)
-            rc = error_set(error, FURROW_CORRUPT, "nothing can be read at offset %lld", (long long)offset);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    struct loader *loader = context;
+    int rc = apply_record(loader, record);
+    arena_reset(&loader->arena);
+    return rc == 0 ? 0 : error_set_status(error, rc, "record %lld", (long long)record->offset);
 }
 
 /* ---- folders ---- */
@@ -402,7 +339,7 @@ int metadata_load(struct metadata_log *metadata, struct error *error)
     arena_init(&loader.names, server->memory, MEMORY_TOPICS, RECORDS_LIMIT);
     int rc = open_metadata_log(metadata, error);
     if (rc == 0)
-        rc = apply_log(&loader, error);
+        rc = log_for_each_record(metadata->log, server->memory, apply_next, &loader, error);
     if (rc != 0)
         error_wrap(error, rc, "metadata log");
     if (rc == 0)
