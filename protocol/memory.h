@@ -22,6 +22,7 @@
     X(TOPICS, "topics")           /* topics, partitions, their configuration */                                        \
     X(LOGS, "logs")               /* logs, segments, index tails, file handles */                                      \
     X(PRODUCERS, "producers")     /* state of idempotent producers */                                                  \
+    X(GROUPS, "groups")           /* groups, their members, committed offsets */                                       \
     X(COMPRESSION, "compression") /* codec contexts and buffers */                                                     \
     X(SERVER, "server")           /* configuration, tables, everything made once */
 

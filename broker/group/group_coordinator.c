@@ -1,0 +1,300 @@
+/* uthash's table comes from the ledger too: every function that changes it has `coordinator` in scope. */
+#define HASH_NONFATAL_OOM        1
+#define uthash_malloc(size)      memory_alloc(coordinator->memory, MEMORY_GROUPS, size)
+#define uthash_free(block, size) memory_free(coordinator->memory, MEMORY_GROUPS, block, size)
+#include "group/group_private.h"
+
+#include <errno.h>
+
+/* ---- the table ---- */
+
+struct group *group_find(const struct group_coordinator *coordinator, slice id)
+{
+    struct group *group = NULL;
+    HASH_FIND(by_id, coordinator->groups, id.data, id.size, group);
+    return group;
+}
+
+bool group_has_memory(const struct group_coordinator *coordinator)
+{
+    return atomic_load(&coordinator->memory->counts[MEMORY_GROUPS].bytes) < coordinator->limits->memory_bytes;
+}
+
+static bool write_classic(void *context, struct classic_group *classic, uint64_t token)
+{
+    struct group *group = context;
+    struct group_write *write = group_write_open(group, WRITE_CLASSIC);
+    if (write == NULL)
+        return false;
+    write->token = token;
+    int64_t now = group->coordinator->time.wall;
+    if (classic_group_member_count(classic) == 0)
+        group->since = now;
+    return group_write_send(write, group_records_add_classic(&write->builder, now, classic));
+}
+
+static void fill_random(void *context, void *to, size_t size)
+{
+    const struct group *group = context;
+    group->coordinator->store.random(group->coordinator->store.context, to, size);
+}
+
+static int create_classic(struct group *group, slice id)
+{
+    struct group_coordinator *coordinator = group->coordinator;
+    struct group_surroundings surroundings = {.memory = coordinator->memory,
+                                              .limits = &coordinator->limits->groups,
+                                              .answers = &coordinator->answers,
+                                              .write = write_classic,
+                                              .random = fill_random,
+                                              .context = group};
+    return classic_group_create(&surroundings, id, &group->classic);
+}
+
+struct group *group_add(struct group_coordinator *coordinator, slice id)
+{
+    struct group *group = memory_alloc_zeroed(coordinator->memory, MEMORY_GROUPS, sizeof *group);
+    if (group == NULL)
+        return NULL;
+    group->coordinator = coordinator;
+    group->since = coordinator->time.wall;
+    committed_offsets_init(&group->offsets, coordinator->memory);
+    if (create_classic(group, id) != 0)
+        goto err_free;
+    slice kept = classic_group_id(group->classic);
+    HASH_ADD_KEYPTR(by_id, coordinator->groups, kept.data, kept.size, group);
+    if (group->by_id.tbl == NULL)
+        goto err_close;
+    coordinator->group_count++;
+    return group;
+
+err_close:
+    classic_group_close(group->classic, KAFKA_COORDINATOR_NOT_AVAILABLE);
+err_free:
+    memory_free(coordinator->memory, MEMORY_GROUPS, group, sizeof *group);
+    return NULL;
+}
+
+void group_remove(struct group *group)
+{
+    struct group_coordinator *coordinator = group->coordinator;
+    HASH_DELETE(by_id, coordinator->groups, group);
+    coordinator->group_count--;
+    classic_group_close(group->classic, KAFKA_NOT_COORDINATOR);
+    committed_offsets_close(&group->offsets);
+    memory_free(coordinator->memory, MEMORY_GROUPS, group, sizeof *group);
+}
+
+/* One for a request that may begin a group; NULL where the bounds or memory forbid. */
+static struct group *find_or_add(struct group_coordinator *coordinator, slice id)
+{
+    struct group *group = group_find(coordinator, id);
+    if (group != NULL)
+        return group;
+    bool is_full = coordinator->group_count >= coordinator->limits->max_groups || !group_has_memory(coordinator);
+    return is_full ? NULL : group_add(coordinator, id);
+}
+
+/* ---- life ---- */
+
+int group_coordinator_open(struct memory *memory, const struct group_coordinator_limits *limits,
+                           const struct group_store *store, struct group_coordinator **opened)
+{
+    struct group_coordinator *coordinator = memory_alloc_zeroed(memory, MEMORY_GROUPS, sizeof *coordinator);
+    if (coordinator == NULL)
+        return -ENOMEM;
+    coordinator->memory = memory;
+    coordinator->limits = limits;
+    coordinator->store = *store;
+    coordinator->wake_at = GROUP_NEVER;
+    group_answers_init(&coordinator->answers);
+    *opened = coordinator;
+    return 0;
+}
+
+void group_coordinator_close(struct group_coordinator *coordinator)
+{
+    struct group *group, *next;
+    HASH_ITER (by_id, coordinator->groups, group, next)
+        group_remove(group);
+    group_give_answers(coordinator);
+    memory_free(coordinator->memory, MEMORY_GROUPS, coordinator, sizeof *coordinator);
+}
+
+void group_coordinator_end_waits(struct group_coordinator *coordinator, struct group_time now)
+{
+    struct group *group, *next;
+    coordinator->time = now;
+    HASH_ITER (by_id, coordinator->groups, group, next)
+        classic_group_end_waits(group->classic, KAFKA_NOT_COORDINATOR);
+    group_give_answers(coordinator);
+}
+
+bool group_coordinator_idle(const struct group_coordinator *coordinator)
+{
+    return coordinator->writes == 0;
+}
+
+/* A client's next request may come in from within: it adds to the list that is being given out. */
+void group_give_answers(struct group_coordinator *coordinator)
+{
+    if (coordinator->is_answering)
+        return;
+    coordinator->is_answering = true;
+    group_answers_give(&coordinator->answers);
+    coordinator->is_answering = false;
+}
+
+/* ---- time ---- */
+
+void group_note_wake(struct group *group)
+{
+    int64_t at = classic_group_wake_at(group->classic);
+    if (at < group->coordinator->wake_at)
+        group->coordinator->wake_at = at;
+}
+
+int64_t group_coordinator_wake_at(const struct group_coordinator *coordinator)
+{
+    return coordinator->wake_at;
+}
+
+void group_coordinator_expire(struct group_coordinator *coordinator, struct group_time now)
+{
+    struct group *group, *next;
+    coordinator->time = now;
+    if (now.steady < coordinator->wake_at)
+        return;
+    coordinator->wake_at = GROUP_NEVER;
+    HASH_ITER (by_id, coordinator->groups, group, next) {
+        classic_group_expire(group->classic, now.steady);
+        group_note_wake(group);
+    }
+    group_give_answers(coordinator);
+}
+
+/* ---- members ---- */
+
+static void end_call(struct group *group)
+{
+    group_note_wake(group);
+    group_give_answers(group->coordinator);
+}
+
+static void refuse_join(struct group_coordinator *coordinator, struct join_call *join, enum kafka_error error)
+{
+    classic_refuse_join(&coordinator->answers, join, join->member_id, error);
+    group_give_answers(coordinator);
+}
+
+void group_coordinator_join(struct group_coordinator *coordinator, slice group_id, struct join_call *join,
+                            struct group_time now)
+{
+    coordinator->time = now;
+    enum kafka_error error = classic_group_check_join(&coordinator->limits->groups, group_id, join);
+    if (error != KAFKA_NONE) {
+        refuse_join(coordinator, join, error);
+        return;
+    }
+    bool is_new = join->member_id.size == 0;
+    struct group *group = is_new ? find_or_add(coordinator, group_id) : group_find(coordinator, group_id);
+    if (group == NULL) {
+        refuse_join(coordinator, join, is_new ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_UNKNOWN_MEMBER_ID);
+        return;
+    }
+    if (group->is_deleting || !group_has_memory(coordinator)) {
+        refuse_join(coordinator, join, KAFKA_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
+    classic_group_join(group->classic, join, now.steady);
+    end_call(group);
+}
+
+void group_coordinator_sync(struct group_coordinator *coordinator, slice group_id, struct sync_call *sync,
+                            struct group_time now)
+{
+    coordinator->time = now;
+    struct group *group = group_find(coordinator, group_id);
+    if (group_id.size == 0 || group == NULL) {
+        sync->assignment = slice_of_text("");
+        sync->found_protocol_type = sync->found_protocol = NULL_SLICE;
+        group_answers_add(&coordinator->answers, &sync->call,
+                          group_id.size == 0 ? KAFKA_INVALID_GROUP_ID : KAFKA_UNKNOWN_MEMBER_ID);
+        group_give_answers(coordinator);
+        return;
+    }
+    classic_group_sync(group->classic, sync, now.steady);
+    end_call(group);
+}
+
+enum kafka_error group_coordinator_heartbeat(struct group_coordinator *coordinator, slice group_id, slice member_id,
+                                             slice instance_id, int32_t generation, struct group_time now)
+{
+    coordinator->time = now;
+    if (group_id.size == 0)
+        return KAFKA_INVALID_GROUP_ID;
+    struct group *group = group_find(coordinator, group_id);
+    if (group == NULL)
+        return KAFKA_UNKNOWN_MEMBER_ID;
+    enum kafka_error error = classic_group_heartbeat(group->classic, member_id, instance_id, generation, now.steady);
+    group_note_wake(group);
+    return error;
+}
+
+enum kafka_error group_coordinator_leave(struct group_coordinator *coordinator, slice group_id,
+                                         struct leave_member *members, size_t count, struct group_time now)
+{
+    coordinator->time = now;
+    if (group_id.size == 0)
+        return KAFKA_INVALID_GROUP_ID;
+    struct group *group = group_find(coordinator, group_id);
+    if (group == NULL)
+        return KAFKA_UNKNOWN_MEMBER_ID;
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        members[i].error = classic_group_leave(group->classic, members[i].member_id, members[i].instance_id);
+        any = any || members[i].error == KAFKA_NONE;
+    }
+    if (any)
+        classic_group_settle(group->classic, now.steady);
+    end_call(group);
+    return KAFKA_NONE;
+}
+
+/* ---- looking ---- */
+
+uint32_t group_coordinator_count(const struct group_coordinator *coordinator)
+{
+    return coordinator->group_count;
+}
+
+const struct group *group_coordinator_find(const struct group_coordinator *coordinator, slice group_id)
+{
+    return group_find(coordinator, group_id);
+}
+
+int group_coordinator_list(const struct group_coordinator *coordinator, group_callback *callback, void *context)
+{
+    struct group *group, *next;
+    HASH_ITER (by_id, coordinator->groups, group, next) {
+        int rc = callback(context, group);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+slice group_id(const struct group *group)
+{
+    return classic_group_id(group->classic);
+}
+
+const struct classic_group *group_classic(const struct group *group)
+{
+    return group->classic;
+}
+
+const struct committed_offsets *group_offsets(const struct group *group)
+{
+    return &group->offsets;
+}

@@ -1,0 +1,76 @@
+/* Reading the log of groups at start: the last record of a key holds. */
+#include "group/group_private.h"
+
+#include <errno.h>
+
+static int load_offset(struct group_coordinator *coordinator, const struct group_record *record)
+{
+    struct group *group = group_find(coordinator, record->group);
+    if (record->is_tombstone) {
+        if (group != NULL)
+            committed_offsets_remove(&group->offsets, record->topic, record->partition);
+        return 0;
+    }
+    if (group == NULL && (group = group_add(coordinator, record->group)) == NULL)
+        return -ENOMEM;
+    return committed_offsets_put(&group->offsets, record->topic, record->partition, &record->offset);
+}
+
+static int load_members(struct group *group, const struct group_record *record)
+{
+    int rc = classic_group_load(group->classic, record->protocol_type, record->protocol, record->generation);
+    for (int32_t i = 0; i < record->member_count && rc == 0; i++) {
+        bool leads = slice_equal(record->members[i].id, record->leader);
+        rc = classic_group_load_member(group->classic, &record->members[i], leads);
+    }
+    return rc;
+}
+
+/* The state machine of what the record says; the offsets stay. */
+static int load_classic(struct group_coordinator *coordinator, const struct group_record *record)
+{
+    struct group *group = group_find(coordinator, record->group);
+    if (group == NULL && record->is_tombstone)
+        return 0;
+    if (group == NULL && (group = group_add(coordinator, record->group)) == NULL)
+        return -ENOMEM;
+    group->is_recorded = !record->is_tombstone;
+    group->since = record->since;
+    classic_group_clear(group->classic);
+    return record->is_tombstone ? 0 : load_members(group, record);
+}
+
+int group_coordinator_load(struct group_coordinator *coordinator, slice key, slice value, struct arena *arena)
+{
+    struct group_record record;
+    int rc = group_records_parse(key, value, arena, &record);
+    if (rc != 0)
+        return rc;
+    switch (record.kind) {
+    case GROUP_RECORD_OFFSET:
+        return load_offset(coordinator, &record);
+    case GROUP_RECORD_CLASSIC:
+        return load_classic(coordinator, &record);
+    case GROUP_RECORD_OTHER:
+        break;
+    }
+    return 0;
+}
+
+void group_coordinator_loaded(struct group_coordinator *coordinator, struct group_time now)
+{
+    struct group *group, *next;
+    coordinator->time = now;
+    HASH_ITER (by_id, coordinator->groups, group, next) {
+        if (group->since < 0)
+            group->since = now.wall;
+        bool is_left = !group->is_recorded && group->offsets.topic_count == 0;
+        if (is_left) {
+            group_remove(group);
+            continue;
+        }
+        classic_group_loaded(group->classic, now.steady);
+        group_note_wake(group);
+    }
+    group_give_answers(coordinator);
+}

@@ -1,0 +1,78 @@
+/* Batches on their way to the log. */
+#include "group/group_private.h"
+
+#include "container.h"
+
+#define BATCH_BYTES_MAX ((size_t)16 << 20)
+
+struct group_write *group_write_open(struct group *group, enum group_write_kind kind)
+{
+    struct group_coordinator *coordinator = group->coordinator;
+    struct group_write *write = memory_alloc_zeroed(coordinator->memory, MEMORY_GROUPS, sizeof *write);
+    if (write == NULL)
+        return NULL;
+    write->kind = kind;
+    write->group = group;
+    writer_init(&write->batch, coordinator->memory, MEMORY_GROUPS, BATCH_BYTES_MAX);
+    batch_builder_open(&write->builder, &write->batch, &BATCH_OPTIONS_PLAIN);
+    return write;
+}
+
+static void drop(struct group_write *write)
+{
+    struct memory *memory = write->group->coordinator->memory;
+    writer_close(&write->batch);
+    memory_free(memory, MEMORY_GROUPS, write->removed, write->removed_size);
+    memory_free(memory, MEMORY_GROUPS, write, sizeof *write);
+}
+
+void group_write_drop_unsent(struct group_write *write)
+{
+    int rc = batch_builder_close(&write->builder, NULL);
+    (void)rc; /* nobody wants it */
+    drop(write);
+}
+
+bool group_write_send(struct group_write *write, int rc)
+{
+    struct group_coordinator *coordinator = write->group->coordinator;
+    int closed = batch_builder_close(&write->builder, NULL);
+    if (rc != 0 || closed != 0) {
+        drop(write);
+        return false;
+    }
+    write->append = (struct group_append){.batch = write->batch.data, .size = write->batch.size};
+    write->group->writes++;
+    coordinator->writes++;
+    coordinator->store.append(coordinator->store.context, &write->append);
+    return true;
+}
+
+void group_coordinator_appended(struct group_coordinator *coordinator, struct group_append *append,
+                                enum kafka_error error, struct group_time now)
+{
+    struct group_write *write = CONTAINER_OF(append, struct group_write, append);
+    struct group *group = write->group;
+    coordinator->time = now;
+    coordinator->writes--;
+    group->writes--;
+    switch (write->kind) {
+    case WRITE_CLASSIC:
+        group->is_recorded = group->is_recorded || error == KAFKA_NONE;
+        classic_group_written(group->classic, write->token, error, now.steady);
+        break;
+    case WRITE_COMMIT:
+        group_commit_written(write, error);
+        break;
+    case WRITE_DELETION:
+    case WRITE_EXPIRY:
+        group_removal_written(write, error);
+        break;
+    }
+    bool ends_group = write->ends_group && error == KAFKA_NONE && group->writes == 0;
+    group_note_wake(group);
+    drop(write);
+    if (ends_group)
+        group_remove(group);
+    group_give_answers(coordinator);
+}
