@@ -116,6 +116,24 @@
       "Records after which a log is synced even without acks=all: who sends the last of them waits for it.")           \
     N(LOG_FLUSH_INTERVAL_MS, "log.flush.interval.ms", "30000", 0, INT64_MAX,                                           \
       "Time after which records are synced even without acks=all. More loses more at a power cut, and saves flash.")   \
+    /* ---- groups ---- */                                                                                             \
+    I(GROUP_INITIAL_REBALANCE_DELAY_MS, "group.initial.rebalance.delay.ms", "0", 0, INT32_MAX,                         \
+      "How long the first generation of a group waits for more members.")                                              \
+    I(GROUP_MIN_SESSION_TIMEOUT_MS, "group.min.session.timeout.ms", "6000", 0, INT32_MAX,                              \
+      "The shortest session timeout that a member may ask for.")                                                       \
+    I(GROUP_MAX_SESSION_TIMEOUT_MS, "group.max.session.timeout.ms", "1800000", 0, INT32_MAX,                           \
+      "The longest session timeout that a member may ask for.")                                                        \
+    I(GROUP_MAX_SIZE, "group.max.size", "1000", 1, INT32_MAX, "Members of a group.")                                   \
+    I(FURROW_GROUPS_MAX, "furrow.groups.max", "10000", 1, INT32_MAX, "Groups in all.")                                 \
+    N(FURROW_GROUPS_MEMORY_BYTES, "furrow.groups.memory.bytes", NULL, 65536, CONFIG_MEMORY_MOST,                       \
+      "Memory for groups, their members and committed offsets; beyond it new ones are refused. Default: an eighth of " \
+      "the memory, at most 1 GiB.")                                                                                    \
+    I(OFFSET_METADATA_MAX_BYTES, "offset.metadata.max.bytes", "4096", 0, INT32_MAX,                                    \
+      "The largest text that a client may keep with an offset.")                                                       \
+    I(OFFSETS_RETENTION_MINUTES, "offsets.retention.minutes", "10080", 1, INT32_MAX,                                   \
+      "How long committed offsets are kept once a group has no members, or since the commit where it never had any.")  \
+    N(OFFSETS_RETENTION_CHECK_INTERVAL_MS, "offsets.retention.check.interval.ms", "600000", 1, INT64_MAX,              \
+      "How often is looked for offsets that are too old.")                                                             \
     /* ---- the server itself ---- */                                                                                  \
     N(LOG_FLUSH_TEST_DELAY_MS, "log.flush.test.delay.ms", "0", 0, 60000,                                               \
       "For tests and benchmarks: every sync takes so much longer.")                                                    \

@@ -4,6 +4,7 @@
 #include "container.h"
 #include "metadata_private.h"
 #include "operations/environment.h"
+#include "operations/groups.h"
 #include "operations/read.h"
 
 #include <errno.h>
@@ -117,6 +118,7 @@ static void remove_topic(struct metadata_change *change)
         if (topic->partitions[i]->log != NULL)
             log_abandon(topic->partitions[i]->log);
     }
+    group_service_forget_topic(server->groups, topic_name(topic));
 }
 
 static void compaction_ended(struct cleaner_wait *wait)

@@ -24,6 +24,7 @@ struct append_service;
 struct read_service;
 struct fetch_sessions;
 struct producer_ids;
+struct group_service;
 
 struct server {
     struct memory *memory;
@@ -60,6 +61,7 @@ struct server {
     struct fetch_sessions *sessions;
     struct producer_ids *producer_ids;
     uint64_t requests_started; /* of clients, since the start */
+    struct group_service *groups;
 };
 
 /* Wall clock, ms since 1970, as of this turn of the loop or newer. */

@@ -57,6 +57,9 @@ void kafka_finish(struct kafka_request *request);
 /* Closes the connection after what is queued before; what is behind is not answered. `reason` goes to the log. */
 void kafka_close(struct kafka_request *request, const char *reason);
 
+/* Who asks, as Kafka shows it: "/127.0.0.1". From the arena. */
+slice kafka_client_host(struct kafka_request *request);
+
 /* Counts against the budget what the handler has taken from the arena: before it lets the request wait. */
 void kafka_request_count(struct kafka_request *request);
 
@@ -85,20 +88,23 @@ kafka_handler kafka_refuse_api_versions;
     X(ALTER_CONFIGS, handle_alter_configs)                                                                             \
     X(CREATE_PARTITIONS, handle_create_partitions)                                                                     \
     X(INCREMENTAL_ALTER_CONFIGS, handle_incremental_alter_configs)                                                     \
+    X(OFFSET_COMMIT, handle_offset_commit)                                                                             \
+    X(OFFSET_FETCH, handle_offset_fetch)                                                                               \
+    X(FIND_COORDINATOR, handle_find_coordinator)                                                                       \
+    X(JOIN_GROUP, handle_join_group)                                                                                   \
+    X(HEARTBEAT, handle_heartbeat)                                                                                     \
+    X(LEAVE_GROUP, handle_leave_group)                                                                                 \
+    X(SYNC_GROUP, handle_sync_group)                                                                                   \
+    X(DESCRIBE_GROUPS, handle_describe_groups)                                                                         \
+    X(LIST_GROUPS, handle_list_groups)                                                                                 \
+    X(DELETE_GROUPS, handle_delete_groups)                                                                             \
+    X(OFFSET_DELETE, handle_offset_delete)                                                                             \
     X(DESCRIBE_LOG_DIRS, handle_describe_log_dirs)                                                                     \
     X(DESCRIBE_CLUSTER, handle_describe_cluster)                                                                       \
     X(DESCRIBE_TOPIC_PARTITIONS, handle_describe_topic_partitions)
 
-/* Advertised, because clients judge a server by these windows, and answered as by a broker on which the coordinator is
- * not available (unavailable.c). */
+/* Advertised, because clients judge a server by these windows, and refused (unavailable.c). */
 #define KAFKA_UNAVAILABLE_HANDLERS(X)                                                                                  \
-    X(OFFSET_COMMIT, answer_unavailable_offset_commit)                                                                 \
-    X(OFFSET_FETCH, answer_unavailable_offset_fetch)                                                                   \
-    X(FIND_COORDINATOR, answer_unavailable_find_coordinator)                                                           \
-    X(JOIN_GROUP, answer_unavailable_join_group)                                                                       \
-    X(HEARTBEAT, answer_unavailable_heartbeat)                                                                         \
-    X(LEAVE_GROUP, answer_unavailable_leave_group)                                                                     \
-    X(SYNC_GROUP, answer_unavailable_sync_group)                                                                       \
     X(SASL_HANDSHAKE, answer_unavailable_sasl_handshake)                                                               \
     X(SASL_AUTHENTICATE, answer_unavailable_sasl_authenticate)
 

@@ -300,6 +300,14 @@ static bool start_part(struct append_service *service, struct append_part *part,
     return true;
 }
 
+static void settle_at_turn_end(struct append_service *service, struct append_request *request)
+{
+    request->next_done = NULL;
+    *service->refused_tail = request;
+    service->refused_tail = &request->next_done;
+    turn_end_ask(&service->turn_end);
+}
+
 void append_start(struct append_service *service, struct append_request *request)
 {
     int64_t now = operations_now(service->operations);
@@ -313,12 +321,44 @@ void append_start(struct append_service *service, struct append_request *request
         if (part->partition != NULL && start_part(service, part, now))
             request->pending++;
     }
-    if (request->pending != 0)
-        return;
-    request->next_done = NULL;
-    *service->refused_tail = request;
-    service->refused_tail = &request->next_done;
-    turn_end_ask(&service->turn_end);
+    if (request->pending == 0)
+        settle_at_turn_end(service, request);
+}
+
+/* Waits behind an entry that nobody wrote. True when the part waits. */
+static bool await_part(struct append_service *service, struct append_part *part)
+{
+    struct log *log = part->partition->log;
+    int64_t end = part->base_offset < log_end_offset(log) ? part->base_offset : log_end_offset(log);
+    if (end <= log_synced_end_offset(log))
+        return false;
+    struct partition_append *state = acquire_state(service, part->partition);
+    if (state == NULL) {
+        (void)append_refuse(part, KAFKA_KAFKA_STORAGE_ERROR, NULL);
+        return false;
+    }
+    part->entry = (struct log_append){.base_offset = end - 1};
+    append_await_sync(state, &part->entry);
+    return true;
+}
+
+void append_start_sync(struct append_service *service, struct append_request *request)
+{
+    request->pending = 1;
+    for (int32_t i = 0; i < request->part_count; i++) {
+        struct append_part *part = &request->parts[i];
+        part->request = request;
+        if (part->partition != NULL && await_part(service, part))
+            request->pending++;
+    }
+    for (int32_t i = 0; i < request->part_count; i++) {
+        struct partition_append *state =
+            request->parts[i].partition != NULL ? request->parts[i].partition->append : NULL;
+        if (state != NULL)
+            append_ask_for_sync(state);
+    }
+    if (--request->pending == 0)
+        settle_at_turn_end(service, request);
 }
 
 /* ---- the service ---- */

@@ -69,3 +69,6 @@ void append_service_close(struct append_service *service);
 bool append_service_idle(const struct append_service *service);
 
 void append_start(struct append_service *service, struct append_request *request);
+/* Appends nothing: done when all that stands before base_offset (asked, here) of each part's partition is on the disk;
+ * the other fields of a part are zero. A part's error: that it could not be brought there. */
+void append_start_sync(struct append_service *service, struct append_request *request);

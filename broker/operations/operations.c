@@ -1,6 +1,7 @@
 #include "operations/operations.h"
 
 #include "kafka/fetch_session.h"
+#include "operations/groups.h"
 #include "server.h"
 
 #include <errno.h>
@@ -59,8 +60,14 @@ int operations_open(struct server *server, struct error *error)
     server->operations = operations;
     server->appends = operations->appends;
     server->reads = operations->reads;
+    rc = group_service_open(server, &server->groups, error);
+    if (rc != 0)
+        goto err_close_rest;
     return 0;
 
+err_close_rest:
+    producer_ids_close(server->producer_ids);
+    fetch_sessions_close(server->sessions);
 err_close_reads:
     read_service_close(operations->reads);
 err_close_appends:
@@ -73,16 +80,18 @@ err_free:
 void operations_end_waits(struct server *server)
 {
     read_service_end_waits(server->reads);
+    group_service_end_waits(server->groups);
 }
 
 bool operations_idle(const struct server *server)
 {
     return append_service_idle(server->appends) && read_service_idle(server->reads) &&
-           producer_ids_idle(server->producer_ids);
+           producer_ids_idle(server->producer_ids) && group_service_idle(server->groups);
 }
 
 void operations_close(struct server *server)
 {
+    group_service_close(server->groups);
     append_service_close(server->appends);
     read_service_close(server->reads);
     producer_ids_close(server->producer_ids);

@@ -1,0 +1,422 @@
+/* Happy path. The coordinator gives a batch; it is appended with acks=all, and its outcome goes back. While the topic
+ * is being made, batches wait in order. One timer wakes the coordinator when the first of its deadlines comes, another
+ * one lets it forget what is old.
+ *
+ * Failures. A batch that cannot be appended fails, and whoever waited for it is told to try again. A topic that cannot
+ * be made fails the batches that wait for it; the next one tries again. */
+#include "operations/groups.h"
+
+#include "container.h"
+#include "log_records.h"
+#include "metadata_log.h"
+#include "operations/append.h"
+#include "operations/operations.h"
+#include "operations/turn_end.h"
+
+#include <errno.h>
+
+#define RECORD_LIMIT  ((size_t)16 << 20)
+#define SEGMENT_BYTES "1048576"
+
+struct group_service {
+    struct server *server;
+    struct memory *memory; /* the server goes before the handles are closed */
+    struct group_coordinator *coordinator;
+    struct group_coordinator_limits limits;
+    uv_timer_t wake;
+    uv_timer_t clean;
+    struct turn_end turn_end;
+    int open_handles;
+    struct group_append *waiting; /* for the topic */
+    struct group_append **waiting_tail;
+    struct group_append *failed; /* to be told at the turn's end */
+    bool is_creating;
+    unsigned commits; /* that wait for what they cover */
+};
+
+/* ---- time ---- */
+
+struct group_time group_service_now(const struct group_service *service)
+{
+    return (struct group_time){.steady = (int64_t)uv_now(service->server->loop), .wall = server_now(service->server)};
+}
+
+static int64_t age(void *context, int64_t since)
+{
+    const struct group_service *service = context;
+    return server_now(service->server) - since;
+}
+
+static void on_wake(uv_timer_t *timer)
+{
+    struct group_service *service = timer->data;
+    group_coordinator_expire(service->coordinator, group_service_now(service));
+    group_service_rearm(service);
+}
+
+static void on_clean(uv_timer_t *timer)
+{
+    struct group_service *service = timer->data;
+    group_coordinator_clean(service->coordinator, group_service_now(service));
+    group_service_rearm(service);
+}
+
+/* While there are no groups, nothing wakes the server. */
+static void arm_clean(struct group_service *service)
+{
+    uint64_t every = (uint64_t)config_number(service->server->config, CONFIG_OFFSETS_RETENTION_CHECK_INTERVAL_MS);
+    if (group_coordinator_count(service->coordinator) > 0 && !uv_is_active((uv_handle_t *)&service->clean))
+        uv_timer_start(&service->clean, on_clean, every, 0);
+}
+
+void group_service_rearm(struct group_service *service)
+{
+    arm_clean(service);
+    int64_t at = group_coordinator_wake_at(service->coordinator);
+    int64_t now = (int64_t)uv_now(service->server->loop);
+    if (at == GROUP_NEVER)
+        uv_timer_stop(&service->wake);
+    else
+        uv_timer_start(&service->wake, on_wake, at > now ? (uint64_t)(at - now) : 0, 0);
+}
+
+/* ---- appending ---- */
+
+struct batch_append {
+    struct group_service *service;
+    struct group_append *batch;
+    struct append_request request;
+    struct append_part part;
+    struct arena arena;
+};
+
+static struct partition *find_partition(const struct group_service *service)
+{
+    struct topic *topic = topics_find(&service->server->topics, slice_of_text(GROUPS_TOPIC));
+    return topic != NULL ? topic_partition(topic, 0) : NULL;
+}
+
+static void tell(struct group_service *service, struct group_append *batch, enum kafka_error error)
+{
+    group_coordinator_appended(service->coordinator, batch, error, group_service_now(service));
+    group_service_rearm(service);
+}
+
+static void fail_later(struct group_service *service, struct group_append *batch)
+{
+    batch->next = service->failed;
+    service->failed = batch;
+    turn_end_ask(&service->turn_end);
+}
+
+static void on_turn_end(struct turn_end *turn_end)
+{
+    struct group_service *service = CONTAINER_OF(turn_end, struct group_service, turn_end);
+    while (service->failed != NULL) {
+        struct group_append *batch = service->failed;
+        service->failed = batch->next;
+        tell(service, batch, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    }
+}
+
+static void on_appended(struct append_request *request)
+{
+    struct batch_append *append = CONTAINER_OF(request, struct batch_append, request);
+    struct group_service *service = append->service;
+    struct group_append *batch = append->batch;
+    enum kafka_error error = append->part.error;
+    arena_close(&append->arena);
+    memory_free(service->memory, MEMORY_GROUPS, append, sizeof *append);
+    tell(service, batch, error);
+}
+
+static void start_append(struct group_service *service, struct partition *partition, struct group_append *batch)
+{
+    struct batch_append *append = memory_alloc_zeroed(service->memory, MEMORY_GROUPS, sizeof *append);
+    if (append == NULL) {
+        fail_later(service, batch);
+        return;
+    }
+    append->service = service;
+    append->batch = batch;
+    arena_init(&append->arena, service->memory, MEMORY_GROUPS, RECORD_LIMIT);
+    append->part = (struct append_part){.partition = partition, .batch = batch->batch, .size = batch->size};
+    append->request = (struct append_request){.parts = &append->part,
+                                              .part_count = 1,
+                                              .acks = APPEND_ACKS_ALL,
+                                              .arena = &append->arena,
+                                              .done = on_appended,
+                                              .context = append};
+    append_start(service->server->appends, &append->request);
+}
+
+/* ---- the topic ---- */
+
+static void on_created(void *context, int status, const struct error *error)
+{
+    struct group_service *service = context;
+    struct partition *partition = find_partition(service);
+    service->is_creating = false;
+    if (status != 0)
+        log_error(service->server->logger, "groups", "topic=" GROUPS_TOPIC " %s", error->message);
+    struct group_append *waiting = service->waiting;
+    service->waiting = NULL;
+    service->waiting_tail = &service->waiting;
+    for (struct group_append *batch = waiting, *next; batch != NULL; batch = next) {
+        next = batch->next;
+        if (partition != NULL)
+            start_append(service, partition, batch);
+        else
+            fail_later(service, batch);
+    }
+}
+
+/* Compacted, in small segments, so that a trickle of commits stays small; its codec is the producer's. */
+static int set_config(struct server *server, struct topic_config *config)
+{
+    static const char *const settings[][2] = {{"cleanup.policy", "compact"},
+                                              {"segment.bytes", SEGMENT_BYTES},
+                                              {"compression.type", "producer"},
+                                              {"flush.messages", "9223372036854775807"}};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        int rc =
+            topic_config_set(config, server->config, server->memory, topic_config_find(slice_of_text(settings[i][0])),
+                             slice_of_text(settings[i][1]), NULL);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+void group_service_prepare(struct group_service *service)
+{
+    struct server *server = service->server;
+    if (service->is_creating || find_partition(service) != NULL)
+        return;
+    struct topic_config config;
+    topic_config_init(&config, server->config);
+    service->is_creating = true;
+    int rc = set_config(server, &config);
+    if (rc == 0) {
+        metadata_log_create_topic(server->metadata, slice_of_text(GROUPS_TOPIC), &config, 1, on_created, service);
+    } else {
+        struct error error;
+        error_set_status(&error, rc, "configuration");
+        on_created(service, rc, &error);
+    }
+    topic_config_close(&config, server->memory);
+}
+
+static void append_batch(void *context, struct group_append *batch)
+{
+    struct group_service *service = context;
+    struct partition *partition = find_partition(service);
+    if (partition != NULL && !service->is_creating) {
+        start_append(service, partition, batch);
+        return;
+    }
+    batch->next = NULL;
+    *service->waiting_tail = batch;
+    service->waiting_tail = &batch->next;
+    group_service_prepare(service);
+}
+
+static void fill_random(void *context, void *to, size_t size)
+{
+    struct group_service *service = context;
+    server_random(service->server, to, size);
+}
+
+/* ---- commits ---- */
+
+/* The syncs of what a commit covers, on the way to the commit. */
+struct covering {
+    struct group_service *service;
+    struct commit_call *commit;
+    struct append_request request;
+};
+
+static const struct partition *find_covered(const struct group_service *service, const struct commit_partition *asked)
+{
+    const struct topic *topic = topics_find(&service->server->topics, asked->topic);
+    struct partition *partition = topic != NULL ? topic_partition(topic, asked->partition) : NULL;
+    bool has_log = partition != NULL && partition->log != NULL && !log_is_offline(partition->log);
+    return has_log && asked->error == KAFKA_NONE ? partition : NULL;
+}
+
+static void commit_now(struct group_service *service, struct commit_call *commit)
+{
+    group_coordinator_commit(service->coordinator, commit, group_service_now(service));
+    group_service_rearm(service);
+}
+
+static void on_covered(struct append_request *request)
+{
+    struct covering *covering = CONTAINER_OF(request, struct covering, request);
+    struct group_service *service = covering->service;
+    struct commit_call *commit = covering->commit;
+    for (size_t i = 0; i < commit->count; i++) {
+        if (request->parts[i].error != KAFKA_NONE)
+            commit->partitions[i].error = KAFKA_COORDINATOR_NOT_AVAILABLE;
+    }
+    service->commits--;
+    commit_now(service, commit);
+}
+
+void group_service_commit(struct group_service *service, struct commit_call *commit)
+{
+    bool is_covered = true;
+    for (size_t i = 0; i < commit->count && is_covered; i++) {
+        const struct partition *partition = find_covered(service, &commit->partitions[i]);
+        is_covered = partition == NULL || log_synced_end_offset(partition->log) >= commit->partitions[i].value.offset ||
+                     log_synced_end_offset(partition->log) >= log_end_offset(partition->log);
+    }
+    struct covering *covering = is_covered ? NULL : arena_alloc(commit->call.arena, sizeof *covering);
+    struct append_part *parts =
+        is_covered ? NULL : arena_alloc(commit->call.arena, commit->count * sizeof(struct append_part));
+    if (covering == NULL || parts == NULL) {
+        for (size_t i = 0; !is_covered && i < commit->count; i++)
+            commit->partitions[i].error = KAFKA_COORDINATOR_NOT_AVAILABLE;
+        commit_now(service, commit);
+        return;
+    }
+    for (size_t i = 0; i < commit->count; i++) {
+        const struct partition *partition = find_covered(service, &commit->partitions[i]);
+        parts[i].partition = (struct partition *)(uintptr_t)partition;
+        parts[i].base_offset = commit->partitions[i].value.offset;
+    }
+    *covering = (struct covering){.service = service, .commit = commit};
+    covering->request = (struct append_request){
+        .parts = parts, .part_count = (int32_t)commit->count, .arena = commit->call.arena, .done = on_covered};
+    service->commits++;
+    append_start_sync(service->server->appends, &covering->request);
+}
+
+void group_service_forget_topic(struct group_service *service, slice topic)
+{
+    group_coordinator_forget_topic(service->coordinator, topic, group_service_now(service));
+    group_service_rearm(service);
+}
+
+/* ---- life ---- */
+
+struct loading {
+    struct group_service *service;
+    struct arena arena;
+    uint64_t records;
+    uint64_t passed_over;
+};
+
+static int load_record(void *context, const struct record *record, struct error *error)
+{
+    struct loading *loading = context;
+    int rc = group_coordinator_load(loading->service->coordinator, record->key, record->value, &loading->arena);
+    arena_reset(&loading->arena);
+    loading->records++;
+    if (rc == -ENOMEM)
+        return error_set_status(error, rc, "record %lld", (long long)record->offset);
+    loading->passed_over += rc != 0;
+    return 0;
+}
+
+static int load(struct group_service *service, struct error *error)
+{
+    struct server *server = service->server;
+    const struct partition *partition = find_partition(service);
+    struct loading loading = {.service = service};
+    if (partition == NULL || partition->log == NULL)
+        return 0;
+    arena_init(&loading.arena, server->memory, MEMORY_GROUPS, RECORD_LIMIT);
+    int rc = log_for_each_record(partition->log, server->memory, load_record, &loading, error);
+    arena_close(&loading.arena);
+    if (rc != 0)
+        return error_wrap(error, rc, GROUPS_TOPIC);
+    group_coordinator_loaded(service->coordinator, group_service_now(service));
+    log_info(server->logger, "groups", "records=%llu not_understood=%llu loaded", (unsigned long long)loading.records,
+             (unsigned long long)loading.passed_over);
+    return 0;
+}
+
+static void read_limits(struct group_service *service)
+{
+    const struct config *config = service->server->config;
+    service->limits = (struct group_coordinator_limits){
+        .groups = {.max_size = (int32_t)config_number(config, CONFIG_GROUP_MAX_SIZE),
+                   .initial_delay_ms = (int32_t)config_number(config, CONFIG_GROUP_INITIAL_REBALANCE_DELAY_MS),
+                   .min_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MIN_SESSION_TIMEOUT_MS),
+                   .max_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MAX_SESSION_TIMEOUT_MS)},
+        .max_groups = (uint32_t)config_number(config, CONFIG_FURROW_GROUPS_MAX),
+        .memory_bytes = (size_t)config_number(config, CONFIG_FURROW_GROUPS_MEMORY_BYTES),
+        .offsets_retention_ms = config_number(config, CONFIG_OFFSETS_RETENTION_MINUTES) * 60000,
+    };
+}
+
+static void closed_one(struct group_service *service)
+{
+    if (--service->open_handles == 0)
+        memory_free(service->memory, MEMORY_GROUPS, service, sizeof *service);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    closed_one(handle->data);
+}
+
+static void on_turn_end_closed(struct turn_end *turn_end)
+{
+    closed_one(CONTAINER_OF(turn_end, struct group_service, turn_end));
+}
+
+int group_service_open(struct server *server, struct group_service **opened, struct error *error)
+{
+    struct group_service *service = memory_alloc_zeroed(server->memory, MEMORY_GROUPS, sizeof *service);
+    if (service == NULL)
+        return error_set_status(error, -ENOMEM, "groups");
+    service->server = server;
+    service->memory = server->memory;
+    service->waiting_tail = &service->waiting;
+    read_limits(service);
+    struct group_store store = {.append = append_batch, .random = fill_random, .age = age, .context = service};
+    int rc = group_coordinator_open(server->memory, &service->limits, &store, &service->coordinator);
+    if (rc != 0) {
+        memory_free(server->memory, MEMORY_GROUPS, service, sizeof *service);
+        return error_set_status(error, rc, "groups");
+    }
+    uv_timer_init(server->loop, &service->wake);
+    uv_timer_init(server->loop, &service->clean);
+    service->wake.data = service->clean.data = service;
+    turn_end_init(&service->turn_end, server->loop, on_turn_end);
+    service->open_handles = 3;
+    rc = load(service, error);
+    if (rc != 0) {
+        group_service_close(service);
+        return rc;
+    }
+    group_service_rearm(service);
+    *opened = service;
+    return 0;
+}
+
+void group_service_close(struct group_service *service)
+{
+    group_coordinator_close(service->coordinator);
+    uv_close((uv_handle_t *)&service->wake, on_timer_closed);
+    uv_close((uv_handle_t *)&service->clean, on_timer_closed);
+    turn_end_close(&service->turn_end, on_turn_end_closed);
+}
+
+bool group_service_idle(const struct group_service *service)
+{
+    return group_coordinator_idle(service->coordinator) && service->commits == 0 && !service->is_creating &&
+           service->failed == NULL;
+}
+
+void group_service_end_waits(struct group_service *service)
+{
+    group_coordinator_end_waits(service->coordinator, group_service_now(service));
+}
+
+struct group_coordinator *group_service_coordinator(struct group_service *service)
+{
+    return service->coordinator;
+}
