@@ -9,7 +9,7 @@
  *
  * The walk also makes the indexes of these segments again and notes the producers' batches behind the newest snapshot
  * and the epochs that the checkpoint lacks. Snapshots are made at each roll; where one cannot be read, the one before
- * it is taken and the headers in between are walked.
+ * it is taken and the headers in between are walked; what could not be read, or may be torn, is made again.
  *
  * Indexes of segments before are kept when they look right: there, with a last entry inside the segment and none
  * missing behind it. */
@@ -117,12 +117,31 @@ static int check_indexes(struct recovery_walk *w, uint32_t count)
 
 /* ---- all of it ---- */
 
+/* The snapshot before a segment that follows one that was walked: it was torn, or may be. Who trims what lies before it
+ * relies on it. */
+static int save_producers(struct recovery_walk *w, int64_t base_offset)
+{
+    struct log *log = w->log;
+    char path[DISK_PATH_MAX];
+    writer snapshot;
+    segment_path(log->folder, base_offset, SEGMENT_SNAPSHOT, path);
+    writer_init(&snapshot, log->environment.memory, MEMORY_PRODUCERS, PRODUCER_SNAPSHOT_MAX_SIZE);
+    producer_state_write(log->producers, &snapshot);
+    int rc = writer_ok(&snapshot)
+                 ? disk_replace_file_unsynced(log->environment.disk, path, writer_slice(&snapshot), w->error)
+                 : error_set_status(w->error, -ENOMEM, "producer snapshot");
+    writer_close(&snapshot);
+    return rc;
+}
+
 /* Brings the producers from the snapshot to the first segment that is walked for its own sake. */
 static int replay(struct recovery_walk *w, uint32_t first, uint32_t last)
 {
     for (uint32_t i = first; i < last; i++) {
         struct log_head head;
         int rc = recovery_walk_segment(w, i, INT64_MAX, &head);
+        if (rc == 0)
+            rc = save_producers(w, log_segment_end_offset(w->log, i));
         if (rc != 0)
             return rc;
     }
@@ -137,6 +156,11 @@ static int walk_from(struct recovery_walk *w, uint32_t first)
         int64_t base_offset = log->segments[i].base_offset;
         if (w->end < base_offset && (base_offset <= w->recovery_point || w->gaps))
             w->end = base_offset;
+        if (base_offset == w->end && i > first) {
+            int rc = save_producers(w, base_offset);
+            if (rc != 0)
+                return rc;
+        }
         if (base_offset != w->end) {
             error_set(w->error, FURROW_CORRUPT, "offset %" PRId64 " should come first", w->end);
             recovery_note_cut(w, base_offset);

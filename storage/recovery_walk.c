@@ -121,7 +121,7 @@ static int walk_batches(struct recovery_walk *w, struct segment_scan *scan, stru
     while ((rc = segment_scan_next(scan, &batch, w->error)) == 1) {
         rc = take_batch(w, scan, &batch, head, tails);
         if (rc != 0) {
-            segment_scan_seek(scan, batch.position, w->end, INT64_MAX);
+            segment_scan_seek(scan, batch.position, w->end, w->limit);
             break;
         }
         *end = scan->position;
@@ -138,7 +138,7 @@ static int walk_on(struct recovery_walk *w, struct segment_scan *scan, struct lo
         if (rc != FURROW_CORRUPT || w->end >= w->trusted_to)
             return rc;
         if (segment_scan_find(scan, scan->end, w->trusted_to)) {
-            segment_scan_seek(scan, scan->position, scan->next_offset, INT64_MAX);
+            segment_scan_seek(scan, scan->position, scan->next_offset, w->limit);
             continue;
         }
         return w->trusted_to == INT64_MAX ? 0 : rc;
@@ -192,7 +192,7 @@ static int start_walk(struct recovery_walk *w, uint32_t i, struct segment_scan *
         next_offset = segment->base_offset;
     }
     *end = *from_start ? 0 : head->index.last.position;
-    segment_scan_seek(scan, *end, next_offset, INT64_MAX);
+    segment_scan_seek(scan, *end, next_offset, w->limit);
     if (w->end < next_offset)
         w->end = next_offset;
     return 0;
@@ -226,6 +226,7 @@ int recovery_walk_segment(struct recovery_walk *w, uint32_t i, int64_t trusted_t
     bool from_start = true;
     w->trusted_to = trusted_to;
     w->is_closed = i + 1 < log->segment_count;
+    w->limit = w->is_closed ? log->segments[i + 1].base_offset : INT64_MAX;
     w->checked_from = UINT32_MAX;
     int rc = log_handle_open(&handle, log->environment.disk, log->folder, segment->base_offset, SEGMENT_LOG,
                              FILE_READ_WRITE, w->error);

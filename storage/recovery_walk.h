@@ -19,6 +19,7 @@ struct recovery_walk {
     /* Of the segment that is walked */
     bool is_closed;        /* another one stands behind it */
     int64_t trusted_to;    /* batches that end before this offset are not checked, and nothing is cut before it */
+    int64_t limit;         /* the next segment's base offset; INT64_MAX: there is none */
     uint32_t checked_from; /* position of the first batch whose CRC was looked at; UINT32_MAX: none */
 };
 

@@ -166,6 +166,23 @@ static void segments_behind_a_cut_are_set_aside(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* The CRC does not cover the offset either. */
+static void a_batch_whose_offset_was_torn_ends_the_log_in_a_closed_segment_too(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    f.config.segment_bytes = 1000;
+    REQUIRE(log_fixture_open(&f) == 0);
+    append(&f, 3, 40);
+    uint64_t position = log_bytes(f.log);
+    append(&f, 20, 40);
+    write_at(&f, FIRST_LOG, position, slice_of("\x49\x39\x51\x2a", 4));
+    REQUIRE(log_fixture_crash(&f) == 0);
+    CHECK_EQUAL(log_end_offset(f.log), 6);
+    CHECK(f.recovery.segments_cut > 0);
+    CHECK(log_fixture_close(&f));
+}
+
 static void a_segment_that_lost_whole_batches_ends_the_log(void)
 {
     struct log_fixture f;
@@ -507,6 +524,28 @@ static void producers_are_as_what_survived(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* Or a trim of what lies before it would forget producers. */
+static void a_torn_snapshot_is_made_again(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    f.config.segment_bytes = 1000;
+    REQUIRE(log_fixture_open(&f) == 0);
+    REQUIRE(append_for(&f, 7, 0) == 0);
+    for (int32_t i = 0; log_active_base(f.log) == 0; i++)
+        REQUIRE(append_for(&f, 8, 2 * i) == 2 * i + 2);
+    char path[DISK_PATH_MAX];
+    segment_path(LOG_FIXTURE_FOLDER, log_active_base(f.log), SEGMENT_SNAPSHOT, path);
+    uint64_t size = size_of(&f, path);
+    for (int round = 0; round < 2; round++) {
+        f.opening.recovery_point = round == 0 ? 0 : log_end_offset(f.log); /* behind it, before it */
+        cut_to(&f, path, size - 1);
+        REQUIRE(log_fixture_crash(&f) == 0);
+        CHECK_EQUAL(size_of(&f, path), size);
+    }
+    CHECK(log_fixture_close(&f));
+}
+
 static void without_any_snapshot_the_whole_log_is_replayed(void)
 {
     struct log_fixture f;
@@ -678,6 +717,8 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(a_flipped_bit_past_the_recovery_point_ends_the_log_there),
       CHECK_TEST(a_flipped_bit_before_the_recovery_point_costs_only_its_batch),
       CHECK_TEST(segments_behind_a_cut_are_set_aside), CHECK_TEST(a_segment_that_lost_whole_batches_ends_the_log),
+      CHECK_TEST(a_batch_whose_offset_was_torn_ends_the_log_in_a_closed_segment_too),
+      CHECK_TEST(a_torn_snapshot_is_made_again),
       CHECK_TEST(a_log_whose_start_lies_behind_what_is_left_begins_again_there),
       CHECK_TEST(leftovers_are_removed_at_the_start), CHECK_TEST(only_what_lies_past_the_recovery_point_is_checked),
       CHECK_TEST(a_clean_start_scans_nothing), CHECK_TEST(a_mark_spares_recovery_what_lies_before_it),
