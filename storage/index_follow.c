@@ -109,7 +109,7 @@ static void judge_time(struct index_follow *follow, int64_t timestamp, int64_t o
 static void follow_times(struct index_follow *follow, const struct batch_header *header)
 {
     const uint8_t *entry;
-    if (header->max_timestamp > follow->largest_timestamp)
+    if (header->count > 0 && header->max_timestamp > follow->largest_timestamp)
         follow->largest_timestamp = header->max_timestamp;
     while ((entry = peek(&follow->times)) != NULL) {
         int64_t timestamp = (int64_t)load_u64(entry);

@@ -239,8 +239,8 @@ static int walk_for_largest(struct log_find *find, struct find_segment *segment)
         segment->is_part = true;
         segment_scan_seek(&scan, 0, segment->base_offset, segment->end_offset);
         while ((rc = segment_scan_next(&scan, &batch, &find->error)) == 1) {
-            if (batch_last_offset(&batch.header) >= find->start_offset && batch.header.base_offset < find->end_offset &&
-                batch.header.max_timestamp > segment->largest_timestamp)
+            if (batch.header.count > 0 && batch_last_offset(&batch.header) >= find->start_offset &&
+                batch.header.base_offset < find->end_offset && batch.header.max_timestamp > segment->largest_timestamp)
                 segment->largest_timestamp = batch.header.max_timestamp;
         }
         segment_scan_close(&scan);

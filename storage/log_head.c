@@ -19,7 +19,7 @@ void log_head_note(struct log_head *head, struct log_tails *tails, int32_t inter
                    const struct batch_header *header, uint32_t position)
 {
     int64_t last_offset = batch_last_offset(header);
-    if (header->max_timestamp > head->largest.timestamp)
+    if (header->count > 0 && header->max_timestamp > head->largest.timestamp) /* compaction leaves empty ones */
         head->largest = (struct time_offset){header->max_timestamp, last_offset};
     if (position == 0)
         head->first_timestamp = header->max_timestamp;

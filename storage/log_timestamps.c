@@ -99,7 +99,7 @@ static int walk(struct log_timestamps *job, struct segment_scan *scan, struct un
             return rc;
         if (rc != 1)
             break;
-        if (batch.header.max_timestamp > largest)
+        if (batch.header.count > 0 && batch.header.max_timestamp > largest)
             largest = batch.header.max_timestamp;
     }
     segment->largest = largest;
