@@ -55,6 +55,8 @@ static bool step_partition(struct workload_partition *p)
         return workload_step_read(p, &p->reads[below(w, MAX_READS)]);
     if (dice < 80)
         return workload_step_find(p);
+    if (p->model.keep > 0 && (dice < 86 || p->compaction.run != NULL) && chance(w, 80))
+        return workload_step_compaction(p);
     if (dice < 86)
         return workload_step_trim(p);
     if (dice < 89)
@@ -131,6 +133,11 @@ static void init_partition(struct workload *w, uint32_t number)
                                     .index_interval_bytes = (int32_t)below(w, 2000)};
     p->cleaning.key = (enum compaction_key)below(w, 3);
     p->cleaning.prefix = 1 + (uint32_t)below(w, 3);
+    if (chance(w, 60))
+        p->model.keep = chance(w, 70) ? 1 : 1 + (uint32_t)below(w, 3);
+    p->cleaning.keep = p->model.keep;
+    p->cleaning.min_lag_ms = chance(w, 30) ? (int64_t)below(w, 1000) : 0;
+    p->cleaning.delete_retention_ms = (int64_t)below(w, 2000);
     p->cleaning.header = slice_of_text(WORKLOAD_HEADER);
 }
 

@@ -79,11 +79,21 @@ void workload_execute_trim(struct workload_partition *p)
     end(p);
 }
 
+void workload_execute_compaction(struct workload_partition *p)
+{
+    begin(p);
+    p->compaction.executed = true;
+    log_compaction_execute(p->compaction.run, 1 + below(p->w, chance(p->w, 30) ? 3000 : 60000));
+    end(p);
+}
+
+#define KINDS 6
+
 void workload_execute_any(struct workload_partition *p)
 {
-    uint64_t first = below(p->w, 5 + MAX_READS);
-    for (uint64_t i = 0; i < 5 + MAX_READS; i++) {
-        uint64_t which = (first + i) % (5 + MAX_READS);
+    uint64_t first = below(p->w, KINDS + MAX_READS);
+    for (uint64_t i = 0; i < KINDS + MAX_READS; i++) {
+        uint64_t which = (first + i) % (KINDS + MAX_READS);
         if (which == 0 && p->write.write != NULL && !p->write.executed)
             workload_execute_write(p);
         else if (which == 1 && p->sync.sync != NULL && !p->sync.executed)
@@ -94,8 +104,10 @@ void workload_execute_any(struct workload_partition *p)
             workload_execute_timestamps(p);
         else if (which == 4 && p->trim.trim != NULL && (p->trim.stage == TRIM_BEGUN || p->trim.stage == TRIM_RENAMED))
             workload_execute_trim(p);
-        else if (which >= 5 && p->reads[which - 5].under_way && !p->reads[which - 5].executed)
-            workload_execute_read(p, &p->reads[which - 5]);
+        else if (which == 5 && p->compaction.run != NULL && !p->compaction.executed)
+            workload_execute_compaction(p);
+        else if (which >= KINDS && p->reads[which - KINDS].under_way && !p->reads[which - KINDS].executed)
+            workload_execute_read(p, &p->reads[which - KINDS]);
         else
             continue;
         return;
@@ -135,6 +147,7 @@ bool workload_finish(struct workload_partition *p)
             right = !p->reads[i].under_way || workload_step_read(p, &p->reads[i]);
     }
     drop_trim(p);
+    workload_drop_compaction(p);
     return right;
 }
 
@@ -167,5 +180,6 @@ void workload_drop(struct workload_partition *p)
     p->find.find = NULL;
     p->timestamps.job = NULL;
     drop_trim(p);
+    workload_drop_compaction(p);
     drop_reads(p);
 }

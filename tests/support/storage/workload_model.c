@@ -159,7 +159,7 @@ static bool same_frame(const struct batch_header *a, const struct batch_header *
 {
     return a->last_offset_delta == b->last_offset_delta && a->producer_id == b->producer_id &&
            a->producer_epoch == b->producer_epoch && a->base_sequence == b->base_sequence &&
-           a->leader_epoch == b->leader_epoch && batch_codec(a) == batch_codec(b);
+           a->leader_epoch == b->leader_epoch && (a->count == 0 || batch_codec(a) == batch_codec(b));
 }
 
 /* A batch that compaction has written anew: what is in it was appended, what is not could go. */

@@ -5,6 +5,7 @@
  *     workload_write.c       appending, syncing
  *     workload_read.c        reading, searching
  *     workload_trim.c        forgetting
+ *     workload_compact.c     compacting
  *     workload_fly.c         executing what was begun, ending it
  *     workload_batch.c       the batches
  *     workload_model.c       what must hold
@@ -68,6 +69,13 @@ struct flying_trim {
     enum trim_stage stage;
 };
 
+struct flying_compaction {
+    struct log_compaction *run; /* NULL: none */
+    int64_t end;                /* it cleans nothing at or past it */
+    bool executed;
+    bool cancelled;
+};
+
 struct workload_partition {
     struct workload *w;
     char topic[16];
@@ -87,7 +95,10 @@ struct workload_partition {
     struct flying_find find;
     struct flying_timestamps timestamps;
     struct flying_trim trim;
-    bool wants_roll; /* retention would take the active segment */
+    struct flying_compaction compaction;
+    int64_t cleaned_end; /* as the broker knows it */
+    int64_t saved_point; /* the recovery point that is certainly durable */
+    bool wants_roll;     /* retention would take the active segment */
 };
 
 struct workload {
@@ -150,6 +161,7 @@ bool workload_step_read(struct workload_partition *p, struct flying_read *flying
 bool workload_step_find(struct workload_partition *p);
 bool workload_step_timestamps(struct workload_partition *p);
 bool workload_step_trim(struct workload_partition *p);
+bool workload_step_compaction(struct workload_partition *p);
 bool workload_send_again(struct workload_partition *p);
 bool workload_set_start(struct workload_partition *p, int64_t offset);
 bool workload_delete_records(struct workload_partition *p);
@@ -163,6 +175,7 @@ void workload_execute_read(struct workload_partition *p, struct flying_read *fly
 void workload_execute_find(struct workload_partition *p);
 void workload_execute_timestamps(struct workload_partition *p);
 void workload_execute_trim(struct workload_partition *p);
+void workload_execute_compaction(struct workload_partition *p);
 /* Whichever waits for it. */
 void workload_execute_any(struct workload_partition *p);
 
@@ -175,6 +188,7 @@ bool workload_is_whole(struct workload_partition *p);
 bool workload_finish(struct workload_partition *p);
 void workload_drop(struct workload_partition *p);
 void workload_drop_write(struct workload_partition *p);
+void workload_drop_compaction(struct workload_partition *p);
 
 /* The producers go on where the log says they are. */
 void workload_reset_producers(struct workload_partition *p);

@@ -25,8 +25,13 @@ static int open_log(struct workload_partition *p, bool is_new)
     struct log_recovery recovery;
     int64_t recovery_point = data_folder_recovery_point(w->folder, topic, 0);
     int64_t log_start = data_folder_log_start(w->folder, topic, 0);
+    int64_t cleaned_end = data_folder_cleaned_end(w->folder, topic, 0);
+    if (recovery_point < cleaned_end)
+        recovery_point = cleaned_end;
+    p->saved_point = recovery_point > 0 && !is_new ? recovery_point : 0;
+    p->cleaned_end = cleaned_end > 0 && !is_new ? cleaned_end : 0;
     struct log_opening opening = {.clean = is_new || w->start.clean,
-                                  .recovery_point = recovery_point > 0 && !is_new ? recovery_point : 0,
+                                  .recovery_point = p->saved_point,
                                   .log_start = log_start > 0 && !is_new ? log_start : 0,
                                   .leader_epoch = w->start.leader_epoch,
                                   .now = w->now};
@@ -182,8 +187,8 @@ bool workload_crash(struct workload *w, bool cut_power)
 /* What is durable is known only when all of it succeeds; otherwise the old files stand, or the new ones. */
 bool workload_save_points(struct workload *w, bool durable)
 {
-    struct checkpoint_offset points[MAX_PARTITIONS], starts[MAX_PARTITIONS];
-    size_t point_count = 0, start_count = 0;
+    struct checkpoint_offset points[MAX_PARTITIONS], starts[MAX_PARTITIONS], cleaned[MAX_PARTITIONS];
+    size_t point_count = 0, start_count = 0, cleaned_count = 0;
     for (uint32_t i = 0; i < w->partition_count; i++) {
         struct workload_partition *p = &w->partitions[i];
         if (!p->exists)
@@ -192,10 +197,14 @@ bool workload_save_points(struct workload *w, bool durable)
         points[point_count++] = (struct checkpoint_offset){.topic = topic, .offset = log_synced_end_offset(p->log)};
         if (log_start_offset(p->log) > 0)
             starts[start_count++] = (struct checkpoint_offset){.topic = topic, .offset = log_start_offset(p->log)};
+        if (p->cleaned_end > 0)
+            cleaned[cleaned_count++] = (struct checkpoint_offset){.topic = topic, .offset = p->cleaned_end};
     }
     int rc = data_folder_write_recovery_points(w->disk, points, point_count, &w->error);
     if (rc == 0)
         rc = data_folder_write_log_starts(w->disk, starts, start_count, &w->error);
+    if (rc == 0)
+        rc = data_folder_write_cleaned_ends(w->disk, cleaned, cleaned_count, &w->error);
     if (rc == 0 && durable)
         rc = data_folder_sync_names(w->disk, &w->error);
     if (rc != 0 || !durable)
@@ -204,6 +213,7 @@ bool workload_save_points(struct workload *w, bool durable)
         struct workload_partition *p = &w->partitions[i];
         if (!p->exists)
             continue;
+        p->saved_point = log_synced_end_offset(p->log);
         p->model.saved_start = log_start_offset(p->log);
         log_note_start_saved(p->log, p->model.saved_start);
     }
