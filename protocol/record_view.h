@@ -36,3 +36,40 @@ static inline bool record_view_next(reader *r, struct record_view *view)
     view->headers = slice_of(body.data + body.position, reader_left(&body));
     return !body.failed && !r->failed;
 }
+
+/* The record's key alone, for a batch that was walked before. False when it is no record. */
+static inline bool record_view_next_key(reader *r, slice *key)
+{
+    static const size_t most = 1 + 10 + 5 + 5; /* bytes before the key: attributes, the deltas, its length */
+    size_t start = r->position;
+    int32_t size = read_varint(r);
+    if (size < 0 || (size_t)size > reader_left(r) || (size_t)size < most) {
+        struct record_view view;
+        r->position = start;
+        bool is_right = record_view_next(r, &view);
+        *key = view.key;
+        return is_right;
+    }
+    const uint8_t *p = r->data + r->position;
+    const uint8_t *end = p + size;
+    r->position += (size_t)size;
+    p++;
+    for (int i = 0; i < 10 && *p++ >= 0x80; i++)
+        ;
+    for (int i = 0; i < 5 && *p++ >= 0x80; i++)
+        ;
+    uint32_t length = *p++;
+    if (length >= 0x80) {
+        struct varint parsed = varint_parse(p - 1, (size_t)(end - p) + 1, 32);
+        if (parsed.size == 0)
+            return false;
+        length = (uint32_t)parsed.value;
+        p += parsed.size - 1;
+    }
+    if ((length & 1) != 0) { /* zigzag: negative, so null */
+        *key = NULL_SLICE;
+        return true;
+    }
+    *key = slice_of(p, length >> 1);
+    return length >> 1 <= (size_t)(end - p);
+}

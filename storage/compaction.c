@@ -6,6 +6,8 @@
 
 #define MIN_BUFFER ((size_t)65536)
 
+_Static_assert(COMPACTION_SECRET_SIZE == KEY_HASH_SECRET_SIZE, "as many bytes as the hash takes");
+
 /* ---- looking ---- */
 
 static int64_t largest_timestamp(const struct log *log, uint32_t i)

@@ -39,7 +39,7 @@ enum compaction_key {
     COMPACTION_PREFIX, /* the first bytes of the record's key */
 };
 
-#define COMPACTION_SECRET_SIZE 32
+#define COMPACTION_SECRET_SIZE 176
 
 /* Records that lack the key (it is null, has no such header, or is shorter than the prefix) are kept. */
 struct compaction_config {

@@ -31,6 +31,15 @@ struct compaction_input {
     bool old_tombstones; /* past their horizon */
 };
 
+/* A record whose key is wanted, on its way into the table. */
+struct compaction_waiting {
+    uint64_t second;
+    uint32_t first;
+    uint32_t ordinal;
+    bool tombstone;
+};
+#define COMPACTION_WAITING 16
+
 enum compaction_phase {
     PHASE_START,
     PHASE_SCAN,    /* the dirty part, into the table */
@@ -83,6 +92,8 @@ struct log_compaction {
     struct key_hasher hasher;
     size_t buffer; /* bytes of the table */
     struct key_table table;
+    struct compaction_waiting waiting[COMPACTION_WAITING];
+    uint32_t waiting_count;
     struct survivors survivors[PARTS];
     struct batch_stream stream;
     struct file *file; /* of the input that is being read; NULL: none */

@@ -97,16 +97,33 @@ static void note_tombstone(const struct log_compaction *run, struct compaction_i
         input->old_tombstones = true;
 }
 
-/* A key of the slice. */
-static int note_wanted(struct log_compaction *run, struct compaction_input *input, slice key, uint64_t first,
+static int take_waiting(struct log_compaction *run, struct compaction_input *input)
+{
+    uint32_t count = run->waiting_count;
+    run->waiting_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct compaction_waiting *w = &run->waiting[i];
+        int rc = 0;
+        if (run->phase == PHASE_LOOK_UP)
+            rc = key_table_has(&run->table, w->first, w->second) ? 0 : mark_alive(run, input, w->ordinal);
+        else if (key_table_wants(&run->table, w->first) && /* no longer, when one before it has narrowed the slice */
+                 !key_table_put(&run->table, w->first, w->second, w->ordinal, w->tombstone))
+            rc = error_set(&run->error, -ENOBUFS, "the buffer is too small for the keys");
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* A key of the slice. The table is larger than the caches near the processor, so its place is fetched while others are
+ * hashed. */
+static int note_wanted(struct log_compaction *run, struct compaction_input *input, slice key, uint32_t first,
                        uint32_t ordinal, bool tombstone)
 {
-    uint64_t second = key_hash(&run->hasher, 1, key);
-    if (run->phase == PHASE_LOOK_UP)
-        return key_table_has(&run->table, first, second) ? 0 : mark_alive(run, input, ordinal);
-    if (!key_table_put(&run->table, first, second, ordinal, tombstone))
-        return error_set(&run->error, -ENOBUFS, "the buffer is too small for the keys");
-    return 0;
+    uint64_t second = key_hash_polynomial(&run->hasher, 0, key);
+    key_table_prefetch(&run->table, second);
+    run->waiting[run->waiting_count++] = (struct compaction_waiting){second, first, ordinal, tombstone};
+    return run->waiting_count == COMPACTION_WAITING ? take_waiting(run, input) : 0;
 }
 
 static inline int note_record(struct log_compaction *run, struct compaction_input *input,
@@ -117,7 +134,7 @@ static inline int note_record(struct log_compaction *run, struct compaction_inpu
         note_tombstone(run, input, header);
     if (key.data == NULL)
         return run->first_reading ? mark_alive(run, input, ordinal) : 0;
-    uint64_t first = key_hash(&run->hasher, 0, key);
+    uint32_t first = key_hash_first(&run->hasher, key);
     return key_table_wants(&run->table, first) ? note_wanted(run, input, key, first, ordinal, tombstone) : 0;
 }
 
@@ -130,6 +147,32 @@ static int scan_plain(struct log_compaction *run, struct compaction_input *input
         if (!record_view_next(&r, &view))
             return FURROW_MALFORMED;
         int rc = note_record(run, input, header, key_of_view(&run->config, &view), !view.has_value);
+        if (rc != 0)
+            return rc;
+    }
+    return reader_left(&r) == 0 ? 0 : FURROW_MALFORMED;
+}
+
+/* As scan_plain, where nothing but the key matters. */
+static int scan_keys(struct log_compaction *run, struct compaction_input *input, const struct batch_header *header,
+                     slice batch)
+{
+    reader r = reader_of(slice_of(batch.data + BATCH_HEADER_SIZE, batch.size - BATCH_HEADER_SIZE));
+    const uint32_t low = run->table.low;
+    const uint32_t first_ordinal = run->ordinal;
+    for (uint32_t i = 0; i < (uint32_t)header->count; i++) {
+        slice key;
+        if (!record_view_next_key(&r, &key))
+            return FURROW_MALFORMED;
+        run->ordinal++;
+        if (run->config.key == COMPACTION_PREFIX)
+            key = prefix_of(&run->config, key);
+        if (key.data == NULL)
+            continue;
+        uint32_t first = key_hash_first(&run->hasher, key);
+        if (first - low > run->table.high - low)
+            continue;
+        int rc = note_wanted(run, input, key, first, first_ordinal + i, false);
         if (rc != 0)
             return rc;
     }
@@ -174,8 +217,15 @@ static int scan_batch(struct log_compaction *run, struct compaction_input *input
         return 0;
     if (run->ordinal > KEY_TABLE_MAX_ORDINAL - (uint32_t)header->count)
         return error_set(&run->error, -EFBIG, "more than 2^32 records");
-    return batch_codec(header) == CODEC_NONE ? scan_plain(run, input, header, batch)
-                                             : scan_compressed(run, input, header, batch);
+    int rc;
+    if (batch_codec(header) != CODEC_NONE)
+        rc = scan_compressed(run, input, header, batch);
+    else if (run->first_reading || run->config.keep > 1 || run->config.key == COMPACTION_HEADER)
+        rc = scan_plain(run, input, header, batch);
+    else
+        rc = scan_keys(run, input, header, batch);
+    int taken = take_waiting(run, input);
+    return taken != 0 ? taken : rc;
 }
 
 static void leave(struct log_compaction *run, struct compaction_input *input)

@@ -36,29 +36,22 @@ static inline uint64_t multiply(uint64_t a, uint64_t b)
 #endif
 }
 
-static inline uint64_t load_native(const uint8_t *p)
-{
-    uint64_t value;
-    memcpy(&value, p, sizeof value);
-    return value;
-}
-
 /* 7 of the 8 bytes at p; which byte order, does not matter. */
 static inline uint64_t first_seven(const uint8_t *p)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return load_native(p) & CHUNK_MASK;
+    return key_hash_load(p) & CHUNK_MASK;
 #else
-    return load_native(p) >> 8;
+    return key_hash_load(p) >> 8;
 #endif
 }
 
 static inline uint64_t last_seven(const uint8_t *p)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return load_native(p) >> 8;
+    return key_hash_load(p) >> 8;
 #else
-    return load_native(p) & CHUNK_MASK;
+    return key_hash_load(p) & CHUNK_MASK;
 #endif
 }
 
@@ -78,7 +71,7 @@ static inline uint64_t spread(uint64_t value)
     return value ^ value >> 29;
 }
 
-uint64_t key_hash(const struct key_hasher *hasher, int which, slice key)
+uint64_t key_hash_polynomial(const struct key_hasher *hasher, int which, slice key)
 {
     uint64_t point = hasher->points[which];
     uint64_t sum = key.size & PRIME; /* the leading coefficient */
@@ -86,20 +79,32 @@ uint64_t key_hash(const struct key_hasher *hasher, int which, slice key)
         sum = multiply(sum, point) + few_bytes(key);
     } else {
         /* The last chunk ends with the key, and may begin in the one before. */
-        size_t at = 0;
-        for (; at + sizeof(uint64_t) <= key.size; at += CHUNK_BYTES)
+        for (size_t at = 0; at + sizeof(uint64_t) <= key.size; at += CHUNK_BYTES)
             sum = multiply(sum, point) + first_seven(key.data + at);
         sum = multiply(sum, point) + last_seven(key.data + key.size - sizeof(uint64_t));
     }
-    sum = multiply(sum, point) + hasher->added[which];
+    sum = multiply(sum, point) + hasher->points_added[which];
     sum = (sum & PRIME) + (sum >> PRIME_BITS);
     return spread(sum >= PRIME ? sum - PRIME : sum);
 }
 
+/* Shorter than a word of 64 bits, or longer than there are weights for. */
+uint32_t key_hash_first_of_other(const struct key_hasher *hasher, slice key)
+{
+    uint64_t words = key.size < sizeof(uint64_t) ? few_bytes(key) : key_hash_polynomial(hasher, 1, key);
+    uint64_t sum = hasher->added + key.size * hasher->length_weight + key_hash_term(hasher, 0, words);
+    return (uint32_t)(sum >> 32);
+}
+
 void key_hasher_init(struct key_hasher *hasher, const uint8_t secret[KEY_HASH_SECRET_SIZE])
 {
+    reader r = reader_of(slice_of(secret, KEY_HASH_SECRET_SIZE));
+    for (int i = 0; i < 2 * KEY_HASH_TERMS; i++)
+        hasher->weights[i] = read_u64(&r);
+    hasher->length_weight = read_u64(&r);
+    hasher->added = read_u64(&r);
     for (int i = 0; i < 2; i++) {
-        hasher->points[i] = (load_u64(secret + 16 * i) & PRIME) % PRIME;
-        hasher->added[i] = (load_u64(secret + 16 * i + 8) & PRIME) % PRIME;
+        hasher->points[i] = (read_u64(&r) & PRIME) % PRIME;
+        hasher->points_added[i] = (read_u64(&r) & PRIME) % PRIME;
     }
 }

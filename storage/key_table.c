@@ -2,10 +2,13 @@
 
 #include <errno.h>
 
-#define FREE UINT32_MAX /* in the place of an entry's newest ordinal */
+#define FREE        UINT32_MAX /* in the place of an entry's newest ordinal */
 
-/* An entry: words 0 to 2 are the hash. With keep == 1 the fourth is the ordinal. Else the fourth has how many records
- * of the key were put, and behind it stand `keep` ordinals as a ring, where the n-th record's place is n % keep. */
+#define NARROW_PART 16
+
+/* An entry: words 0 to 2 are the two hashes. With keep == 1 the fourth is the ordinal. Else the fourth has how many
+ * records of the key were put, and behind it stand `keep` ordinals as a ring, where the n-th record's place is n %
+ * keep. */
 enum { HASH_WORDS = 3, AT_STATE = HASH_WORDS };
 
 int key_table_open(struct key_table *table, struct memory *memory, size_t size, uint32_t keep)
@@ -54,15 +57,14 @@ static inline uint32_t home_of(const struct key_table *table, uint32_t word)
     return (uint32_t)((uint64_t)word * table->slots >> 32);
 }
 
-static inline uint32_t *find(const struct key_table *table, uint64_t first, uint64_t second)
+static inline uint32_t *find(const struct key_table *table, uint32_t first, uint64_t second)
 {
-    uint32_t word0 = (uint32_t)(first >> 32);
-    uint32_t word1 = (uint32_t)first;
+    uint32_t word1 = (uint32_t)second;
     uint32_t word2 = (uint32_t)(second >> 32);
     uint32_t slot = home_of(table, word1);
     for (;;) {
         uint32_t *entry = entry_at(table, slot);
-        if (is_free(entry) || (entry[1] == word1 && entry[0] == word0 && entry[2] == word2))
+        if (is_free(entry) || (entry[1] == word1 && entry[0] == first && entry[2] == word2))
             return entry;
         slot = slot + 1 < table->slots ? slot + 1 : 0;
     }
@@ -89,14 +91,14 @@ static void remove_at(struct key_table *table, uint32_t gap)
     table->count--;
 }
 
-/* Takes an eighth off the upper end, as often as it takes to make room. */
+/* Takes a part off the upper end, as often as it takes to make room: little, so that the slice stays a full one. */
 static bool narrow(struct key_table *table)
 {
     while (table->count >= table->most) {
         uint32_t width = table->high - table->low;
         if (width == 0)
             return false;
-        table->high = table->low + (width - width / 8 - (width < 8));
+        table->high = table->low + (width - width / NARROW_PART - (width < NARROW_PART));
         for (uint32_t slot = 0; slot < table->slots;) {
             const uint32_t *entry = entry_at(table, slot);
             if (!is_free(entry) && entry[0] > table->high)
@@ -121,7 +123,7 @@ static void note(const struct key_table *table, uint32_t *entry, uint32_t ordina
     entry[AT_STATE] = entry[AT_STATE] + 1 < table->keep ? entry[AT_STATE] + 1 : 0;
 }
 
-bool key_table_put(struct key_table *table, uint64_t first, uint64_t second, uint32_t ordinal, bool tombstone)
+bool key_table_put(struct key_table *table, uint32_t first, uint64_t second, uint32_t ordinal, bool tombstone)
 {
     uint32_t *entry = find(table, first, second);
     if (!is_free(entry)) {
@@ -135,8 +137,8 @@ bool key_table_put(struct key_table *table, uint64_t first, uint64_t second, uin
             return true;
         entry = find(table, first, second);
     }
-    entry[0] = (uint32_t)(first >> 32);
-    entry[1] = (uint32_t)first;
+    entry[0] = first;
+    entry[1] = (uint32_t)second;
     entry[2] = (uint32_t)(second >> 32);
     entry[AT_STATE] = 0;
     note(table, entry, ordinal, false);
@@ -144,7 +146,7 @@ bool key_table_put(struct key_table *table, uint64_t first, uint64_t second, uin
     return true;
 }
 
-bool key_table_has(const struct key_table *table, uint64_t first, uint64_t second)
+bool key_table_has(const struct key_table *table, uint32_t first, uint64_t second)
 {
     return !is_free(find(table, first, second));
 }
@@ -172,7 +174,7 @@ uint32_t key_table_next_high(const struct key_table *table)
     uint64_t parts = 1;
     if (table->count > 0 && left > 0) {
         uint64_t per_table = (uint64_t)table->most * width / table->count; /* words whose keys fill a table */
-        per_table -= per_table / 32;
+        per_table -= per_table / 64;
         parts = per_table > 0 ? (left + per_table - 1) / per_table : left;
     }
     uint64_t step = left / parts + (left % parts != 0);

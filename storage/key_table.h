@@ -4,7 +4,7 @@
  * (key_hash.h) and the ordinals of its last `keep` records, ordinals being the records' numbers in the order of
  * reading.
  *
- * A slice is a range of the hash's first word. It begins as all that is left of the key space; whenever the table is
+ * A slice is a range of the first hash. It begins as all that is left of the key space; whenever the table is
  * full, the upper end is taken back and what lies above it goes, for a later slice. So a slice is as wide as the memory
  * allows, whatever the keys are, and one reading fills it. */
 #pragma once
@@ -23,7 +23,7 @@ struct key_table {
     uint32_t slots;
     uint32_t most;  /* entries before it is full */
     uint32_t count; /* entries */
-    uint32_t low;   /* the slice: [low, high] of the first word */
+    uint32_t low;   /* the slice: [low, high] of the first hash */
     uint32_t high;
 };
 
@@ -34,17 +34,23 @@ void key_table_close(struct key_table *table);
 /* Empties it for the slice [low, high]. */
 void key_table_begin_slice(struct key_table *table, uint32_t low, uint32_t high);
 
-static inline bool key_table_wants(const struct key_table *table, uint64_t first)
+static inline bool key_table_wants(const struct key_table *table, uint32_t first)
 {
-    uint32_t word = (uint32_t)(first >> 32);
-    return word >= table->low && word <= table->high;
+    return first - table->low <= table->high - table->low;
 }
 
 /* Notes a record of a key that is wanted, by its two hashes; a tombstone makes those before it superseded. May narrow
- * the slice, this key included. False: not even one word's keys fit. */
-MUST_USE bool key_table_put(struct key_table *table, uint64_t first, uint64_t second, uint32_t ordinal, bool tombstone);
+ * the slice, this key included. False: the keys of one first hash alone do not fit. */
+MUST_USE bool key_table_put(struct key_table *table, uint32_t first, uint64_t second, uint32_t ordinal, bool tombstone);
 
-bool key_table_has(const struct key_table *table, uint64_t first, uint64_t second);
+bool key_table_has(const struct key_table *table, uint32_t first, uint64_t second);
+
+/* Brings the place of a key that will be asked for into the cache. */
+static inline void key_table_prefetch(const struct key_table *table, uint64_t second)
+{
+    uint32_t slot = (uint32_t)((uint64_t)(uint32_t)second * table->slots >> 32);
+    __builtin_prefetch(table->words + (size_t)slot * table->stride, 1);
+}
 
 /* Calls back for each ordinal in [from, to), in no order. */
 typedef void key_table_callback(void *context, uint32_t ordinal);

@@ -91,4 +91,96 @@ static void what_stays_is_what_the_model_says(void)
         run_seed(seed);
 }
 
-SUITE("compaction", CHECK_TEST(the_last_record_of_each_key_stays), CHECK_TEST(what_stays_is_what_the_model_says))
+/* ---- interruptions ---- */
+
+/* Two rounds: a log that was cleaned before, and more of it. */
+static void open_for_interruption(struct compaction_model *m, uint64_t seed)
+{
+    struct model_batch_plan plan = {
+        .records = 20, .keys = 60, .tombstone_percent = 15, .keyless_percent = 3, .value_size = 30, .producer = -1};
+    compaction_model_init(m, seed);
+    m->f.config.segment_bytes = 6000;
+    m->f.config.index_interval_bytes = 500;
+    m->config.keep = 1 + (uint32_t)(seed % 3 == 0);
+    m->budget = 3000;
+    REQUIRE(log_fixture_open(&m->f) == 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 24; i++) {
+            plan.producer = i % 8 - 4;
+            plan.codec = i % 5 == 0 ? CODEC_LZ4 : CODEC_NONE;
+            REQUIRE(compaction_model_append(m, &plan));
+        }
+        if (round == 0)
+            REQUIRE(compaction_model_run(m));
+        m->f.now += 700;
+    }
+    REQUIRE(log_fixture_sync(&m->f) == 0);
+}
+
+static void check_after_interruption(struct compaction_model *m, int64_t nth)
+{
+    bool right = compaction_model_check_interrupted(m) && compaction_model_run(m) && compaction_model_check(m);
+    if (right && nth % 2 == 0)
+        right = log_fixture_crash(&m->f) == 0 && compaction_model_check(m);
+    if (!compaction_model_close(m) || !right) {
+        printf("call %lld: %s (%s)\n", (long long)nth, m->message, m->f.error.message);
+        CU_FAIL("an interruption");
+    }
+}
+
+static void a_power_cut_anywhere_loses_nothing(void)
+{
+    bool stopped = true;
+    for (int64_t nth = 0; stopped; nth++) {
+        struct compaction_model m;
+        open_for_interruption(&m, (uint64_t)nth + 1);
+        simulated_disk_stop_at(m.f.disk, nth);
+        (void)!compaction_model_run_once(&m);
+        stopped = simulated_disk_is_stopped(m.f.disk);
+        log_fixture_shut(&m.f);
+        simulated_disk_power_cut(m.f.disk, (uint64_t)nth);
+        m.f.opening.clean = false;
+        m.f.opening.leader_epoch++;
+        REQUIRE(log_fixture_open(&m.f) == 0);
+        if (!stopped)
+            m.cleaned_end = m.result.cleaned_end;
+        check_after_interruption(&m, nth);
+    }
+}
+
+static void a_failing_call_anywhere_loses_nothing(void)
+{
+    bool failed = true;
+    for (int64_t nth = 0; failed; nth++) {
+        struct compaction_model m;
+        open_for_interruption(&m, (uint64_t)nth + 1);
+        simulated_disk_fail_at(m.f.disk, nth, nth % 3 == 0 ? -ENOSPC : -EIO);
+        (void)!compaction_model_run_once(&m);
+        m.cleaned_end = m.result.cleaned_end;
+        failed = !simulated_disk_fail_pending(m.f.disk);
+        simulated_disk_fail_at(m.f.disk, -1, 0);
+        CHECK(!log_is_offline(m.f.log));
+        if (nth % 4 == 1)
+            REQUIRE(log_fixture_crash(&m.f) == 0);
+        check_after_interruption(&m, nth);
+    }
+}
+
+static void without_memory_nothing_is_lost(void)
+{
+    bool failed = true;
+    for (int64_t nth = 0; failed; nth++) {
+        struct compaction_model m;
+        open_for_interruption(&m, 3);
+        memory_fail_at(&m.f.memory, nth);
+        (void)!compaction_model_run_once(&m);
+        m.cleaned_end = m.result.cleaned_end;
+        failed = !memory_fail_pending(&m.f.memory);
+        memory_fail_at(&m.f.memory, -1);
+        check_after_interruption(&m, nth);
+    }
+}
+
+SUITE("compaction", CHECK_TEST(the_last_record_of_each_key_stays), CHECK_TEST(what_stays_is_what_the_model_says),
+      CHECK_TEST(a_power_cut_anywhere_loses_nothing), CHECK_TEST(a_failing_call_anywhere_loses_nothing),
+      CHECK_TEST(without_memory_nothing_is_lost))

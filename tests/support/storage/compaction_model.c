@@ -225,7 +225,10 @@ int compaction_model_run_once(struct compaction_model *m)
     struct log_compaction *run;
     struct compaction_bounds bounds = bounds_of(m);
     m->result = (struct compaction_result){.cleaned_end = m->cleaned_end};
+    struct compaction_look look;
     m->f.opening.recovery_point = bounds.recovery_point;
+    log_compaction_look(m->f.log, &m->config, &bounds, m->f.now, &look);
+    m->run_end = look.first_uncleanable;
     int rc = log_compaction_begin(m->f.log, &m->config, &bounds, m->f.now, m->buffer, &run, &m->f.error);
     if (rc != 0 || run == NULL)
         return rc;
@@ -415,7 +418,7 @@ bool compaction_model_check_interrupted(struct compaction_model *m)
     uint8_t *seen = calloc(m->record_count + 1, 1);
     struct model_record *after = malloc((m->record_count + 1) * sizeof *after);
     memcpy(after, m->records, m->record_count * sizeof *after);
-    apply(m, after, log_synced_end_offset(m->f.log));
+    apply(m, after, m->run_end);
     bool right = read_log(m, seen);
     for (size_t i = 0; i < m->record_count && right; i++) {
         if (!seen[i] && !after[i].gone)

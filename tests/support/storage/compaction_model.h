@@ -38,6 +38,7 @@ struct compaction_model {
     size_t batch_count;
     size_t batch_capacity;
     int64_t cleaned_end;
+    int64_t run_end;      /* the last run was to clean up to here */
     int64_t producers[4]; /* of each the last batch's last offset; -1: none */
     int32_t sequences[4];
     size_t buffer;
