@@ -83,6 +83,19 @@ static void log_start(const struct server *server, const char *data)
              server->start.leader_epoch, how, server->topics.count, server->topics.partition_count);
 }
 
+/* What recovery has made, and what it could not know to be on the disk, is synced soon even if nothing is appended:
+ * only then can it be compacted and trimmed. */
+static void sync_recovered(struct server *server)
+{
+    for (struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
+        for (int32_t i = 0; i < topic->partition_count; i++) {
+            const struct log *log = topic->partitions[i]->log;
+            if (log != NULL && !log_is_offline(log) && log_unsynced_bytes(log) != 0)
+                flush_note_dirty(server->flush, topic->partitions[i]);
+        }
+    }
+}
+
 int server_storage_open(struct server *server, const char *data, struct error *error)
 {
     int rc = open_disk(server, data, error);
@@ -111,6 +124,7 @@ int server_storage_open(struct server *server, const char *data, struct error *e
     rc = operations_open(server, error);
     if (rc != 0)
         goto err_destroy_cleaner;
+    sync_recovered(server);
     cleaner_note_synced(server->cleaner);
     log_start(server, data);
     return 0;

@@ -77,10 +77,17 @@ void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, const str
     write_request(w, API_FETCH, BENCH_FETCH_VERSION, correlation_id, &request);
 }
 
-void frame_write_create_topic(writer *w, int32_t correlation_id, slice topic, int32_t partitions)
+void frame_write_create_topic(writer *w, int32_t correlation_id, slice topic, int32_t partitions, const char *setting)
 {
+    const char *equals = setting != NULL ? strchr(setting, '=') : NULL;
+    struct create_topics_request_config config = {.name = NULL_SLICE};
     struct create_topics_request_topic asked = {.name = topic, .num_partitions = partitions, .replication_factor = 1};
     struct create_topics_request request = CREATE_TOPICS_REQUEST_DEFAULTS;
+    if (equals != NULL) {
+        config.name = slice_of(setting, (size_t)(equals - setting));
+        config.value = slice_of_text(equals + 1);
+        asked.configs = (struct create_topics_request_config_array){&config, 1};
+    }
     request.topics = (struct create_topics_request_topic_array){&asked, 1};
     write_request(w, API_CREATE, 7, correlation_id, &request);
 }

@@ -28,7 +28,8 @@ struct bench_fetch {
 /* Frames are written with their length before them. */
 void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice topic, int32_t partition, slice batch);
 void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, const struct bench_fetch *fetch);
-void frame_write_create_topic(writer *w, int32_t correlation_id, slice topic, int32_t partitions);
+/* setting: one of its configuration, "key=value"; NULL: none. */
+void frame_write_create_topic(writer *w, int32_t correlation_id, slice topic, int32_t partitions, const char *setting);
 void frame_write_api_versions(writer *w, int32_t correlation_id);
 
 struct bench_appended {

@@ -17,7 +17,7 @@ static const char usage_text[] =
     "                             from a new connection to the records there\n"
     "       bench_load paced --port N --requests N --rate N [--acks 1|-1] [--records N] [--value-size BYTES]\n"
     "                        so many requests a second, one by one\n"
-    "       bench_load create-topic --port N [--partitions N]\n"
+    "       bench_load create-topic --port N [--partitions N] [--config KEY=VALUE]\n"
     "       bench_load await-leaders --port N [--partitions N]    until all can be read from\n"
     "       bench_load idle --port N --connections N    holds them, each after an ApiVersions, until stdin ends\n"
     "       bench_load startup --port N [--until-read [--partitions N]] -- COMMAND…\n"
@@ -61,6 +61,7 @@ enum {
     OPTION_MAX_BYTES,
     OPTION_TOPIC,
     OPTION_PARTITIONS,
+    OPTION_CONFIG,
     OPTION_UNTIL_READ
 };
 
@@ -79,6 +80,7 @@ static const struct option option_names[] = {
     {"max-bytes", required_argument, NULL, OPTION_MAX_BYTES},
     {"topic", required_argument, NULL, OPTION_TOPIC},
     {"partitions", required_argument, NULL, OPTION_PARTITIONS},
+    {"config", required_argument, NULL, OPTION_CONFIG},
     {"until-read", no_argument, NULL, OPTION_UNTIL_READ},
     {NULL, 0, NULL, 0},
 };
@@ -146,6 +148,9 @@ static void take_option(struct load_options *options, int option, const char *va
         break;
     case OPTION_PARTITIONS:
         options->partitions = (int32_t)number(value, 1, 100000);
+        break;
+    case OPTION_CONFIG:
+        options->setting = value;
         break;
     case OPTION_UNTIL_READ:
         options->until_read = true;

@@ -18,13 +18,14 @@ struct load_options {
     int16_t acks;
     struct bench_batch batch;
     const char *topic;
-    uint64_t requests;  /* in all; 0: until the time is over */
-    double seconds;     /* 0: until the requests are answered */
-    double rate;        /* paced: requests per second */
-    int64_t offset;     /* fetches start here */
-    int64_t end_offset; /* and end here, on each connection */
-    int32_t max_bytes;  /* of an answer's records */
-    bool until_read;    /* startup: not only until it answers, but until the last partition is read from */
+    const char *setting; /* of a topic that is created, "key=value"; NULL: none */
+    uint64_t requests;   /* in all; 0: until the time is over */
+    double seconds;      /* 0: until the requests are answered */
+    double rate;         /* paced: requests per second */
+    int64_t offset;      /* fetches start here */
+    int64_t end_offset;  /* and end here, on each connection */
+    int32_t max_bytes;   /* of an answer's records */
+    bool until_read;     /* startup: not only until it answers, but until the last partition is read from */
 };
 
 struct load_result {

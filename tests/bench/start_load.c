@@ -75,7 +75,7 @@ void load_create_topic(const struct load_options *options)
 {
     writer w;
     frame_writer_init(&w);
-    frame_write_create_topic(&w, 1, slice_of_text(options->topic), options->partitions);
+    frame_write_create_topic(&w, 1, slice_of_text(options->topic), options->partitions, options->setting);
     int fd = client_connect(options->port);
     int error = exchange(fd, &w, API_CREATE_TOPICS, 7);
     if (error != 0)
