@@ -286,6 +286,17 @@ def test_a_producer_goes_on_over_compactions(servers, topic):
     assert [(record.offset, record.value) for record in found] == [(n, b"%d" % n) for n in range(114, 120)][-len(found) :]
 
 
+def test_what_a_crash_left_is_compacted_without_another_record(servers, topic):
+    server = servers.start({"log.flush.interval.ms": "500"}, port=free_port())
+    compacted_topic(server, topic)
+    history = write(server, topic, generate(10))
+    roll(server, topic, history)
+    server.kill()
+    server.settings |= EAGER
+    server.start()
+    check_promises(history, read_when_compacted(server, topic, keys_of(history.records)))
+
+
 def device_of(record: Record) -> bytes | None:
     values = [value for name, value in record.headers if name == "device"]
     return values[-1] if values else None
