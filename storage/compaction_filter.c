@@ -8,11 +8,10 @@
  * Tombstones. The first run that keeps one gives its batch a delete horizon, now and delete.retention.ms: the attribute
  * is set, the base timestamp says when, and the records' timestamps are told relative to that (KIP-534). A run past the
  * horizon drops it. */
-#include "compaction_private.h"
+#include "compaction_key.h"
 
 #include "batch_builder.h"
 #include "batch_iterator.h"
-#include "record_view.h"
 
 #include <stdlib.h>
 
@@ -97,9 +96,10 @@ static int pick_records(struct filter *f, writer *w, struct batch_header *header
         int alive = is_alive(f->run, f->input, f->first + (uint32_t)i);
         if (alive < 0)
             return alive;
-        if (alive == 0 || (!view.has_value && f->drops_tombstones))
+        bool tombstone = compaction_is_tombstone_view(&f->run->config, &view);
+        if (alive == 0 || (tombstone && f->drops_tombstones))
             continue;
-        tombstones |= !view.has_value;
+        tombstones |= tombstone;
         int64_t timestamp;
         if (!__builtin_add_overflow(header->base_timestamp, view.timestamp_delta, &timestamp) && timestamp > largest)
             largest = timestamp;
@@ -153,9 +153,10 @@ static int build(struct filter *f, writer *w, bool set_horizon, int32_t *count, 
         rc = is_alive(f->run, f->input, f->first + i);
         if (rc < 0)
             break;
-        if (rc == 0 || (slice_is_null(record.value) && f->drops_tombstones))
+        bool tombstone = compaction_is_tombstone_record(&f->run->config, &record);
+        if (rc == 0 || (tombstone && f->drops_tombstones))
             continue;
-        *tombstones |= slice_is_null(record.value);
+        *tombstones |= tombstone;
         batch_builder_add_record(&builder, &record);
         ++*count;
     }

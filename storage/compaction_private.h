@@ -3,6 +3,7 @@
  *     compaction.c         begin, step and end: what is decided on the loop
  *     compaction_job.c     execute: from phase to phase
  *     compaction_scan.c    reading: which records stay
+ *     compaction_key.h     the key of a record
  *     compaction_copy.c    the copy pass: which segments go together
  *     compaction_filter.c  what becomes of one batch
  *     compaction_output.c  the new segment's files */

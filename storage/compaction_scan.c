@@ -7,10 +7,9 @@
  * The first reading of all checks the CRCs. A batch that is wrong makes its segment one that is left as it is; the
  * right ones in it count all the same, for a record there supersedes what is in other segments. Later readings see the
  * same bytes; in a segment that is left they check again, to step over the same batches. */
-#include "compaction_private.h"
+#include "compaction_key.h"
 
 #include "batch_iterator.h"
-#include "record_view.h"
 
 #define MAX_UNCOMPRESSED ((size_t)1 << 30) /* of one batch; it is walked in a window */
 
@@ -33,44 +32,6 @@ void compaction_close_input(struct log_compaction *run)
     if (run->file != NULL)
         file_close(run->file);
     run->file = NULL;
-}
-
-/* ---- keys ---- */
-
-static slice find_header(const struct compaction_config *config, reader headers)
-{
-    struct record_header header;
-    slice found = NULL_SLICE;
-    while (record_next_header(&headers, &header)) {
-        if (slice_equal(header.key, config->header))
-            found = header.value;
-    }
-    return found;
-}
-
-static inline slice prefix_of(const struct compaction_config *config, slice key)
-{
-    return key.size >= config->prefix && key.data != NULL ? slice_of(key.data, config->prefix) : NULL_SLICE;
-}
-
-static inline slice key_of_view(const struct compaction_config *config, const struct record_view *view)
-{
-    if (config->key == COMPACTION_RECORD_KEY)
-        return view->key;
-    if (config->key == COMPACTION_PREFIX)
-        return prefix_of(config, view->key);
-    reader headers = reader_of(view->headers);
-    (void)read_varint(&headers);
-    return find_header(config, headers);
-}
-
-static slice key_of_record(const struct compaction_config *config, const struct record *record)
-{
-    if (config->key == COMPACTION_RECORD_KEY)
-        return record->key;
-    if (config->key == COMPACTION_PREFIX)
-        return prefix_of(config, record->key);
-    return find_header(config, reader_of(record->headers));
 }
 
 /* ---- records ---- */
@@ -130,10 +91,10 @@ static inline int note_record(struct log_compaction *run, struct compaction_inpu
                               const struct batch_header *header, slice key, bool tombstone)
 {
     uint32_t ordinal = run->ordinal++;
-    if (run->first_reading && tombstone)
-        note_tombstone(run, input, header);
     if (key.data == NULL)
         return run->first_reading ? mark_alive(run, input, ordinal) : 0;
+    if (run->first_reading && tombstone)
+        note_tombstone(run, input, header);
     uint32_t first = key_hash_first(&run->hasher, key);
     return key_table_wants(&run->table, first) ? note_wanted(run, input, key, first, ordinal, tombstone) : 0;
 }
@@ -146,7 +107,7 @@ static int scan_plain(struct log_compaction *run, struct compaction_input *input
         struct record_view view;
         if (!record_view_next(&r, &view))
             return FURROW_MALFORMED;
-        int rc = note_record(run, input, header, key_of_view(&run->config, &view), !view.has_value);
+        int rc = note_record(run, input, header, compaction_key_of_view(&run->config, &view), !view.has_value);
         if (rc != 0)
             return rc;
     }
@@ -166,7 +127,7 @@ static int scan_keys(struct log_compaction *run, struct compaction_input *input,
             return FURROW_MALFORMED;
         run->ordinal++;
         if (run->config.key == COMPACTION_PREFIX)
-            key = prefix_of(&run->config, key);
+            key = compaction_prefix_of(&run->config, key);
         if (key.data == NULL)
             continue;
         uint32_t first = key_hash_first(&run->hasher, key);
@@ -188,7 +149,8 @@ static int scan_compressed(struct log_compaction *run, struct compaction_input *
     if (rc != 0)
         return rc;
     while ((rc = batch_iterator_next(&it, &record, &run->error)) == 1) {
-        int noted = note_record(run, input, header, key_of_record(&run->config, &record), slice_is_null(record.value));
+        int noted = note_record(run, input, header, compaction_key_of_record(&run->config, &record),
+                                slice_is_null(record.value));
         if (noted != 0) {
             batch_iterator_close(&it);
             return noted;

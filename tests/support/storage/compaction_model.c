@@ -204,7 +204,8 @@ static void apply(const struct compaction_model *m, struct model_record *records
     }
     for (size_t i = 0; i < m->record_count; i++) {
         struct model_record *record = &records[i];
-        if (record->gone || record->offset >= end || !record->tombstone || is_kept_whole(m, record))
+        if (record->gone || record->offset >= end || !record->tombstone || record->key == MODEL_NO_KEY ||
+            is_kept_whole(m, record))
             continue;
         if (record->horizon < 0)
             record->horizon = m->f.now + m->config.delete_retention_ms;
