@@ -87,9 +87,9 @@ class Table:
 
     WIDTHS = (60, 14, 14, 9, 10, 3)
 
-    def __init__(self, other):
+    def __init__(self, other, ours="furrowd"):
         self.missed = 0
-        self._print(("figure", "furrowd", other, "ratio", "target", "met"))
+        self._print(("figure", ours, other, "ratio", "target", "met"))
         self._print(["---"] * len(self.WIDTHS))
 
     def add(self, row):
