@@ -8,9 +8,12 @@
 #include "cleaner.h"
 #include "container.h"
 #include "recovery_points.h"
+#include "retention.h"
 #include "server.h"
 
 #include <errno.h>
+
+#define TIME_LIMIT ((size_t)16 << 10)
 
 struct checkpoints {
     struct server *server;
@@ -18,6 +21,7 @@ struct checkpoints {
     struct checkpoint_request **waiting_tail;
     struct checkpoint_request *served; /* by the job under way */
     struct recovery_points points;
+    writer time; /* proven_time.h; empty: that on the disk is good enough */
     struct recovery_points_written written;
     struct job job;
     bool is_durable; /* one of them needs it */
@@ -57,6 +61,9 @@ static void write_files(struct job *job)
         checkpoints->status =
             recovery_points_write(&checkpoints->points, checkpoints->server->disk, &checkpoints->written,
                                   checkpoints->is_durable, &checkpoints->error);
+    if (checkpoints->status == 0)
+        checkpoints->status =
+            retention_save_time(checkpoints->server->disk, writer_slice(&checkpoints->time), &checkpoints->error);
 }
 
 static void on_written(struct job *job)
@@ -66,7 +73,10 @@ static void on_written(struct job *job)
     if (checkpoints->status != 0)
         log_line_limited(checkpoints->server->logger, &checkpoints->failures, LOG_WARN, "storage",
                          "checkpoints could not be written: %s", checkpoints->error.message);
+    else if (checkpoints->is_durable)
+        recovery_points_note_saved(checkpoints->server);
     recovery_points_free(&checkpoints->points);
+    writer_close(&checkpoints->time);
     checkpoints->served = NULL;
     checkpoints->is_running = false;
     int status = checkpoints->status;
@@ -91,6 +101,9 @@ static void begin(struct checkpoints *checkpoints)
     checkpoints->status = recovery_points_collect(checkpoints->server, &checkpoints->points);
     if (checkpoints->status != 0)
         error_set_status(&checkpoints->error, checkpoints->status, "recovery points");
+    writer_init(&checkpoints->time, checkpoints->server->memory, MEMORY_LOGS, TIME_LIMIT);
+    if (checkpoints->server->retention != NULL)
+        retention_write_time(checkpoints->server->retention, false, &checkpoints->time);
     checkpoints->job = (struct job){.execute = write_files, .done = on_written};
     jobs_submit(&checkpoints->server->jobs, &checkpoints->job, JOB_FLUSH);
 }

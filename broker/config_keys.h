@@ -71,19 +71,31 @@
     B(LOG_PREALLOCATE, "log.preallocate", "false",                                                                     \
       "Kept, but without effect: segment files are never allocated in advance.")                                       \
     N(LOG_RETENTION_MS, "log.retention.ms", NULL, -1, INT64_MAX,                                                       \
-      "Segments older than this are deleted; -1: never; unset: log.retention.minutes. Kept; nothing acts on it yet.")  \
+      "Segments older than this are deleted, by time that is proven to have passed; -1: never; unset: "                \
+      "log.retention.minutes.")                                                                                        \
     I(LOG_RETENTION_MINUTES, "log.retention.minutes", NULL, -1, INT32_MAX,                                             \
-      "log.retention.ms in minutes; unset: log.retention.hours. Kept; nothing acts on it yet.")                        \
-    I(LOG_RETENTION_HOURS, "log.retention.hours", "168", -1, INT32_MAX,                                                \
-      "log.retention.ms in hours. Kept; nothing acts on it yet.")                                                      \
+      "log.retention.ms in minutes; unset: log.retention.hours.")                                                      \
+    I(LOG_RETENTION_HOURS, "log.retention.hours", "168", -1, INT32_MAX, "log.retention.ms in hours.")                  \
     N(LOG_RETENTION_BYTES, "log.retention.bytes", "-1", INT64_MIN, INT64_MAX,                                          \
-      "Bytes that a partition may have before its oldest segments are deleted; -1: any. Kept; nothing acts on it "     \
-      "yet.")                                                                                                          \
+      "Bytes that a partition may have before its oldest segments are deleted; -1: any.")                              \
+    N(FURROW_RETENTION_RECORDS, "furrow.retention.records", "-1", -1, INT64_MAX,                                       \
+      "Records that a partition keeps, to the record: the last so many; -1: any.")                                     \
+    N(FURROW_RETENTION_TOTAL_BYTES, "furrow.retention.total.bytes", NULL, -1, INT64_MAX,                               \
+      "Bytes that the segments of all partitions may have together. Beyond, and while the disk is nearly full, the "   \
+      "oldest segments of topics with delete in their policy go, first of partitions that have more than their "       \
+      "share; "                                                                                                        \
+      "-1: any. Default: 80 % of what the disk has free at the start and the segments that are there.")                \
+    N(LOG_RETENTION_CHECK_INTERVAL_MS, "log.retention.check.interval.ms", "300000", 1, INT64_MAX,                      \
+      "How often is looked for segments to delete.")                                                                   \
+    B(FURROW_CLOCK_TRUSTED, "furrow.clock.trusted", "false",                                                           \
+      "Whether the clock is right even while the kernel does not say that it is synchronised. Without either, ages "   \
+      "count "                                                                                                         \
+      "only the time that the server ran.")                                                                            \
     L(LOG_CLEANUP_POLICY, "log.cleanup.policy", "delete", "compact,delete",                                            \
       "What happens to old segments: delete by age or size, compact to the last record of each key. With compact, "    \
       "every record needs a key.")                                                                                     \
     N(LOG_SEGMENT_DELETE_DELAY_MS, "log.segment.delete.delay.ms", "60000", 0, INT64_MAX,                               \
-      "How long a deleted segment's file stays on the disk. Kept; nothing acts on it yet.")                            \
+      "How long a deleted segment's file stays on the disk, as .deleted, when there is no need for space.")            \
     N(LOG_CLEANER_DELETE_RETENTION_MS, "log.cleaner.delete.retention.ms", "86400000", 0, INT64_MAX,                    \
       "How long tombstones of a compacted topic are kept, from their first compaction on.")                            \
     N(LOG_CLEANER_MIN_COMPACTION_LAG_MS, "log.cleaner.min.compaction.lag.ms", "0", 0, INT64_MAX,                       \

@@ -119,3 +119,8 @@ int config_size_to_disk(struct config *config, uint64_t total_bytes)
     uint64_t reserve = disk_watch_default_reserve(total_bytes, segment);
     return config_set_default(config, CONFIG_DISK_RESERVE_BYTES, (int64_t)reserve);
 }
+
+int config_size_retention(struct config *config, uint64_t bytes)
+{
+    return config_set_default(config, CONFIG_FURROW_RETENTION_TOTAL_BYTES, (int64_t)(bytes / 5 * 4));
+}

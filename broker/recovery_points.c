@@ -1,5 +1,6 @@
 #include "recovery_points.h"
 
+#include "log_trim.h"
 #include "metadata_log.h"
 #include "server.h"
 
@@ -51,8 +52,9 @@ static void add_topic(struct recovery_points *points, struct names *names, const
 {
     slice name = keep_name(names, topic_name(topic));
     for (int32_t i = 0; i < topic->partition_count; i++) {
-        const struct partition *partition = topic->partitions[i];
+        struct partition *partition = topic->partitions[i];
         struct known unopened = {partition->unopened_synced, partition->unopened_start, partition->clean.cleaned_end};
+        partition->saving_start = partition->log != NULL ? log_start_offset(partition->log) : 0;
         add(points, name, i, partition->log != NULL ? known_of(partition->log, &partition->clean) : unopened);
     }
 }
@@ -123,6 +125,16 @@ int recovery_points_write(const struct recovery_points *points, struct disk *dis
     if (rc == 0)
         rc = write_cleaned(points, disk, written, error);
     return rc == 0 && durable ? data_folder_sync_names(disk, error) : rc;
+}
+
+void recovery_points_note_saved(struct server *server)
+{
+    for (struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
+        for (int32_t i = 0; i < topic->partition_count; i++) {
+            if (topic->partitions[i]->log != NULL)
+                log_note_start_saved(topic->partitions[i]->log, topic->partitions[i]->saving_start);
+        }
+    }
 }
 
 void recovery_points_free(struct recovery_points *points)

@@ -32,4 +32,6 @@ MUST_USE int recovery_points_collect(struct server *server, struct recovery_poin
 /* Blocking; on any thread. Without `durable` a power cut may bring older files back. */
 MUST_USE int recovery_points_write(const struct recovery_points *points, struct disk *disk,
                                    struct recovery_points_written *written, bool durable, struct error *error);
+/* What was collected last is durably on the disk: the logs are told of their starts. */
+void recovery_points_note_saved(struct server *server);
 void recovery_points_free(struct recovery_points *points);

@@ -1,31 +1,36 @@
 /* Retention: old segments go by time, size and count (log.retention.check.interval.ms), and when the data folder as a
- * whole has more than furrow.retention.total.bytes.
+ * whole has more than furrow.retention.total.bytes, or the disk is nearly full.
  *
- * One visit at a time, everything slow in the pool. What a topic's policy lets go by itself is topics with `delete`;
- * what lies below a log's start goes from every topic. */
+ * What a policy lets go are segments of topics with `delete` in theirs; what lies below a log's start goes from every
+ * topic. One thing is done at a time, everything slow in the pool. It belongs to the loop. */
 #pragma once
 
 #include "proven_time.h"
 #include "topics.h"
+#include "writer.h"
 
 struct server;
 struct retention;
 
-MUST_USE int retention_create(struct server *server, struct retention **retention);
+/* After the topics are open. Reads what is known of the clock. */
+MUST_USE int retention_create(struct server *server, struct retention **retention, struct error *error);
 /* Nothing may be under way. */
 void retention_destroy(struct retention *retention);
-/* No more rounds are begun; what waits for its time to be removed is left to the next start. */
+/* Nothing more is begun; files that wait for their time to be removed are left to the next start. */
 void retention_stop(struct retention *retention);
 bool retention_idle(const struct retention *retention);
 
-/* The partition's start has moved: its files go soon. */
+/* The partition's start has moved and is saved: its files go soon. */
 void retention_note_start(struct retention *retention, struct partition *partition);
-/* After each append: whether the data folder has grown past its limit. */
-void retention_note_append(struct retention *retention, struct partition *partition);
-/* The disk is nearly full: at least so many bytes are to go at once, if there are such. */
-void retention_make_space(struct retention *retention, uint64_t bytes);
+/* After each append: the data folder has grown. */
+void retention_note_append(struct retention *retention, size_t bytes);
 
-/* Bytes that the data folder may have; 0: any. */
-uint64_t retention_total_limit(const struct retention *retention);
-/* As of now. What has certainly passed, for whoever judges ages. */
+/* ---- proven time ---- */
+
+/* As of now, for whoever judges ages. */
 const struct proven_time *retention_time(struct retention *retention);
+/* For the checkpoints: the text of what is to be kept over a restart; empty while that on the disk is good enough.
+ * `stops`: the server stops. */
+void retention_write_time(struct retention *retention, bool stops, writer *text);
+/* Replaces it; blocking, on any thread. Nothing when the text is empty. */
+MUST_USE int retention_save_time(struct disk *disk, slice text, struct error *error);

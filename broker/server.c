@@ -18,6 +18,7 @@
 #include "metadata_log.h"
 #include "notify.h"
 #include "operations/operations.h"
+#include "retention.h"
 #include "server_storage.h"
 
 #include <errno.h>
@@ -118,6 +119,7 @@ static void stop(struct lifecycle *lifecycle, int signal)
     connections_end_all(server->connections);
     operations_end_waits(server);
     cleaner_stop(server->cleaner);
+    retention_stop(server->retention);
     uv_timer_start(&lifecycle->stop_tick, on_stop_tick, 0, STOP_TICK_MS);
 }
 

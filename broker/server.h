@@ -25,6 +25,7 @@ struct read_service;
 struct fetch_sessions;
 struct producer_ids;
 struct group_service;
+struct retention;
 
 struct server {
     struct memory *memory;
@@ -46,6 +47,7 @@ struct server {
     struct budget *budget; /* bytes of requests and responses, shared out among connections */
     struct jobs jobs;
     struct writer_thread *writer;
+    struct retention *retention;     /* lets old segments go; NULL while the storage is opened */
     struct checkpoints *checkpoints; /* all checkpoint files are written through it */
     bool checkpoints_stale;  /* they speak of logs that are not these, or not at all of some: to be written soon */
     struct flush *flush;     /* background syncs; told of each append that was not synced */

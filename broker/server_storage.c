@@ -6,6 +6,7 @@
 #include "metadata_log.h"
 #include "operations/operations.h"
 #include "recovery_points.h"
+#include "retention.h"
 #include "server.h"
 
 #include <errno.h>
@@ -96,6 +97,14 @@ static void sync_recovered(struct server *server)
     }
 }
 
+static int open_retention(struct server *server, struct error *error)
+{
+    int rc = retention_create(server, &server->retention, error);
+    if (rc == 0)
+        server->operations->retention = server->retention;
+    return rc;
+}
+
 int server_storage_open(struct server *server, const char *data, struct error *error)
 {
     int rc = open_disk(server, data, error);
@@ -124,11 +133,16 @@ int server_storage_open(struct server *server, const char *data, struct error *e
     rc = operations_open(server, error);
     if (rc != 0)
         goto err_destroy_cleaner;
+    rc = open_retention(server, error);
+    if (rc != 0)
+        goto err_close_operations;
     sync_recovered(server);
     cleaner_note_synced(server->cleaner);
     log_start(server, data);
     return 0;
 
+err_close_operations:
+    operations_close(server);
 err_destroy_cleaner:
     cleaner_destroy(server->cleaner);
 err_destroy_flush:
@@ -146,7 +160,7 @@ err_close_topics:
 bool server_storage_idle(const struct server *server)
 {
     return operations_idle(server) && metadata_log_idle(server->metadata) && flush_idle(server->flush) &&
-           checkpoints_idle(server->checkpoints) && cleaner_idle(server->cleaner);
+           checkpoints_idle(server->checkpoints) && cleaner_idle(server->cleaner) && retention_idle(server->retention);
 }
 
 static int flush_log(struct server *server, struct log *log, struct error *error)
@@ -174,6 +188,17 @@ static int flush_logs(struct server *server, size_t *unopened, struct error *err
     return rc;
 }
 
+static void save_time(struct server *server)
+{
+    writer text;
+    struct error error = {0};
+    writer_init(&text, server->memory, MEMORY_LOGS, (size_t)16 << 10);
+    retention_write_time(server->retention, true, &text);
+    if (retention_save_time(server->disk, writer_slice(&text), &error) != 0)
+        log_warn(server->logger, "clock", "%s", error.message);
+    writer_close(&text);
+}
+
 int server_storage_flush(struct server *server, struct error *error)
 {
     struct recovery_points points;
@@ -185,6 +210,7 @@ int server_storage_flush(struct server *server, struct error *error)
         return error_set_status(error, collected, "recovery points");
     int failed = recovery_points_write(&points, server->disk, &written, true, rc == 0 ? error : NULL);
     recovery_points_free(&points);
+    save_time(server);
     if (rc != 0 || failed != 0) /* without the mark, the next start recovers */
         return rc != 0 ? rc : failed;
     if (unopened == 0)
@@ -195,6 +221,8 @@ int server_storage_flush(struct server *server, struct error *error)
 
 void server_storage_close_handles(struct server *server)
 {
+    retention_destroy(server->retention);
+    server->retention = NULL;
     operations_close(server);
     cleaner_destroy(server->cleaner);
     flush_destroy(server->flush);

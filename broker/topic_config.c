@@ -117,6 +117,8 @@ static void apply(struct topic_config *topic, const struct config *config)
     apply_compression(topic, config);
     topic->retention_ms = effective_number(topic, config, RETENTION_MS);
     topic->retention_bytes = effective_number(topic, config, RETENTION_BYTES);
+    topic->retention_records = effective_number(topic, config, FURROW_RETENTION_RECORDS);
+    topic->file_delete_delay_ms = effective_number(topic, config, FILE_DELETE_DELAY_MS);
     topic->timestamp_before_max_ms = effective_number(topic, config, MESSAGE_TIMESTAMP_BEFORE_MAX_MS);
     topic->timestamp_after_max_ms = effective_number(topic, config, MESSAGE_TIMESTAMP_AFTER_MAX_MS);
     topic->min_insync_replicas = effective_i32(topic, config, MIN_INSYNC_REPLICAS);

@@ -69,6 +69,8 @@ struct topic_config {
     int compression_level;
     int64_t retention_ms;
     int64_t retention_bytes;
+    int64_t retention_records;
+    int64_t file_delete_delay_ms;
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
     int32_t min_insync_replicas; /* without effect: as in Kafka, no more than a partition has can be asked for */

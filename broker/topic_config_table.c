@@ -43,8 +43,9 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
     [DELETE_RETENTION_MS] =
         LONG("delete.retention.ms", "log.cleaner.delete.retention.ms", "86400000", 0,
              "How long tombstones of a compacted topic are kept, in ms from their first compaction on."),
-    [FILE_DELETE_DELAY_MS] = LONG("file.delete.delay.ms", "log.segment.delete.delay.ms", "60000", 0,
-                                  "How long a deleted segment's file stays on the disk. Kept; nothing acts on it yet."),
+    [FILE_DELETE_DELAY_MS] =
+        LONG("file.delete.delay.ms", "log.segment.delete.delay.ms", "60000", 0,
+             "How long a deleted segment's file stays on the disk, as .deleted, when there is no need for space."),
     [FLUSH_MESSAGES] =
         LONG("flush.messages", "log.flush.interval.messages", LONG_MAX_TEXT, 1,
              "Records after which the log is synced even without acks=all: who sends the last of them waits for it."),
@@ -61,6 +62,8 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
                "What compaction takes for a record's key: key; header:NAME, the value of the record's last header of "
                "that name, and then records need no key; prefix:N, the first N bytes of the key. Records that lack it "
                "are kept."),
+    [FURROW_RETENTION_RECORDS] = LONG("furrow.retention.records", "furrow.retention.records", "-1", -1,
+                                      "Records that a partition keeps, to the record: the last so many; -1: any."),
     [INDEX_INTERVAL_BYTES] = INT("index.interval.bytes", "log.index.interval.bytes", "4096", 0, INT32_MAX,
                                  "Bytes of log for each entry of the offset index."),
     [LEADER_REPLICATION_THROTTLED_REPLICAS] =
@@ -102,10 +105,9 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
     [REMOTE_STORAGE_ENABLE] = BOOLEAN("remote.storage.enable", NULL, "false",
                                       "Whether segments are moved to remote storage: there is none, so only false."),
     [RETENTION_BYTES] = {"retention.bytes", "log.retention.bytes", TOPIC_CONFIG_LONG, "-1", INT64_MIN, INT64_MAX, NULL,
-                         "Bytes that a partition may have before its oldest segments are deleted; -1: any. Kept; "
-                         "nothing acts on it yet."},
+                         "Bytes that a partition may have before its oldest segments are deleted; -1: any."},
     [RETENTION_MS] = LONG("retention.ms", "log.retention.ms", "604800000", -1,
-                          "Age in ms at which segments are deleted; -1: never. Kept; nothing acts on it yet."),
+                          "Age in ms at which segments are deleted, by time that is proven to have passed; -1: never."),
     [SEGMENT_BYTES] = INT("segment.bytes", "log.segment.bytes", "1073741824", 1048576, INT32_MAX,
                           "Bytes after which a new segment is begun."),
     [SEGMENT_INDEX_BYTES] = INT("segment.index.bytes", "log.index.size.max.bytes", "10485760", 4, INT32_MAX,

@@ -22,6 +22,18 @@ struct clean_state {
     uint64_t retry_at;   /* ms of the loop's clock: before, it is left alone, for the last try has failed */
 };
 
+/* retention: what is to be done with a partition. */
+struct retention_state {
+    struct partition *next_visit;
+    struct partition *next_trim;
+    bool is_to_visit;
+    bool is_to_trim;
+    bool wants_learning; /* the age of its oldest segment, whatever its own limits */
+    bool wants_roll;     /* it is to let go of the segment that it appends to */
+    bool at_once;        /* its files do not wait for file.delete.delay.ms */
+    uint8_t visits;      /* without result in this round */
+};
+
 struct partition {
     struct topic *topic;
     int32_t index;
@@ -35,6 +47,8 @@ struct partition {
     struct partition *next_dirty;    /* flush: partitions with unsynced bytes */
     bool is_dirty;
     struct clean_state clean;
+    struct retention_state retention;
+    int64_t saving_start; /* checkpoints: what the job under way says of the log's start */
 };
 
 struct topic {

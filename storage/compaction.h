@@ -68,7 +68,7 @@ struct compaction_look {
     int64_t first_dirty_timestamp; /* ms, for max.compaction.lag.ms: the largest of the first dirty segment, the one
                                     * that is appended to included; SEGMENT_TIMESTAMP_UNKNOWN, or -1: there is none */
     bool wants_timestamps;         /* segments may be kept out only because their timestamps are not known:
-                                    * log_timestamps_begin (retention.h) */
+                                    * log_timestamps_begin (log_retention.h) */
 };
 
 void log_compaction_look(const struct log *log, const struct compaction_config *config,

@@ -19,7 +19,7 @@
  *     log_find.c          finding by time
  *     log_timestamps.c    learning the largest timestamps of old segments
  *     log_trim.c          forgetting the front
- *     retention.c         how much of it
+ *     log_retention.c     how much of it
  *     log_swap.c          new segments in the place of old ones
  *     compaction*.c       compaction, which makes them */
 #pragma once

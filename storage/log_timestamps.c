@@ -1,7 +1,7 @@
 /* The largest timestamps of segments that were not looked at since the start: the last entry of the time index, or,
  * where that is of no use, what the headers of all batches say. */
 #include "log_private.h"
-#include "retention.h"
+#include "log_retention.h"
 
 #define SEGMENTS_MAX 64 /* of one job */
 

@@ -47,6 +47,11 @@ static uint32_t count_segments(const struct log *log)
     return count;
 }
 
+bool log_wants_trim(const struct log *log)
+{
+    return log->trim == NULL && !log->abandoned && !log_is_compacting(log) && is_below_start(log, 0);
+}
+
 bool log_trim_wants_sync(const struct log *log)
 {
     return count_segments(log) == 0 && is_below_start(log, 0);
@@ -77,8 +82,7 @@ static void take_out(struct log *log, struct log_trim *trim)
 int log_trim_begin(struct log *log, struct log_trim **trim, struct error *error)
 {
     *trim = NULL;
-    bool may_begin = log->trim == NULL && !log->abandoned && !log_is_compacting(log);
-    uint32_t count = may_begin ? count_segments(log) : 0;
+    uint32_t count = log_wants_trim(log) ? count_segments(log) : 0;
     if (count == 0)
         return 0;
     struct memory *memory = log->environment.memory;

@@ -27,6 +27,8 @@ struct log_trim; /* opaque, from the ledger */
 void log_note_start_saved(struct log *log, int64_t offset);
 
 bool log_is_start_saved(const struct log *log);
+/* Whether there is something below the saved start, no other trim, and no compaction. */
+bool log_wants_trim(const struct log *log);
 /* Whether a trim would take segments, if they were synced. */
 bool log_trim_wants_sync(const struct log *log);
 

@@ -82,6 +82,7 @@ kafka_handler kafka_refuse_api_versions;
     X(API_VERSIONS, handle_api_versions)                                                                               \
     X(CREATE_TOPICS, handle_create_topics)                                                                             \
     X(DELETE_TOPICS, handle_delete_topics)                                                                             \
+    X(DELETE_RECORDS, handle_delete_records)                                                                           \
     X(INIT_PRODUCER_ID, handle_init_producer_id)                                                                       \
     X(OFFSET_FOR_LEADER_EPOCH, handle_offset_for_leader_epoch)                                                         \
     X(DESCRIBE_CONFIGS, handle_describe_configs)                                                                       \

@@ -14,6 +14,7 @@
 #include "operations/append_private.h"
 #include "operations/failure.h"
 #include "operations/read.h"
+#include "retention.h"
 
 #include <errno.h>
 
@@ -21,7 +22,7 @@
 
 /* ---- a partition's state ---- */
 
-static struct partition_append *acquire_state(struct append_service *service, struct partition *partition)
+struct partition_append *append_acquire(struct append_service *service, struct partition *partition)
 {
     if (partition->append != NULL)
         return partition->append;
@@ -47,7 +48,7 @@ static struct partition_append *acquire_state(struct append_service *service, st
 void append_release_if_idle(struct partition_append *state)
 {
     bool is_queued = state->queue != NULL || state->held != NULL || state->is_asked || state->is_writing;
-    if (is_queued || state->unsynced != NULL || state->is_syncing || state->is_gathering)
+    if (is_queued || state->roll != NULL || state->unsynced != NULL || state->is_syncing || state->is_gathering)
         return;
     struct append_service *service = state->service;
     struct topic *topic = state->partition->topic;
@@ -63,10 +64,10 @@ void append_release_if_idle(struct partition_append *state)
     topic_release(service->operations->topics, topic);
 }
 
-static void ask_for_write(struct partition_append *state)
+void append_ask_for_write(struct partition_append *state)
 {
     struct append_service *service = state->service;
-    if (state->is_asked || state->is_writing || state->queue == NULL)
+    if (state->is_asked || state->is_writing || (state->queue == NULL && state->roll == NULL))
         return;
     state->is_asked = true;
     state->next = NULL;
@@ -80,7 +81,7 @@ static void queue_part(struct partition_append *state, struct append_part *part)
     part->entry.next = NULL;
     *state->queue_tail = &part->entry;
     state->queue_tail = &part->entry.next;
-    ask_for_write(state);
+    append_ask_for_write(state);
 }
 
 /* ---- writing ---- */
@@ -126,11 +127,13 @@ static void finish_write(struct partition_append *state, struct log_write *write
     size_t bytes = written_bytes(done);
     struct log_append *settled = sort_out(state, done);
     append_ask_for_sync(state);
-    ask_for_write(state);
+    append_ask_for_write(state);
     if (bytes != 0 && service->operations->reads != NULL)
         read_note_append(service->operations->reads, partition, bytes);
     if (service->operations->flush != NULL)
         flush_note_dirty(service->operations->flush, partition);
+    if (service->operations->retention != NULL)
+        retention_note_append(service->operations->retention, bytes);
     append_settle(partition, settled);
 }
 
@@ -175,6 +178,7 @@ static void form_write(struct partition_append *state)
 {
     struct operations *operations = state->service->operations;
     struct partition *partition = state->partition;
+    append_form_roll(state);
     while (state->queue != NULL && !state->is_writing) {
         if (partition->topic->is_deleted) {
             fail_queue(state, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
@@ -285,7 +289,7 @@ static bool start_part(struct append_service *service, struct append_part *part,
     enum append_verdict verdict = append_check(part, service->operations, now);
     if (verdict == APPEND_REFUSED)
         return false;
-    struct partition_append *state = acquire_state(service, part->partition);
+    struct partition_append *state = append_acquire(service, part->partition);
     if (state == NULL) {
         append_check_end(part);
         (void)append_refuse(part, KAFKA_KAFKA_STORAGE_ERROR, NULL);
@@ -332,7 +336,7 @@ static bool await_part(struct append_service *service, struct append_part *part)
     int64_t end = part->base_offset < log_end_offset(log) ? part->base_offset : log_end_offset(log);
     if (end <= log_synced_end_offset(log))
         return false;
-    struct partition_append *state = acquire_state(service, part->partition);
+    struct partition_append *state = append_acquire(service, part->partition);
     if (state == NULL) {
         (void)append_refuse(part, KAFKA_KAFKA_STORAGE_ERROR, NULL);
         return false;

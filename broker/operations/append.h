@@ -72,3 +72,12 @@ void append_start(struct append_service *service, struct append_request *request
 /* Appends nothing: done when all that stands before base_offset (asked, here) of each part's partition is on the disk;
  * the other fields of a part are zero. A part's error: that it could not be brought there. */
 void append_start_sync(struct append_service *service, struct append_request *request);
+
+/* Closes the segment that a partition appends to, between two writes; nothing when that is empty. */
+struct append_roll {
+    struct partition *partition;
+    void (*done)(struct append_roll *roll, int status); /* perhaps from within append_roll_start */
+};
+
+/* One at a time for each partition: -EBUSY. */
+void append_roll_start(struct append_service *service, struct append_roll *roll);

@@ -4,6 +4,7 @@
  *     append_check.c      what a batch must be like
  *     append_prepare.c    the part of that which a pool job does
  *     append_results.c    what a part is answered
+ *     append_roll.c       closing the segment that is appended to
  *     append_sync.c       who waits for the disk */
 #pragma once
 
@@ -23,7 +24,8 @@ struct partition_append {
     struct log_append **queue_tail;
     struct append_part *held; /* behind a preparation, itself included */
     struct append_part **held_tail;
-    struct writer_job write; /* while is_writing */
+    struct append_roll *roll; /* to come before the next write, or under way */
+    struct writer_job write;  /* while is_writing */
     bool is_writing;
     bool is_asked; /* on the list of those to be formed */
     struct partition_append *next;
@@ -62,6 +64,9 @@ static inline struct append_part *append_part_of(struct log_append *entry)
 
 /* ---- append.c ---- */
 
+/* NULL without memory. */
+struct partition_append *append_acquire(struct append_service *service, struct partition *partition);
+void append_ask_for_write(struct partition_append *state);
 void append_release_if_idle(struct partition_append *state);
 
 /* ---- append_results.c ---- */
@@ -72,6 +77,11 @@ void append_fail(struct append_part *part, enum kafka_error code);
 void append_settle(const struct partition *partition, struct log_append *entries);
 void append_fail_all(struct log_append *entries, enum kafka_error code);
 void append_report_failure(struct partition_append *state, const struct error *error);
+
+/* ---- append_roll.c ---- */
+
+/* Nothing when no roll was asked for, or a write is under way. */
+void append_form_roll(struct partition_append *state);
 
 /* ---- append_sync.c ---- */
 

@@ -11,6 +11,7 @@
 #include "writer_thread.h"
 
 struct flush;
+struct retention;
 struct append_service;
 struct read_service;
 
@@ -24,6 +25,7 @@ struct operations {
     struct disk_watch *disk_watch;       /* NULL: the disk never fills */
     struct logger *logger;               /* NULL: nobody hears of failures */
     struct flush *flush;                 /* NULL: nobody syncs in the background */
+    struct retention *retention;         /* NULL: nothing is ever deleted */
     int64_t (*now)(const void *context); /* wall clock, ms since 1970 */
     const void *now_context;
 

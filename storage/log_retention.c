@@ -1,4 +1,4 @@
-#include "retention.h"
+#include "log_retention.h"
 
 #include "log_private.h"
 
@@ -99,6 +99,7 @@ struct retention_segment retention_oldest(const struct log *log)
     return (struct retention_segment){
         .end_offset = log_segment_end_offset(log, i),
         .timestamp = timestamp >= 0 ? timestamp : -1,
+        .is_unknown = timestamp == SEGMENT_TIMESTAMP_UNKNOWN,
         .bytes = log->segments[i].size,
         .is_active = is_active(log, i),
     };

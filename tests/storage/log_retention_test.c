@@ -1,4 +1,4 @@
-#include "retention.h"
+#include "log_retention.h"
 
 #include "check.h"
 #include "log_fixture.h"
@@ -308,7 +308,7 @@ static void without_memory_learning_fails_and_nothing_leaks(void)
     }
 }
 
-SUITE("retention", CHECK_TEST(without_limits_everything_stays),
+SUITE("log_retention", CHECK_TEST(without_limits_everything_stays),
       CHECK_TEST(a_segment_goes_when_its_youngest_record_is_too_old),
       CHECK_TEST(the_last_segment_wants_to_be_rolled_when_all_of_it_is_too_old),
       CHECK_TEST(an_empty_log_has_nothing_to_give),

@@ -37,6 +37,7 @@ uint64_t retention_kept_bytes(const struct log *log);
 struct retention_segment {
     int64_t end_offset; /* a start from which it is gone */
     int64_t timestamp;  /* its largest, ms; -1: none, or not known */
+    bool is_unknown;    /* log_timestamps_begin would tell */
     uint32_t bytes;
     bool is_active; /* only a roll lets it go */
 };
