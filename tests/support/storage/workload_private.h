@@ -13,8 +13,8 @@
 #pragma once
 
 #include "data_folder.h"
+#include "log_retention.h"
 #include "log_trim.h"
-#include "retention.h"
 #include "seeded_random.h"
 #include "simulated_disk.h"
 #include "workload.h"
