@@ -82,7 +82,7 @@ static void on_written(struct job *job)
     int status = checkpoints->status;
     if (checkpoints->waiting != NULL)
         begin(checkpoints);
-    cleaner_note_synced(checkpoints->server->cleaner);
+    cleaner_wake(checkpoints->server->cleaner);
     for (struct checkpoint_request *request = served, *next; request != NULL; request = next) {
         next = request->next;
         request->done(request, status);

@@ -59,7 +59,7 @@ static void rest(struct cleaner *cleaner)
         uv_timer_start(&cleaner->timer, on_round_timer, backoff_ms, 0);
 }
 
-void cleaner_note_synced(struct cleaner *cleaner)
+void cleaner_wake(struct cleaner *cleaner)
 {
     if (cleaner != NULL && !cleaner->is_running && !uv_is_active((uv_handle_t *)&cleaner->timer))
         rest(cleaner);
@@ -292,7 +292,7 @@ void cleaner_note_config(struct cleaner *cleaner, struct topic *topic, const str
         cancel(cleaner);
     }
     if (is_compacted)
-        cleaner_note_synced(cleaner);
+        cleaner_wake(cleaner);
 }
 
 /* ---- its life ---- */

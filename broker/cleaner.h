@@ -18,8 +18,9 @@ bool cleaner_idle(const struct cleaner *cleaner);
 
 /* ---- what others say; without a cleaner (NULL) there is nothing to it ---- */
 
-/* Recovery points have moved, or the server has just started: there may be something to compact. */
-void cleaner_note_synced(struct cleaner *cleaner);
+/* Recovery points have moved, there is a new topic, or the server has just started: there may be something to compact.
+ */
+void cleaner_wake(struct cleaner *cleaner);
 /* The topic's configuration was another one before. What was compacted by another key, or to more records of it, is
  * compacted anew. */
 void cleaner_note_config(struct cleaner *cleaner, struct topic *topic, const struct topic_config *before);

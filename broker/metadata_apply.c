@@ -97,6 +97,7 @@ static void folders_made(struct job *job)
         if (rc != 0)
             change->status = rc;
     }
+    cleaner_wake(server->cleaner);
     if (server->checkpoints_stale)
         write_checkpoints(change);
     else

@@ -137,7 +137,7 @@ int server_storage_open(struct server *server, const char *data, struct error *e
     if (rc != 0)
         goto err_close_operations;
     sync_recovered(server);
-    cleaner_note_synced(server->cleaner);
+    cleaner_wake(server->cleaner);
     log_start(server, data);
     return 0;
 

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, replace
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from clients import Record
 from clients.confluent import Confluent
@@ -295,6 +295,37 @@ def test_what_a_crash_left_is_compacted_without_another_record(servers, topic):
     server.settings |= EAGER
     server.start()
     check_promises(history, read_when_compacted(server, topic, keys_of(history.records)))
+
+
+def committed(server: Server, group: str, topic: str, partitions: int) -> list[int]:
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": group})
+    try:
+        asked = [TopicPartition(topic, number) for number in range(partitions)]
+        return [found.offset for found in consumer.committed(asked, 20)]
+    finally:
+        consumer.close()
+
+
+@pytest.mark.furrow_only
+def test_what_groups_have_committed_outlives_the_compaction_of_it(servers, topic):
+    """Two segments and more of commits, of which all but the last are of no use."""
+    server = servers.start(EAGER, port=free_port())
+    partitions, rounds = 250, 150
+    client.create_topic(server.bootstrap, topic, partitions)
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": topic, "enable.auto.commit": False})
+    for number in range(rounds):
+        offsets = [TopicPartition(topic, index, number * partitions + index) for index in range(partitions)]
+        consumer.commit(offsets=offsets, asynchronous=False)
+    consumer.close()
+    expected = [(rounds - 1) * partitions + index for index in range(partitions)]
+    deadline = time.monotonic() + 20
+    while "partition=__consumer_offsets-0" not in server.tail(200) or "compacted" not in server.tail(200):
+        assert time.monotonic() < deadline, "__consumer_offsets is not compacted"
+        time.sleep(0.2)
+    assert committed(server, topic, topic, partitions) == expected
+    server.kill()
+    server.start()
+    assert committed(server, topic, topic, partitions) == expected
 
 
 def device_of(record: Record) -> bytes | None:

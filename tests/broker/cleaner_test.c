@@ -33,7 +33,7 @@ static void open_with(const char *const *settings)
     server_fixture_open(&f, settings);
     server_fixture_make_disk(&f, 1);
     REQUIRE(server_fixture_open_storage(&f) == 0);
-    cleaner_note_synced(f.server.cleaner);
+    cleaner_wake(f.server.cleaner);
 }
 
 static bool is_idle(void)
@@ -228,7 +228,7 @@ static void what_is_dirty_is_compacted_and_stays_so_over_a_restart(void)
     CHECK_EQUAL(topic->partitions[0]->clean.cleaned_end, cleaned_end);
     CHECK_EQUAL(count_records(topic), records);
     unsigned runs = server_fixture_logged(&f, "compacted");
-    cleaner_note_synced(f.server.cleaner);
+    cleaner_wake(f.server.cleaner);
     server_fixture_run_ms(&f, 20);
     CHECK_EQUAL(server_fixture_logged(&f, "compacted"), runs); /* nothing is dirty */
     use_small_segments(topic);
@@ -380,7 +380,7 @@ static void any_failing_call_leaves_what_was_there(void)
         topic->config.min_cleanable_ratio = 1;
         append_many(topic);
         topic->config.min_cleanable_ratio = 0;
-        cleaner_note_synced(f.server.cleaner);
+        cleaner_wake(f.server.cleaner);
         simulated_disk_fail_at(f.server.disk, nth, -EIO);
         server_fixture_run_ms(&f, 15);
         more = !simulated_disk_fail_pending(f.server.disk);
@@ -406,7 +406,7 @@ static void any_allocation_may_fail(void)
         topic->config.min_cleanable_ratio = 1;
         append_many(topic);
         topic->config.min_cleanable_ratio = 0;
-        cleaner_note_synced(f.server.cleaner);
+        cleaner_wake(f.server.cleaner);
         memory_fail_at(&f.memory, nth);
         server_fixture_run_ms(&f, 10);
         more = !memory_fail_pending(&f.memory);
