@@ -9,6 +9,7 @@ from lines import cpu_per_gigabyte, megabytes_per_second, timed_load
 from table import against, interleaved, per
 
 SHAPE_1K = ("--records", 100, "--value-size", 1000)
+FETCHED_MB_PER_S = 8  # which of kafka-consumer-perf-test's columns
 WARM_READS = 2  # of all that is measured
 SPEED_UP = ("--connections", 4, "--in-flight", 5)
 
@@ -173,8 +174,7 @@ def memory(c):
 
 
 def tools(c):
-    """Kafka's own tools. Their client's work is the larger part of each rate, and the same on both sides. Those that
-    join a consumer group (kafka-consumer-perf-test, kafka-e2e-latency) are not among them."""
+    """Kafka's own tools. Their client's work is the larger part of each rate, and the same on both sides."""
     records = c.amount(1_000_000)
     gigabytes = records * 1000 / 1e9
 
@@ -192,25 +192,32 @@ def tools(c):
         return {**result, "rate": number_in(r"\(([\d.]+) MB/sec\)", last), "p99": number_in(r"(\d+) ms 99th", last)}
 
     def consumed(server):
-        _, result = measured(
-            server, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server",
-            f"127.0.0.1:{server.port}", "--topic", "bench", "--partition", 0, "--offset", "earliest",
-            "--max-messages", records, "--formatter", "org.apache.kafka.tools.consumer.NoOpMessageFormatter")
-        return {**result, "rate": gigabytes * 1e3 / result["seconds"]}
+        output, result = measured(
+            server, "org.apache.kafka.tools.ConsumerPerformance", "--bootstrap-server", f"127.0.0.1:{server.port}",
+            "--topic", "bench", "--num-records", records, "--hide-header")
+        return {**result, "rate": float(output.strip().splitlines()[-1].split(", ")[FETCHED_MB_PER_S])}
+
+    def trip(server):
+        c.programs.create_topic(server, 1, "--topic", "trips")
+        output = kafka.tool("org.apache.kafka.tools.EndToEndLatency", "--bootstrap-server", f"127.0.0.1:{server.port}",
+                            "--topic", "trips", "--num-records", c.amount(10_000), "--producer-acks", 1,
+                            "--record-size", 100)
+        return number_in(r"Avg latency: ([\d.]+) ms", output)
 
     def both(server):
         warm = ("--topic", "warm")
         c.programs.create_topic(server, 1, *warm)
         c.load(server, "produce", *warm, *SHAPE_1K, *SPEED_UP, "--requests", 5000)
         c.load(server, "fetch", *warm, *SHAPE_1K, "--end-offset", 500_000)
-        return {"in": produced(server), "out": consumed(server)}
+        return {"in": produced(server), "out": consumed(server), "trip": trip(server)}
 
     rounds = c.in_turn(both, c.furrowd, c.kafka)
-    for name, side in (("kafka-producer-perf-test", "in"), ("kafka-console-consumer to nowhere", "out")):
+    for name, side in (("kafka-producer-perf-test", "in"), ("kafka-consumer-perf-test", "out")):
         pairs = per(rounds, lambda r: r[side])
         yield against(f"{name}, 1 KB: rate", per(pairs, lambda r: r["rate"]), "MB/s", None, True)
         yield against(f"{name}: server's CPU", per(pairs, lambda r: r["cpu"]), "s/GB", None, False)
     yield against("kafka-producer-perf-test: p99", per(rounds, lambda r: r["in"]["p99"]), "ms", None, False)
+    yield against("kafka-e2e-latency, 100 B: mean", per(rounds, lambda r: r["trip"]), "ms", None, False)
 
 
 def number_in(pattern, text):
