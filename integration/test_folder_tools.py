@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import struct
 import subprocess
 import tarfile
 import threading
@@ -15,8 +16,9 @@ from confluent_kafka import Producer
 
 from clients import Record
 from clients.confluent import Confluent
+from installed import java
 from servers import Server, free_port
-from test_storage import check_files
+from test_storage import CLEAN, check_files, dump
 
 pytestmark = pytest.mark.furrow_only
 
@@ -321,11 +323,108 @@ def test_a_closed_pipe_ends_a_backup_quietly(request, filled):
     assert done.stderr == b"" and done.stdout.strip() == b"1000"
 
 
+# ---- repair ----
+
+
+def batches_in(content: bytes) -> list[tuple[int, bytes, int]]:
+    """Position, bytes and first offset of each batch of a sound segment."""
+    found, at = [], 0
+    while at < len(content):
+        offset, length = struct.unpack_from(">qi", content, at)
+        found.append((at, content[at : at + 12 + length], offset))
+        at += 12 + length
+    return found
+
+
+def offsets_left(before: bytes, after: bytes) -> set[int]:
+    """Of the batches that are still there as they were."""
+    left = set()
+    for at, batch, offset in batches_in(before):
+        if after[at : at + len(batch)] == batch:
+            left |= set(range(offset, offset + 1 + struct.unpack_from(">i", batch, 23)[0]))
+    return left
+
+
+def kafka_reads(folder: Path) -> int:
+    """Kafka's dump tool finds every batch right, and indexes that fit; gives the number of records."""
+    logs, indexes = sorted(folder.glob("*.log")), sorted(folder.glob("*.*index"))
+    command = java("org.apache.kafka.tools.DumpLogSegments", "--deep-iteration", "--files", ",".join(map(str, logs)))
+    said_of_logs = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    batches = [line for line in said_of_logs if line.startswith("baseOffset:")]
+    assert batches and all("isvalid: true" in line for line in batches)
+    assert not [line for line in said_of_logs if "invalid bytes" in line]
+    for option in ("--verify-index-only", "--index-sanity-check"):
+        assert [line for line in dump(indexes, option) if not CLEAN.fullmatch(line)] == []
+    return sum(line.startswith("| offset:") for line in said_of_logs)
+
+
+def damage_segments(folder: Path, chance: random.Random) -> set[int]:
+    """Bits, stretches and ends of segments go wrong; gives the offsets that are whole still."""
+    left = set()
+    for number, segment in enumerate(sorted(folder.glob("*.log"))):
+        before = segment.read_bytes()
+        after = bytearray(before)
+        if number % 3 == 0:
+            for _ in range(3):
+                after[chance.randrange(len(after))] ^= 1 << chance.randrange(8)
+        elif number % 3 == 1:
+            at = chance.randrange(len(after) - 5000)
+            after[at : at + 5000] = chance.choice([bytes(5000), chance.randbytes(5000)])
+        else:
+            del after[chance.randrange(len(after)) :]
+        segment.write_bytes(after)
+        left |= offsets_left(before, bytes(after))
+    return left
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_damaged_folder_is_repaired_and_served(furrow, servers, filled, topic, killed, tmp_path):
+    filled.kill() if killed else filled.stop()
+    folder = filled.partition_folder(topic)
+    end = 1200 * len(client.codecs)
+    left = damage_segments(folder, random.Random(killed))
+    assert 100 < len(left) < end
+    (min(folder.glob("*.index"))).write_bytes(b"\1" * 80)
+    (folder / "leader-epoch-checkpoint").write_bytes(b"\0\1garbage")
+    (filled.data / "furrow.properties").write_bytes(b"nothing")
+    (filled.data / "recovery-point-offset-checkpoint").write_bytes(b"0\n7\n") if killed else None
+    files = {path: path.read_bytes() for path in filled.data.rglob("*") if path.is_file()}
+
+    told = said(furrow("repair", "--json", filled.data, status=1))
+    assert files == {path: path.read_bytes() for path in filled.data.rglob("*") if path.is_file()}
+    aside = tmp_path / "aside"
+    done = said(furrow("repair", "--json", "--yes", "--aside", aside, filled.data))
+    assert [line["path"] for line in told if line["kind"] == "would"] == [
+        line["path"] for line in done if line["kind"] == "repair"
+    ]
+    assert done[-1]["damages_left"] == 0 and done[-1]["bytes_aside"] > 0
+    assert (aside / folder.name / "leader-epoch-checkpoint").read_bytes() == b"\0\1garbage"
+    assert verify(furrow, filled.data)["damages"] == 0
+    assert kafka_reads(folder) == len(left)
+
+    filled.start()
+    read = client.consume(filled.bootstrap, topic, len(left))
+    assert {record.offset for record in read} == left
+    assert client.produce(filled.bootstrap, [Record(b"more")], topic) == [end if not killed else max(left) + 1]
+    filled.stop()
+    assert verify(furrow, filled.data)["verdict"] == "ok"
+    assert furrow("repair", filled.data).stdout
+
+
+def test_a_repair_is_for_stopped_servers_and_real_folders(furrow, filled, tmp_path):
+    assert b"in use" in furrow("repair", "--yes", filled.data, status=3).stderr
+    assert furrow("repair", "--yes", tmp_path / "no-such", status=3).stderr
+    assert furrow("repair", status=2).stderr
+    filled.stop()
+    lines = said(furrow("repair", "--json", "--yes", filled.data))
+    assert [line["kind"] for line in lines] == ["summary"] and not list(filled.data.glob("repair-*"))
+
+
 def test_wrong_use_is_told(furrow, tmp_path):
     assert furrow("verify", status=2).stderr
     assert b"no data folder" in furrow("verify", tmp_path, status=3).stderr
     assert b"no-such" in furrow("verify", tmp_path / "no-such", status=3).stderr
-    for command in ("verify", "backup", "restore"):
+    for command in ("verify", "repair", "backup", "restore"):
         assert b"Examples:" in furrow(command, "--help").stdout
     assert furrow("backup", tmp_path / "copy", status=2).stderr
     assert furrow("restore", tmp_path / "copy", status=2).stderr

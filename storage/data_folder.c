@@ -129,7 +129,7 @@ static int find_clean_mark(struct disk *disk, bool *found, struct error *error)
     return rc == -ENOENT ? 0 : rc;
 }
 
-static int remove_clean_mark(struct disk *disk, struct error *error)
+int data_folder_remove_clean_mark(struct disk *disk, struct error *error)
 {
     int rc = disk_remove_file(disk, DATA_FOLDER_CLEAN_MARK, error);
     if (rc == -ENOENT)
@@ -213,7 +213,7 @@ static int open_fresh(struct disk *disk, int32_t node_id, const uint8_t random[3
 {
     int rc = data_folder_refuse_foreign(disk, error);
     if (rc == 0)
-        rc = remove_clean_mark(disk, error);
+        rc = data_folder_remove_clean_mark(disk, error);
     if (rc == 0)
         rc = write_leader_epoch(disk, 0, error);
     if (rc == 0)
@@ -259,7 +259,7 @@ static int open_existing(struct disk *disk, struct data_folder *folder, struct d
         folder->leader_epoch++;
         rc = write_leader_epoch(disk, folder->leader_epoch, error);
     }
-    return rc == 0 ? remove_clean_mark(disk, error) : rc;
+    return rc == 0 ? data_folder_remove_clean_mark(disk, error) : rc;
 }
 
 static int make(struct disk *disk, struct data_folder **folder, struct error *error)

@@ -73,6 +73,8 @@ MUST_USE int data_folder_write_cleaned_ends(struct disk *disk, const struct chec
 MUST_USE int data_folder_sync_names(struct disk *disk, struct error *error);
 /* The last write of a clean stop. */
 MUST_USE int data_folder_mark_clean(struct disk *disk, struct error *error);
+/* Durably; what a start does first. */
+MUST_USE int data_folder_remove_clean_mark(struct disk *disk, struct error *error);
 
 /* "orders-0"; ':' of a topic is written "%3A". Errors: -EINVAL for a character that no topic has, -ENAMETOOLONG when it
  * has more than the 255 bytes of a file's name (a topic with very many ':'). */

@@ -361,17 +361,16 @@ static int ignore_entry(void *context, const struct checkpoint_offset *entry)
     return 0;
 }
 
-static int check_checkpoint(struct inspection *inspection, const char *name)
+bool inspect_checkpoint_is_right(struct disk *disk, const char *name, struct error *why)
 {
     uint8_t *bytes;
     size_t size;
-    struct error why = {0};
-    int rc = disk_read_file(inspection->disk, name, CHECKPOINT_MAX_BYTES, MEMORY_SERVER, &bytes, &size, &why);
-    if (rc == 0) {
-        rc = checkpoint_parse_offsets(slice_of(bytes, size), ignore_entry, NULL, &why);
-        memory_free(inspection->memory, MEMORY_SERVER, bytes, size);
-    }
-    return rc == 0 || rc == -ENOMEM ? rc : inspect_tell(inspection, FINDING_DAMAGE, name, "%s", why.message);
+    int rc = disk_read_file(disk, name, CHECKPOINT_MAX_BYTES, MEMORY_SERVER, &bytes, &size, why);
+    if (rc != 0)
+        return rc == -ENOENT;
+    rc = checkpoint_parse_offsets(slice_of(bytes, size), ignore_entry, NULL, why);
+    memory_free(disk->memory, MEMORY_SERVER, bytes, size);
+    return rc == 0;
 }
 
 int inspect_checkpoints(struct inspection *inspection, struct error *error)
@@ -381,7 +380,9 @@ int inspect_checkpoints(struct inspection *inspection, struct error *error)
     int rc = disk_list(inspection->disk, "", note_checkpoint, &found, error);
     for (size_t at = 0; rc == 0 && at < found.names.size;) {
         const char *name = (const char *)found.names.data + at;
-        rc = check_checkpoint(inspection, name);
+        struct error why = {0};
+        if (!inspect_checkpoint_is_right(inspection->disk, name, &why))
+            rc = inspect_tell(inspection, FINDING_DAMAGE, name, "%s", why.message);
         at += strlen(name) + 1;
     }
     writer_close(&found.names);

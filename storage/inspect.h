@@ -63,6 +63,8 @@ MUST_USE int inspect_log(struct inspection *inspection, const char *folder, cons
 
 /* The checkpoint files beside the partitions. */
 MUST_USE int inspect_checkpoints(struct inspection *inspection, struct error *error);
+/* One of them; true also when it is not there. */
+bool inspect_checkpoint_is_right(struct disk *disk, const char *name, struct error *why);
 
 /* Counts a finding and calls on_finding; returns what that returns. */
 int inspect_tell_at(struct inspection *inspection, const struct finding *finding);

@@ -78,6 +78,15 @@ void segment_scan_seek(struct segment_scan *scan, uint32_t position, int64_t nex
     scan->end_offset = end_offset;
 }
 
+static int read_at(struct segment_scan *scan, void *to, size_t size, uint32_t position, size_t *got,
+                   struct error *error)
+{
+    int rc = file_read(scan->file, to, size, position, got, error);
+    if (rc != 0)
+        scan->read_status = rc;
+    return rc;
+}
+
 /* Bytes at `position`: at least `want` unless the segment ends before; never more than a buffer. */
 static int window(struct segment_scan *scan, uint32_t position, uint32_t want, slice *bytes, struct error *error)
 {
@@ -86,7 +95,7 @@ static int window(struct segment_scan *scan, uint32_t position, uint32_t want, s
         size_t size = scan->end - position < scan->buffer_size ? scan->end - position : scan->buffer_size;
         size_t got = 0;
         scan->filled = 0;
-        int rc = file_read(scan->file, scan->buffer, size, position, &got, error);
+        int rc = read_at(scan, scan->buffer, size, position, &got, error);
         if (rc != 0)
             return rc;
         scan->filled_from = position;
@@ -161,7 +170,7 @@ static bool find_by_length(struct segment_scan *scan, uint32_t limit, int64_t en
     uint32_t from = scan->position;
     int64_t next_offset = scan->next_offset;
     int64_t old_end_offset = scan->end_offset;
-    if (file_read(scan->file, bytes, sizeof bytes, from, &got, NULL) != 0 || got < sizeof bytes)
+    if (read_at(scan, bytes, sizeof bytes, from, &got, NULL) != 0 || got < sizeof bytes)
         return false;
     uint64_t behind = (uint64_t)from + BATCH_LENGTH_OFFSET + load_u32(bytes + 8);
     if (behind < limit && is_batch_at(scan, (uint32_t)behind, next_offset, end_offset))
@@ -183,7 +192,7 @@ bool segment_scan_find(struct segment_scan *scan, uint32_t limit, int64_t end_of
     for (uint32_t position = from + 1; position < limit;) {
         uint8_t bytes[512];
         size_t got;
-        if (file_read(scan->file, bytes, sizeof bytes, position, &got, NULL) != 0 || got < BATCH_HEADER_SIZE)
+        if (read_at(scan, bytes, sizeof bytes, position, &got, NULL) != 0 || got < BATCH_HEADER_SIZE)
             break;
         uint32_t count = (uint32_t)got - BATCH_HEADER_SIZE + 1;
         for (uint32_t i = 0; i < count && position + i < limit; i++) {

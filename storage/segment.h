@@ -65,6 +65,7 @@ struct segment_scan {
     uint32_t filled_from; /* position in the segment of buffer[0] */
     uint32_t filled;      /* bytes */
     uint64_t bytes_read;  /* of batches whose CRC was looked at */
+    int read_status;      /* the last read that failed; 0: none has */
 };
 
 MUST_USE int segment_scan_open(struct segment_scan *scan, struct memory *memory, struct file *file, uint32_t end,
@@ -81,7 +82,8 @@ MUST_USE int segment_scan_next(struct segment_scan *scan, struct segment_batch *
 MUST_USE int segment_scan_check(struct segment_scan *scan, const struct segment_batch *batch, struct error *error);
 
 /* Behind bytes that are no batch: moves the scan to the next position before `limit` where one is, by its form and its
- * CRC, with offsets at or above scan->next_offset and below end_offset. False when there is none; the scan stays. */
+ * CRC, with offsets at or above scan->next_offset and below end_offset. False when there is none; the scan stays. Where
+ * the disk fails there is none either: scan->read_status tells. */
 bool segment_scan_find(struct segment_scan *scan, uint32_t limit, int64_t end_offset);
 
 /* The whole batch in a block of the ledger, batch_size(&batch->header) bytes, the caller's to free (MEMORY_LOGS). */

@@ -45,15 +45,22 @@ int segment_survey_next(struct segment_scan *scan, struct segment_stretch *stret
     uint32_t from = scan->position;
     int64_t next_offset = scan->next_offset;
     *stretch = (struct segment_stretch){.position = from};
+    scan->read_status = 0;
     int rc = take_batch(scan, next_offset, stretch);
-    if (rc >= 0)
+    if (rc >= 0 && scan->read_status == 0)
         return rc;
     if (rc == -ENOMEM)
         return error_set_status(error, rc, "position %" PRIu32, from);
-    stretch->is_unreadable = rc != FURROW_CORRUPT;
     segment_scan_seek(scan, from, next_offset, scan->end_offset);
-    if (stretch->is_unreadable || !segment_scan_find(scan, scan->end, scan->end_offset))
-        segment_scan_seek(scan, scan->end, next_offset, scan->end_offset);
-    stretch->size = scan->position - from;
+    if (scan->read_status == 0 && segment_scan_find(scan, scan->end, scan->end_offset) && scan->read_status == 0) {
+        stretch->size = scan->position - from;
+        return 1;
+    }
+    segment_scan_seek(scan, scan->end, next_offset, scan->end_offset);
+    stretch->size = scan->end - from;
+    stretch->is_batch = false;
+    stretch->is_unreadable = scan->read_status != 0;
+    if (stretch->is_unreadable)
+        error_set_status(&stretch->why, scan->read_status, "position %" PRIu32 ": the disk", from);
     return 1;
 }

@@ -1,6 +1,7 @@
 /* furrow, the command line. */
 #include "backup.h"
 #include "dump.h"
+#include "repair.h"
 #include "restore.h"
 #include "verify.h"
 
@@ -17,6 +18,7 @@ struct command {
 static const struct command commands[] = {
     {"dump", dump_main, "print segments, indexes, snapshots and checkpoints in readable lines"},
     {"verify", verify_main, "look a stopped server's data folder through for damage"},
+    {"repair", repair_main, "take damage out of it, so that all that is good is served"},
     {"backup", backup_main, "copy the data folder of a running server, or a stopped one"},
     {"restore", restore_main, "make a data folder of a backup"},
 };
