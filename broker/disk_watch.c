@@ -20,10 +20,11 @@ static uint64_t room(const struct disk_watch *watch)
 
 static void close_door(struct disk_watch *watch, uint64_t now)
 {
-    if (watch->is_full)
-        return;
     watch->is_full = true;
-    watch->full_since = now;
+    if (watch->is_said)
+        return;
+    watch->is_said = true;
+    watch->said_at = now;
     if (watch->logger != NULL)
         log_line_limited(watch->logger, &watch->limit, LOG_ERROR, "storage",
                          "free_bytes=%" PRIu64 " reserve_bytes=%" PRIu64
@@ -31,32 +32,35 @@ static void close_door(struct disk_watch *watch, uint64_t now)
                          watch->free, watch->reserve);
 }
 
-static void open_door(struct disk_watch *watch, uint64_t now)
+/* Not before the door has been open for a while: a write may fail at once. */
+static void say_space(struct disk_watch *watch, uint64_t now)
 {
-    if (!watch->is_full)
+    if (!watch->is_said)
         return;
-    watch->is_full = false;
+    watch->is_said = false;
     if (watch->logger != NULL)
         log_line_limited(watch->logger, &watch->limit, LOG_WARN, "storage",
                          "free_bytes=%" PRIu64 " reserve_bytes=%" PRIu64 " after_ms=%" PRIu64
                          " the disk has space again: records are taken",
-                         watch->free, watch->reserve, now - watch->full_since);
+                         watch->free, watch->reserve, now - watch->said_at);
 }
 
 static void look(struct disk_watch *watch, uint64_t now)
 {
     struct disk_space space;
+    bool was_full = watch->is_full;
     watch->has_looked = true;
     watch->looked_at = now;
     watch->taken = 0;
     if (disk_find_space(watch->disk, &space, NULL) != 0)
         space.free = UINT64_MAX; /* where nothing is known, writes themselves will tell */
     watch->free = space.free;
-    uint64_t wanted = watch->reserve + (watch->is_full ? watch->reserve / 16 : 0);
+    uint64_t wanted = watch->reserve + (was_full ? watch->reserve / 16 : 0);
+    watch->is_full = false;
     if (watch->free < wanted)
         close_door(watch, now);
-    else
-        open_door(watch, now);
+    else if (!was_full)
+        say_space(watch, now);
     if (watch->free / 2 < watch->reserve && watch->on_low != NULL)
         watch->on_low(watch->on_low_context);
 }
@@ -64,7 +68,7 @@ static void look(struct disk_watch *watch, uint64_t now)
 /* Once a second, and while records are taken also when half of the room may be gone. */
 static bool must_look(const struct disk_watch *watch, uint64_t bytes, uint64_t now)
 {
-    if (watch->reserve == 0 && !watch->is_full)
+    if (watch->reserve == 0 && !watch->is_said)
         return false;
     if (!watch->has_looked || now - watch->looked_at >= LOOK_AGAIN_MS)
         return true;

@@ -23,8 +23,9 @@ struct disk_watch {
     /* Private */
     bool has_looked;
     bool is_full;
+    bool is_said;       /* in the log, that it is full */
     uint64_t looked_at; /* ms, of a clock that never goes back */
-    uint64_t full_since;
+    uint64_t said_at;
     uint64_t free;  /* bytes, at the last look */
     uint64_t taken; /* bytes since */
     struct log_limit limit;

@@ -51,8 +51,10 @@ static void remove_folders(struct job *job)
 
 static void checkpoints_written(struct checkpoint_request *request, int status)
 {
-    (void)status; /* said in the log */
-    metadata_end_change(CONTAINER_OF(request, struct metadata_change, checkpoint));
+    struct metadata_change *change = CONTAINER_OF(request, struct metadata_change, checkpoint);
+    if (status == 0) /* else it is said in the log, and tried again with the next change */
+        change->metadata->server->checkpoints_stale = false;
+    metadata_end_change(change);
 }
 
 /* The change ends when the checkpoints on the disk speak of the logs that there are now. Those of a topic that is gone
@@ -60,7 +62,7 @@ static void checkpoints_written(struct checkpoint_request *request, int status)
 static void write_checkpoints(struct metadata_change *change)
 {
     struct server *server = change->metadata->server;
-    server->checkpoints_stale = false;
+    server->checkpoints_stale = true;
     change->checkpoint.done = checkpoints_written;
     checkpoints_write(server->checkpoints, &change->checkpoint);
 }

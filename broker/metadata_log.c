@@ -495,7 +495,9 @@ void metadata_log_close(struct metadata_log *metadata)
 
 static void on_start_checkpoint(struct checkpoint_request *request, int status)
 {
-    (void)request, (void)status; /* said in the log */
+    struct metadata_log *metadata = CONTAINER_OF(request, struct metadata_log, start_checkpoint);
+    if (status == 0)
+        metadata->server->checkpoints_stale = false;
 }
 
 void metadata_log_note_started(struct metadata_log *metadata)
@@ -503,7 +505,7 @@ void metadata_log_note_started(struct metadata_log *metadata)
     struct server *server = metadata->server;
     if (server->start.clean && !server->checkpoints_stale)
         return;
-    server->checkpoints_stale = false;
+    server->checkpoints_stale = true;
     metadata->start_checkpoint.done = on_start_checkpoint;
     checkpoints_write(server->checkpoints, &metadata->start_checkpoint);
 }

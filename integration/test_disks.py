@@ -159,10 +159,12 @@ def fill(connection: Connection, topic: str) -> int:
         count += 1
 
 
-@pytest.mark.parametrize("reserve", [6 * MIB])
+@pytest.mark.parametrize("reserve", [6 * MIB, 0])
 def test_a_disk_that_is_full_is_read_from_and_recovers_by_itself(servers, topic, small_disk, reserve):
     server = servers.new({**SETTINGS, "furrow.disk.reserve.bytes": str(reserve)}, free_port())
     server.data = small_disk / "data"
+    other = small_disk / "of-another-program"
+    other.write_bytes(bytes(4 * MIB))
     server.start()
     with Connection(server.bootstrap) as connection:
         for name in ("steady", "ballast"):
@@ -184,7 +186,7 @@ def test_a_disk_that_is_full_is_read_from_and_recovers_by_itself(servers, topic,
             )
             # What makes space goes through.
             if reserve == 0:
-                (server.data / "ballast-0" / "00000000000000000000.log").unlink()
+                other.unlink()
             else:
                 client.delete_topic(server.bootstrap, "ballast")
             wait_for(lambda: connection.produce("steady-other", b"x")[0] in (0, 3))

@@ -54,6 +54,9 @@ void append_fail_all(struct log_append *entries, enum kafka_error code)
 void append_report_failure(struct partition_append *state, const struct error *error)
 {
     struct append_service *service = state->service;
+    struct disk_watch *watch = service->operations->disk_watch;
+    if (watch != NULL)
+        disk_watch_note_failure(watch, error->code, uv_now(service->operations->loop));
     enum log_level level = state->partition->topic->is_deleted ? LOG_DEBUG : LOG_ERROR;
     if (service->operations->logger != NULL)
         log_line_limited(service->operations->logger, &service->log_limit, level, "append",

@@ -67,4 +67,25 @@ static void records_are_refused_before_the_last_byte_and_taken_again(void)
     CHECK(operations_fixture_close(&f));
 }
 
-SUITE("full disk", CHECK_TEST(records_are_refused_before_the_last_byte_and_taken_again))
+/* Nothing is kept free: the disk itself refuses, and is then left alone for a second. */
+static void without_a_reserve_the_disk_is_not_asked_again_and_again(void)
+{
+    start(0);
+    watch.reserve = 0;
+    struct disk_space space;
+    REQUIRE(disk_find_space(f.disk, &space, NULL) == 0);
+    simulated_disk_set_space(f.disk, space.total - space.free + RECORD_BYTES / 2);
+    CHECK_EQUAL(append().error, KAFKA_KAFKA_STORAGE_ERROR);
+    uint64_t writes = simulated_disk_calls_of(f.disk, SIMULATED_WRITE);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQUAL(append().error, KAFKA_KAFKA_STORAGE_ERROR);
+    CHECK_EQUAL(simulated_disk_calls_of(f.disk, SIMULATED_WRITE), writes);
+    simulated_disk_set_space(f.disk, UINT64_MAX);
+    a_second_passes();
+    CHECK_EQUAL(append().base_offset, 0);
+    CHECK(!log_is_offline(fixture_partition(&f, 0)->log));
+    CHECK(operations_fixture_close(&f));
+}
+
+SUITE("full disk", CHECK_TEST(records_are_refused_before_the_last_byte_and_taken_again),
+      CHECK_TEST(without_a_reserve_the_disk_is_not_asked_again_and_again))
