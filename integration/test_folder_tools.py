@@ -9,10 +9,11 @@ import subprocess
 import tarfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from clients import Record
 from clients.confluent import Confluent
@@ -103,6 +104,7 @@ class Writer:
 
     def __init__(self, server: Server, topic: str, keys: int = 0, size: int = 2000):
         self.acknowledged: list[tuple[int, int]] = []
+        self.last: dict[bytes | None, int] = {}  # by key
         self.enough = threading.Event()
         self.producer = Producer(
             {
@@ -133,12 +135,52 @@ class Writer:
         def call(error, message):
             if not error:
                 self.acknowledged.append((number, message.offset()))
+                self.last[message.key()] = number
 
         return call
 
     def stop(self) -> None:
         self.enough.set()
         self.thread.join(90)
+
+
+class Committer:
+    """A consumer of a group that reads a topic and commits all the time; `committed` is the last offset."""
+
+    def __init__(self, server: Server, topic: str):
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": server.bootstrap,
+                "group.id": "committers",
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+            }
+        )
+        self.consumer.subscribe([topic])
+        self.committed = -1
+        self.enough = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self) -> None:
+        while not self.enough.is_set():
+            if messages := [m for m in self.consumer.consume(500, 0.02) if not m.error()]:
+                offset = messages[-1].offset() + 1
+                place = TopicPartition(messages[-1].topic(), 0, offset)
+                self.consumer.commit(offsets=[place], asynchronous=False)
+                self.committed = offset
+        self.consumer.close()
+
+    def stop(self) -> None:
+        self.enough.set()
+        self.thread.join(60)
+
+
+def committed_by(server: Server, topic: str) -> int:
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "committers"})
+    (place,) = consumer.committed([TopicPartition(topic, 0)], 20)
+    consumer.close()
+    return place.offset
 
 
 def number_of(record: Record) -> int:
@@ -163,6 +205,7 @@ def busy(servers, topic):
     """A server with three topics under load: one that keeps all, one that forgets, one that is compacted."""
     settings = {
         "log.flush.interval.ms": "200",
+        "log.retention.check.interval.ms": "100",
         "log.segment.delete.delay.ms": "100",
         "log.cleaner.backoff.ms": "50",
     }
@@ -173,25 +216,69 @@ def busy(servers, topic):
     compacted = {**small, "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.05"}
     client.create_topic(server.bootstrap, topic + "-last", config=compacted)
     writers = [Writer(server, topic), Writer(server, topic + "-short"), Writer(server, topic + "-last", keys=300)]
-    deadline = time.monotonic() + 30
-    while len(list(server.partition_folder(topic).glob("*.log"))) < 6:
+    committer = Committer(server, topic)
+    deadline = time.monotonic() + 60
+    first = f"{0:020}.log"
+    cleaned = server.data / "cleaner-offset-checkpoint"
+    while (
+        len(list(server.partition_folder(topic).glob("*.log"))) < 5
+        or (server.partition_folder(topic + "-short") / first).exists()
+        or f"{topic}-last" not in (cleaned.read_text() if cleaned.exists() else "")
+        or committer.committed < 0
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    yield server, writers
-    for writer in writers:
-        writer.stop()
+    yield server, writers, committer
+    stop(*writers, committer)
 
 
-def check_restored(furrow, servers, data: Path, topic: str, before: list[list[tuple[int, int]]]) -> Server:
+def stop(*running) -> None:
+    for one in running:
+        one.stop()
+
+
+@dataclass
+class Known:
+    """What was acknowledged, and committed, at one moment."""
+
+    pairs: list[tuple[int, int]]
+    short_end: int
+    last: dict[bytes | None, int]
+    committed: int
+
+
+def known(writers: list, committer) -> Known:
+    whole, short, compacted = writers
+    return Known(
+        list(whole.acknowledged),
+        max((offset for _, offset in list(short.acknowledged)), default=-1) + 1,
+        dict(compacted.last),
+        committer.committed,
+    )
+
+
+def check_last(server: Server, topic: str, before: dict[bytes | None, int]) -> None:
+    """Of each key the compacted topic has what was acknowledged last, or something newer."""
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "none", "enable.partition.eof": True})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    last: dict[bytes | None, int] = {}
+    while (message := consumer.poll(20)) is not None and not message.error():
+        last[message.key()] = int(message.value().split(b" ", 1)[0])
+    consumer.close()
+    assert [key for key, number in before.items() if last.get(key, -1) < number] == []
+
+
+def check_restored(furrow, servers, data: Path, topic: str, before: Known) -> Server:
     """What was acknowledged before the backup began is in the restored folder. Gives the server on it, stopped."""
     assert verify(furrow, data)["damages"] == 0
     server = serve(servers, data)
     end = client.end_offset(server.bootstrap, topic)
     records = client.consume(server.bootstrap, topic, end)
     offsets = {number_of(record): record.offset for record in records}
-    assert [pair for pair in before[0] if offsets.get(pair[0]) != pair[1]] == []
-    for other, acknowledged in zip((topic + "-short", topic + "-last"), before[1:]):
-        assert client.end_offset(server.bootstrap, other) > max((offset for _, offset in acknowledged), default=-1)
+    assert [pair for pair in before.pairs if offsets.get(pair[0]) != pair[1]] == []
+    assert client.end_offset(server.bootstrap, topic + "-short") >= before.short_end
+    check_last(server, topic + "-last", before.last)
+    assert before.committed <= committed_by(server, topic) <= end
     client.produce(server.bootstrap, [Record(b"-1 more")], topic)
     server.stop()
     assert verify(furrow, server.data)["verdict"] == "ok"
@@ -199,32 +286,30 @@ def check_restored(furrow, servers, data: Path, topic: str, before: list[list[tu
 
 
 def test_a_backup_of_a_busy_server_has_all_that_was_acknowledged(furrow, servers, busy, topic, tmp_path):
-    server, writers = busy
-    known = []
+    server, writers, committer = busy
+    moments = []
     for number in range(4):
-        known.append([list(writer.acknowledged) for writer in writers])
+        moments.append(known(writers, committer))
         (summary,) = said(furrow("backup", "--json", "--data", server.data, tmp_path / f"copy-{number}"))
-        assert summary["partitions"] == 4 and summary["deleted_meanwhile"] == 0
+        assert summary["partitions"] == 5 and summary["deleted_meanwhile"] == 0
         time.sleep(0.3)
-    for writer in writers:
-        writer.stop()
-    for number, before in enumerate(known):
+    stop(*writers, committer)
+    for number, before in enumerate(moments):
         data = tmp_path / f"data-{number}"
         (restored,) = said(furrow("restore", "--json", "--data", data, tmp_path / f"copy-{number}"))
-        assert restored["damages"] == 0 and restored["records"] >= len(before[0])
+        assert restored["damages"] == 0 and restored["records"] >= len(before.pairs)
         copy = check_restored(furrow, servers, data, topic, before)
     check_files(copy.partition_folder(topic), end_offset_of(furrow, copy, topic))
 
 
 def test_an_archive_is_one_for_other_tars(furrow, servers, busy, topic, tmp_path):
-    server, writers = busy
+    server, writers, committer = busy
     long = "a-topic-with-a-long-name-" + "x" * 200
     client.create_topic(server.bootstrap, long)
     client.produce(server.bootstrap, [Record(b"-1 long")], long)
-    before = [list(writer.acknowledged) for writer in writers]
+    before = known(writers, committer)
     archive = furrow("backup", "--data", server.data, "-").stdout
-    for writer in writers:
-        writer.stop()
+    stop(*writers, committer)
     # Its own way back, GNU tar's, Python's: the same files.
     furrow("restore", "--data", tmp_path / "own", "-", input=archive)
     (tmp_path / "gnu").mkdir()
@@ -246,7 +331,7 @@ def test_an_archive_is_one_for_other_tars(furrow, servers, busy, topic, tmp_path
 
 def test_topics_come_and_go_during_backups(furrow, servers, busy, topic, tmp_path):
     """Whatever the moment, the copy is one that a server starts from, with the topics that it knows."""
-    server, _ = busy
+    server = busy[0]
     enough = threading.Event()
 
     def churn():
