@@ -73,7 +73,7 @@ INTENDED = {
 @pytest.fixture(scope="module")
 def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("differential")
-    settings = {"auto.create.topics.enable": "false"}
+    settings = {"auto.create.topics.enable": "false", "group.initial.rebalance.delay.ms": "0"}
     kafka = ApacheKafka(folder / "kafka", {**settings, "log.message.timestamp.after.max.ms": "3600000"}).start()
     furrowd = Furrowd(folder / "furrowd", settings, request.config.getoption("furrowd").resolve()).start()
     yield Pair(Peer(kafka), Peer(furrowd))

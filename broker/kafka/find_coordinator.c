@@ -12,12 +12,10 @@ struct coordinator {
 };
 
 /* There is no share coordinator, and none of transactions yet. */
-static struct coordinator find(const struct kafka_request *request, int8_t type, slice key, slice host, uint16_t port)
+static struct coordinator find(const struct kafka_request *request, int8_t type, slice host, uint16_t port)
 {
     struct coordinator found = {.node_id = -1, .host = slice_of_text("")};
-    if (type == KEY_GROUP && key.size == 0)
-        found.error = KAFKA_INVALID_GROUP_ID;
-    else if (type == KEY_TRANSACTION)
+    if (type == KEY_TRANSACTION)
         found.error = KAFKA_COORDINATOR_NOT_AVAILABLE;
     else if (type != KEY_GROUP)
         found.error = KAFKA_INVALID_REQUEST;
@@ -34,7 +32,7 @@ void handle_find_coordinator(struct kafka_request *request)
     uint16_t port;
     kafka_request_address(request, name, &port);
     slice host = slice_of_text(name);
-    struct coordinator one = find(request, asked->key_type, asked->key, host, port);
+    struct coordinator one = find(request, asked->key_type, host, port);
     size_t count = asked->coordinator_keys.count > 0 ? (size_t)asked->coordinator_keys.count : 0;
     response.error_code = (int16_t)one.error;
     response.node_id = one.node_id;
@@ -47,7 +45,7 @@ void handle_find_coordinator(struct kafka_request *request)
     }
     for (size_t i = 0; i < count; i++) {
         slice key = asked->coordinator_keys.items[i];
-        one = find(request, asked->key_type, key, host, port);
+        one = find(request, asked->key_type, host, port);
         response.coordinators.items[response.coordinators.count++] = (struct find_coordinator_response_coordinator){
             .key = key,
             .node_id = one.node_id,

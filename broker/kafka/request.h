@@ -100,6 +100,14 @@ kafka_handler kafka_refuse_api_versions;
     X(LIST_GROUPS, handle_list_groups)                                                                                 \
     X(DELETE_GROUPS, handle_delete_groups)                                                                             \
     X(OFFSET_DELETE, handle_offset_delete)                                                                             \
+    X(ELECT_LEADERS, handle_elect_leaders)                                                                             \
+    X(ALTER_PARTITION_REASSIGNMENTS, handle_alter_partition_reassignments)                                             \
+    X(LIST_PARTITION_REASSIGNMENTS, handle_list_partition_reassignments)                                               \
+    X(ALTER_REPLICA_LOG_DIRS, handle_alter_replica_log_dirs)                                                           \
+    X(DESCRIBE_ACLS, handle_describe_acls)                                                                             \
+    X(CREATE_ACLS, handle_create_acls)                                                                                 \
+    X(DELETE_ACLS, handle_delete_acls)                                                                                 \
+    X(DESCRIBE_PRODUCERS, handle_describe_producers)                                                                   \
     X(DESCRIBE_LOG_DIRS, handle_describe_log_dirs)                                                                     \
     X(DESCRIBE_CLUSTER, handle_describe_cluster)                                                                       \
     X(DESCRIBE_TOPIC_PARTITIONS, handle_describe_topic_partitions)

@@ -2,6 +2,8 @@
 #include "kafka/request.h"
 #include "operations/groups.h"
 
+#define NAMES_PROTOCOL 5 /* KIP-559 */
+
 struct syncing {
     struct kafka_request *request;
     struct sync_call sync;
@@ -42,6 +44,13 @@ void handle_sync_group(struct kafka_request *request)
                                        .assignment_count = (int32_t)count};
     kafka_request_count(request);
     struct group_service *groups = request->server->groups;
+    bool is_nameless = slice_is_null(asked->protocol_type) || slice_is_null(asked->protocol_name);
+    if (request->version >= NAMES_PROTOCOL && is_nameless) {
+        syncing->sync.assignment = slice_of_text("");
+        syncing->sync.call.error = KAFKA_INCONSISTENT_GROUP_PROTOCOL;
+        on_synced(&syncing->sync.call);
+        return;
+    }
     group_coordinator_sync(group_service_coordinator(groups), asked->group_id, &syncing->sync,
                            group_service_now(groups));
     group_service_rearm(groups);

@@ -2,8 +2,10 @@
 
 from differential.configs import alter_configs, describe_configs, incremental_alter_configs
 from differential.disks import describe_log_dirs
+from differential.groups import GROUPS
 from differential.handshake import api_versions, describe_cluster, describe_topic_partitions, metadata, raw_frames
 from differential.offsets import leader_epochs, list_offsets
+from differential.one_node import ONE_NODE
 from differential.reads import fetch, sessions
 from differential.records import idempotence, produce_versions
 from differential.topics import create_partitions, create_topics, delete_topics
@@ -27,4 +29,6 @@ SCENARIOS = [
     describe_cluster,
     describe_topic_partitions,
     describe_log_dirs,
+    *GROUPS,
+    *ONE_NODE,
 ]

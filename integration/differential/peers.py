@@ -3,6 +3,7 @@
 What a server chooses for itself (ports, topic ids, producer ids, session ids, clocks) is given a name before the
 answers are compared."""
 
+import re
 import socket
 import time
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ CLOSED = "the connection is closed"
 SILENT = "no answer"
 MISSING = "missing"
 UNKNOWN_ID = bytes(range(16))
+RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 class Peer:
@@ -104,7 +106,7 @@ def normalise(peer: Peer, name: str, value):
         return {key: normalise(peer, key, item) for key, item in value.items()}
     if isinstance(value, list):
         value = [normalise(peer, name, item) for item in value]
-        for key in ("name", "topic", "resource_name", "api_key", "node_id"):
+        for key in ("name", "topic", "resource_name", "api_key", "node_id", "partition_index", "group_id"):
             if value and isinstance(value[0], dict) and key in value[0]:
                 return sorted(value, key=lambda item: str(item[key]))
         return value
@@ -113,6 +115,10 @@ def normalise(peer: Peer, name: str, value):
             if known == value:
                 return f"id of {topic}"
         return "no id" if value == NO_UUID else "the unknown id" if value == UNKNOWN_ID else "an id"
+    if name in ("member_id", "leader") and value in peer.named.values():
+        return next(f"the id of {known}" for known, id in peer.named.items() if id == value)
+    if name in ("member_id", "leader") and RANDOM_ID.search(value):
+        return "a member id"
     if name == "port":
         return "PORT" if value == peer.server.port else value
     if name == "cluster_id" and isinstance(value, str):
