@@ -195,10 +195,8 @@ static void refuse_deletion(struct group_coordinator *coordinator, struct commit
     group_give_answers(coordinator);
 }
 
-static enum kafka_error check_deletion(const struct group *group, const struct commit_call *deletion)
+static enum kafka_error check_deletion(const struct group *group)
 {
-    if (deletion->group_id.size == 0)
-        return KAFKA_INVALID_GROUP_ID;
     if (group == NULL)
         return KAFKA_GROUP_ID_NOT_FOUND;
     return group->is_deleting ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_NONE;
@@ -230,7 +228,7 @@ void group_coordinator_delete(struct group_coordinator *coordinator, struct comm
 {
     coordinator->time = now;
     struct group *group = group_find(coordinator, deletion->group_id);
-    enum kafka_error error = check_deletion(group, deletion);
+    enum kafka_error error = check_deletion(group);
     if (error == KAFKA_NONE && classic_group_state(group->classic) != CLASSIC_EMPTY)
         error = KAFKA_NON_EMPTY_GROUP;
     if (error == KAFKA_NONE)
@@ -245,7 +243,7 @@ void group_coordinator_delete_offsets(struct group_coordinator *coordinator, str
 {
     coordinator->time = now;
     struct group *group = group_find(coordinator, deletion->group_id);
-    enum kafka_error error = check_deletion(group, deletion);
+    enum kafka_error error = deletion->group_id.size == 0 ? KAFKA_INVALID_GROUP_ID : check_deletion(group);
     bool has_members = error == KAFKA_NONE && classic_group_state(group->classic) != CLASSIC_EMPTY;
     if (has_members && !slice_equal(classic_group_protocol_type(group->classic), slice_of_text("consumer")))
         error = KAFKA_NON_EMPTY_GROUP;

@@ -37,6 +37,11 @@ void handle_leave_group(struct kafka_request *request)
     group_service_rearm(groups);
     if (request->version < SEVERAL_MEMBERS && error == KAFKA_NONE)
         error = members[0].error;
+    if (request->version >= SEVERAL_MEMBERS && error == KAFKA_UNKNOWN_MEMBER_ID) { /* no such group */
+        error = KAFKA_NONE;
+        for (size_t i = 0; i < count; i++)
+            members[i].error = KAFKA_UNKNOWN_MEMBER_ID;
+    }
     response.error_code = (int16_t)error;
     for (size_t i = 0; error == KAFKA_NONE && i < count; i++)
         response.members.items[response.members.count++] =

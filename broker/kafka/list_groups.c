@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-#define TYPE "Classic"
+#define TYPE "classic"
 
 struct listing {
     struct kafka_request *request;

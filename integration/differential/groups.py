@@ -7,6 +7,8 @@ from differential.peers import Pair, UNKNOWN_ID
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN, HEARTBEAT, LEAVE, SYNC = 8, 9, 10, 11, 12, 13, 14
 DESCRIBE_GROUPS, LIST_GROUPS, DELETE_GROUPS, OFFSET_DELETE = 15, 16, 42, 47
 MEMBER_ID_REQUIRED = 79
+# Apache Kafka answers nobody whose subscription it cannot read. This one names the topic "other".
+SUBSCRIPTION = b"\x00\x01" + b"\x00\x00\x00\x01" + b"\x00\x05other" + b"\xff\xff\xff\xff" + b"\x00\x00\x00\x00"
 
 
 def member(name: str):
@@ -21,13 +23,14 @@ def join_body(group: str, name: str | None = None, **other) -> dict:
         "rebalance_timeout_ms": 30000,
         "member_id": member(name) if name else "",
         "protocol_type": "consumer",
-        "protocols": [{"name": "range", "metadata": b"topics"}],
+        "protocols": [{"name": "range", "metadata": SUBSCRIPTION}],
     }
     return {**body, **other}
 
 
 def keep_ids(pair: Pair, name: str, answers) -> None:
     for peer, answer in zip(pair.peers(), answers):
+        assert not isinstance(answer, str), f"{peer.server.kind}: {answer}"
         peer.named[name] = answer["member_id"]
 
 
@@ -69,12 +72,20 @@ def commit_body(pair: Pair, group: str, version: int, topic="committed", partiti
     return {**body, **other}
 
 
-def find_coordinator(pair: Pair):
-    for peer in pair.peers():  # Kafka makes the topic in the background
-        body = {"key_type": 0, "coordinator_keys": ["g"]}
+def wait_for_coordinators(pair: Pair) -> None:
+    """Apache Kafka makes the topic in the background."""
+    for peer in pair.peers():
         deadline = time.monotonic() + 20
-        while peer.call(FIND_COORDINATOR, 4, body)["coordinators"][0]["error_code"] and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            found = peer.call(FIND_COORDINATOR, 4, {"key_type": 0, "coordinator_keys": ["g"]})
+            body = {"group_id": "g", "generation_id": 1, "member_id": "nobody"}
+            if not found["coordinators"][0]["error_code"] and peer.call(HEARTBEAT, 4, body)["error_code"] == 25:
+                break
             time.sleep(0.1)
+
+
+def find_coordinator(pair: Pair):
+    wait_for_coordinators(pair)
     pair.every(FIND_COORDINATOR, {"key": "g", "key_type": 0}, "group", last=3)
     pair.every(FIND_COORDINATOR, {"key_type": 0, "coordinator_keys": ["g", "h", "g"]}, "groups", first=4)
     pair.every(FIND_COORDINATOR, {"key_type": 0, "coordinator_keys": []}, "none", first=4)
@@ -84,6 +95,7 @@ def find_coordinator(pair: Pair):
 
 
 def members(pair: Pair):
+    wait_for_coordinators(pair)
     for version in pair.versions(JOIN):
         group = f"members-{version}"
         join(pair, version, group, "a")
@@ -107,7 +119,7 @@ def members(pair: Pair):
         )
         pair.every(DESCRIBE_GROUPS, {"groups": [group], "include_authorized_operations": True}, "stable")
         pair.call(JOIN, version, join_body(group, protocol_type="connect"), "other protocol type")
-        pair.call(JOIN, version, join_body(group, protocols=[{"name": "x", "metadata": b""}]), "other protocol")
+        pair.call(JOIN, version, join_body(group, protocols=[{"name": "x", "metadata": SUBSCRIPTION}]), "other protocol")
         pair.call(JOIN, version, join_body(group, member_id="nobody"), "unknown member")
         pair.call(JOIN, version, join_body(group, "a"), "the leader again", seconds=10)
         pair.call(JOIN, version, join_body(group, "a"), "the leader once more", seconds=10)
@@ -120,6 +132,7 @@ def members(pair: Pair):
 
 
 def refused_joins(pair: Pair):
+    wait_for_coordinators(pair)
     pair.every(JOIN, join_body(""), "empty group")
     pair.every(JOIN, join_body("refused", session_timeout_ms=1), "session too short")
     pair.every(JOIN, join_body("refused", session_timeout_ms=2**31 - 1), "session too long")
@@ -136,6 +149,7 @@ def refused_joins(pair: Pair):
 
 
 def static_members(pair: Pair):
+    wait_for_coordinators(pair)
     for version in (5, 7, 9):
         group = f"static-{version}"
         named = {"group_instance_id": "one"}
@@ -155,6 +169,7 @@ def static_members(pair: Pair):
 
 
 def offsets(pair: Pair):
+    wait_for_coordinators(pair)
     pair.create("committed", 2)
     pair.create("other")
     for version in pair.versions(OFFSET_COMMIT):
@@ -207,9 +222,7 @@ def offsets(pair: Pair):
 
 def subscribed_offsets(pair: Pair):
     """What members are subscribed to is not deleted under them."""
-    subscription = b"\x00\x01" + b"\x00\x00\x00\x01" + b"\x00\x05other" + b"\xff\xff\xff\xff" + b"\x00\x00\x00\x00"
-    protocols = [{"name": "range", "metadata": subscription}]
-    join(pair, 7, "subscribed", "s", protocols=protocols)
+    join(pair, 7, "subscribed", "s")
     pair.call(SYNC, 5, sync_body("subscribed", "s", 1), "the leader's")
     for topic in ("other", "committed"):
         body = {"group_id": "subscribed", "topics": [{"name": topic, "partitions": [{"partition_index": 0}]}]}

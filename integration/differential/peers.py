@@ -115,7 +115,7 @@ def normalise(peer: Peer, name: str, value):
             if known == value:
                 return f"id of {topic}"
         return "no id" if value == NO_UUID else "the unknown id" if value == UNKNOWN_ID else "an id"
-    if name in ("member_id", "leader") and value in peer.named.values():
+    if name in ("member_id", "leader") and value and value in peer.named.values():
         return next(f"the id of {known}" for known, id in peer.named.items() if id == value)
     if name in ("member_id", "leader") and RANDOM_ID.search(value):
         return "a member id"
