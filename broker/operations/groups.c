@@ -12,6 +12,7 @@
 #include "operations/append.h"
 #include "operations/operations.h"
 #include "operations/turn_end.h"
+#include "retention.h"
 
 #include <errno.h>
 
@@ -44,7 +45,8 @@ struct group_time group_service_now(const struct group_service *service)
 static int64_t age(void *context, int64_t since)
 {
     const struct group_service *service = context;
-    return server_now(service->server) - since;
+    int64_t ms = proven_time_age(retention_time(service->server->retention), since);
+    return ms == PROVEN_TIME_UNKNOWN ? 0 : ms;
 }
 
 static void on_wake(uv_timer_t *timer)
