@@ -44,7 +44,7 @@ def write(server: Server, topic: str, values: list[tuple[bytes | None, bytes | N
 def read(server: Server, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
     """All of partition 0: offset, key, value."""
     consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "look", "enable.partition.eof": True})
-    consumer.assign([TopicPartition(topic, 0, 0)])
+    consumer.assign([TopicPartition(topic, 0, begins(server, topic))])
     found = []
     while (message := consumer.poll(20)) is not None and not message.error():
         found.append((message.offset(), message.key(), message.value()))

@@ -7,9 +7,11 @@
  *   - An older one is upgraded in place at start, one version after the other. A step leaves the folder readable by the
  *     version that it starts from until all its work is durable; then the new number is written. A step that was cut
  *     short is done again from its beginning.
- *   - Steps stay: every folder since version 1 can be opened. integration/folders keeps one of each version, which
- * every build has to open and serve. Version 0 is a folder that Kafka wrote: it has no furrow.properties yet. There is
- * no way back to an older version but a backup. */
+ *   - Steps stay: every folder since version 1 can be opened. One of each version is kept (integration/kept.py), which
+ *     every build has to open and serve.
+ *
+ * Version 0 is a folder that Kafka wrote: it has no furrow.properties yet. There is no way back to an older version but
+ * a backup. */
 #pragma once
 
 #include "file.h"
