@@ -4,6 +4,8 @@
  * with the checkpoints, and the next round follows. When nothing is due, the cleaner rests for log.cleaner.backoff.ms,
  * or, when no topic is compacted at all, until recovery points move.
  *
+ * What timestamps decide is not always known: then a pool job learns some of them, and the round is done again.
+ *
  * Failures. A log whose compaction fails is said in the server's log and left alone for a while. It is never taken
  * offline: what was there before is there.
  *
@@ -14,6 +16,7 @@
 #include "cleaner_choose.h"
 #include "cleaner_pace.h"
 #include "container.h"
+#include "log_retention.h"
 #include "server.h"
 
 #include <errno.h>
@@ -29,6 +32,7 @@ struct cleaner {
 
     /* The log that was chosen; its topic is held. */
     struct cleaner_target target;
+    struct log_timestamps *timestamps; /* while they are learned */
     struct log_compaction *run;
     struct cleaner_pace pace;
     struct job job;
@@ -189,6 +193,38 @@ static void cancel(struct cleaner *cleaner)
     }
 }
 
+/* ---- timestamps ---- */
+
+static void learn_timestamps(struct job *job)
+{
+    log_timestamps_execute(CONTAINER_OF(job, struct cleaner, job)->timestamps);
+}
+
+static void on_timestamps_learned(struct job *job)
+{
+    struct cleaner *cleaner = CONTAINER_OF(job, struct cleaner, job);
+    struct error error = {0};
+    if (log_timestamps_end(cleaner->target.log, cleaner->timestamps, &error) != 0)
+        put_off(cleaner, &error);
+    cleaner->timestamps = NULL;
+    end_turn(cleaner);
+    begin_round(cleaner);
+}
+
+static void begin_timestamps(struct cleaner *cleaner)
+{
+    struct error error = {0};
+    if (log_timestamps_begin(cleaner->target.log, &cleaner->timestamps, &error) != 0)
+        put_off(cleaner, &error);
+    if (cleaner->timestamps == NULL) {
+        end_turn(cleaner);
+        rest(cleaner);
+        return;
+    }
+    cleaner->job = (struct job){.execute = learn_timestamps, .done = on_timestamps_learned};
+    jobs_submit(&cleaner->server->jobs, &cleaner->job, JOB_COMPACTION);
+}
+
 /* ---- a round ---- */
 
 static void begin_run(struct cleaner *cleaner)
@@ -197,10 +233,10 @@ static void begin_run(struct cleaner *cleaner)
     struct cleaner_target *target = &cleaner->target;
     struct error error = {0};
     size_t buffer = (size_t)config_number(server->config, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE);
-    struct compaction_config config = cleaner_config(server, target->partition);
+    int64_t now = server_now(server);
+    struct compaction_config config = cleaner_config(server, target->partition, now);
     server_random(server, config.secret, sizeof config.secret);
-    int rc =
-        log_compaction_begin(target->log, &config, &target->bounds, server_now(server), buffer, &cleaner->run, &error);
+    int rc = log_compaction_begin(target->log, &config, &target->bounds, now, buffer, &cleaner->run, &error);
     if (rc != 0)
         put_off(cleaner, &error);
     if (rc != 0 || cleaner->run == NULL) {
@@ -243,11 +279,14 @@ static void begin_round(struct cleaner *cleaner)
     struct cleaner_choice choice;
     if (cleaner->is_stopped)
         return;
-    cleaner_choose(server, server_now(server), uv_now(server->loop), &choice);
+    cleaner_choose(server, &choice);
     if (choice.target.log != NULL) {
         begin_turn(cleaner, &choice.target);
         cleaner->checkpoint = (struct checkpoint_request){.done = on_points_saved};
         checkpoints_write(server->checkpoints, &cleaner->checkpoint);
+    } else if (choice.undated.log != NULL) {
+        begin_turn(cleaner, &choice.undated);
+        begin_timestamps(cleaner);
     } else if (choice.any_compacted) {
         rest(cleaner);
     }

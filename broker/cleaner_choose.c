@@ -1,21 +1,23 @@
 #include "cleaner_choose.h"
 
+#include "cleaner_time.h"
 #include "metadata_log.h"
+#include "retention.h"
 #include "server.h"
 
 #define METADATA_TOMBSTONES_MS 86400000
 #define METADATA_DIRTY_RATIO   0.5
 
 /* The metadata log's records are compacted by (kind, name), which is all of their keys. */
-struct compaction_config cleaner_config(const struct server *server, const struct partition *partition)
+static struct compaction_config configured(const struct server *server, const struct partition *partition)
 {
+    static const enum compaction_key keys[] = {[COMPACTION_BY_KEY] = COMPACTION_RECORD_KEY,
+                                               [COMPACTION_BY_HEADER] = COMPACTION_HEADER,
+                                               [COMPACTION_BY_PREFIX] = COMPACTION_PREFIX};
     if (partition == NULL)
         return (struct compaction_config){
             .delete_retention_ms = METADATA_TOMBSTONES_MS, .keep = 1, .key = COMPACTION_RECORD_KEY};
     const struct topic_config *topic = &partition->topic->config;
-    static const enum compaction_key keys[] = {[COMPACTION_BY_KEY] = COMPACTION_RECORD_KEY,
-                                               [COMPACTION_BY_HEADER] = COMPACTION_HEADER,
-                                               [COMPACTION_BY_PREFIX] = COMPACTION_PREFIX};
     struct topic_compaction_key key = topic_config_compaction_key(topic, server->config);
     return (struct compaction_config){
         .min_lag_ms = topic->min_compaction_lag_ms,
@@ -25,6 +27,16 @@ struct compaction_config cleaner_config(const struct server *server, const struc
         .header = key.header,
         .prefix = key.prefix,
     };
+}
+
+struct compaction_config cleaner_config(const struct server *server, const struct partition *partition, int64_t now)
+{
+    struct compaction_config config = configured(server, partition);
+    if (config.delete_retention_ms > INT64_MAX - now)
+        config.delete_retention_ms = INT64_MAX - now;
+    if (server->retention != NULL)
+        config.unproven_ms = cleaner_unproven_ms(retention_time(server->retention), now, config.delete_retention_ms);
+    return config;
 }
 
 static bool is_overdue(const struct compaction_look *look, int64_t max_lag_ms, int64_t now)
@@ -40,13 +52,13 @@ static bool is_dirtier(const struct cleaner_target *target, const struct cleaner
 }
 
 struct search {
+    const struct server *server;
     struct cleaner_choice *choice;
-    int64_t now;
-    uint64_t loop_now;
+    int64_t now;       /* ms of the wall clock */
+    uint64_t loop_now; /* ms */
 };
 
-static void look_at(struct search *search, struct cleaner_target *target, const struct compaction_config *config,
-                    double min_ratio, int64_t max_lag_ms)
+static void look_at(struct search *search, struct cleaner_target *target, double min_ratio, int64_t max_lag_ms)
 {
     struct cleaner_choice *choice = search->choice;
     if (target->log == NULL || log_is_offline(target->log) || log_is_compacting(target->log) ||
@@ -55,7 +67,8 @@ static void look_at(struct search *search, struct cleaner_target *target, const 
     struct compaction_look look;
     target->bounds = (struct compaction_bounds){.cleaned_end = target->state->cleaned_end,
                                                 .recovery_point = log_synced_end_offset(target->log)};
-    log_compaction_look(target->log, config, &target->bounds, search->now, &look);
+    struct compaction_config config = cleaner_config(search->server, target->partition, search->now);
+    log_compaction_look(target->log, &config, &target->bounds, search->now, &look);
     if (look.wants_timestamps)
         choice->undated = *target;
     if (look.dirty_bytes == 0)
@@ -66,34 +79,27 @@ static void look_at(struct search *search, struct cleaner_target *target, const 
         choice->target = *target;
 }
 
-static void look_at_topic(struct search *search, const struct server *server, struct topic *topic)
+static void look_at_topic(struct search *search, const struct topic *topic)
 {
-    const struct topic_config *config = &topic->config;
     for (int32_t i = 0; i < topic->partition_count; i++) {
         struct partition *partition = topic->partitions[i];
         struct cleaner_target target = {.partition = partition, .log = partition->log, .state = &partition->clean};
-        struct compaction_config compaction = cleaner_config(server, partition);
-        look_at(search, &target, &compaction, config->min_cleanable_ratio, config->max_compaction_lag_ms);
+        look_at(search, &target, topic->config.min_cleanable_ratio, topic->config.max_compaction_lag_ms);
     }
 }
 
-static void look_at_metadata(struct search *search, struct server *server)
+void cleaner_choose(struct server *server, struct cleaner_choice *choice)
 {
-    struct cleaner_target target = {.log = metadata_log_log(server->metadata),
-                                    .state = metadata_log_clean(server->metadata)};
-    struct compaction_config compaction = cleaner_config(server, NULL);
-    look_at(search, &target, &compaction, METADATA_DIRTY_RATIO, INT64_MAX);
-}
-
-void cleaner_choose(struct server *server, int64_t now, uint64_t loop_now, struct cleaner_choice *choice)
-{
-    struct search search = {.choice = choice, .now = now, .loop_now = loop_now};
+    struct search search = {
+        .server = server, .choice = choice, .now = server_now(server), .loop_now = uv_now(server->loop)};
     *choice = (struct cleaner_choice){.any_compacted = false};
-    for (struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
+    for (const struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
         if ((topic->config.cleanup_policy & CLEANUP_COMPACT) == 0 || topic->is_deleting)
             continue;
         choice->any_compacted = true;
-        look_at_topic(&search, server, topic);
+        look_at_topic(&search, topic);
     }
-    look_at_metadata(&search, server);
+    struct cleaner_target metadata = {.log = metadata_log_log(server->metadata),
+                                      .state = metadata_log_clean(server->metadata)};
+    look_at(&search, &metadata, METADATA_DIRTY_RATIO, INT64_MAX);
 }

@@ -25,8 +25,7 @@ struct cleaner_choice {
     bool any_compacted;            /* there are topics that are compacted: look again some time */
 };
 
-/* How the target is compacted, as of now, without the secret. Borrows from the configuration. */
-struct compaction_config cleaner_config(const struct server *server, const struct partition *partition);
+/* How a log is compacted, as of `now` (ms of the wall clock), without the secret. Borrows from the configuration. */
+struct compaction_config cleaner_config(const struct server *server, const struct partition *partition, int64_t now);
 
-/* now: ms of the wall clock; loop_now: of the loop's. */
-void cleaner_choose(struct server *server, int64_t now, uint64_t loop_now, struct cleaner_choice *choice);
+void cleaner_choose(struct server *server, struct cleaner_choice *choice);

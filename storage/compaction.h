@@ -45,7 +45,8 @@ enum compaction_key {
 struct compaction_config {
     int64_t min_lag_ms;          /* min.compaction.lag.ms */
     int64_t delete_retention_ms; /* delete.retention.ms */
-    uint32_t keep;               /* records of each key that stay, at least 1; a tombstone removes all before it */
+    int64_t unproven_ms; /* so much of the time until `now` may be a jump of the clock: no tombstone goes for it */
+    uint32_t keep;       /* records of each key that stay, at least 1; a tombstone removes all before it */
     enum compaction_key key;
     slice header;                           /* COMPACTION_HEADER: its name; borrowed during begin */
     uint32_t prefix;                        /* COMPACTION_PREFIX: bytes */

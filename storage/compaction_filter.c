@@ -223,7 +223,8 @@ int compaction_filter(struct log_compaction *run, struct compaction_input *input
         return rc;
     if (alive == 0)
         return drop_batch(run, input, header);
-    f.drops_tombstones = has_horizon(header) && header->base_timestamp <= run->now && !run->kept_whole;
+    f.drops_tombstones =
+        has_horizon(header) && header->base_timestamp <= run->now - run->config.unproven_ms && !run->kept_whole;
     bool may_have_news = has_horizon(header) ? f.drops_tombstones : input->new_tombstones;
     if (alive == header->count && !may_have_news)
         return compaction_output_write(run, header, batch);

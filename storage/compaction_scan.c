@@ -54,7 +54,7 @@ static void note_tombstone(const struct log_compaction *run, struct compaction_i
 {
     if ((header->attributes & BATCH_DELETE_HORIZON) == 0)
         input->new_tombstones = true;
-    else if (header->base_timestamp <= run->now)
+    else if (header->base_timestamp <= run->now - run->config.unproven_ms)
         input->old_tombstones = true;
 }
 
