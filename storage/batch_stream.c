@@ -29,6 +29,22 @@ void batch_stream_start(struct batch_stream *stream, struct file *file, uint32_t
     stream->end_offset = end_offset;
 }
 
+/* A length that is wrong must not cost its memory: of a batch that does not fit, the CRC is looked at first. */
+static int check_large(struct batch_stream *stream, const struct batch_header *header, struct error *error)
+{
+    struct segment_scan scan;
+    struct segment_batch batch = {.header = *header, .position = batch_stream_position(stream)};
+    if (batch_size(header) <= stream->capacity)
+        return 0;
+    int rc = segment_scan_open(&scan, stream->memory, stream->file, stream->end, SEGMENT_SCAN_BATCHES, error);
+    if (rc != 0)
+        return rc;
+    rc = segment_scan_check(&scan, &batch, error);
+    stream->bytes_read += scan.bytes_read;
+    segment_scan_close(&scan);
+    return rc;
+}
+
 static int grow(struct batch_stream *stream, uint32_t size, struct error *error)
 {
     if (size <= stream->capacity)
@@ -81,6 +97,8 @@ int batch_stream_next(struct batch_stream *stream, struct batch_header *header, 
     size_t size = batch_size(header);
     if (size > left || header->base_offset < stream->next_offset || batch_last_offset(header) >= stream->end_offset)
         return error_set(error, FURROW_CORRUPT, "position %" PRIu32 ": it does not fit in here", position);
+    if ((rc = check_large(stream, header, error)) != 0)
+        return rc;
     if (stream->filled - stream->at < size && (rc = fill(stream, (uint32_t)size, error)) != 0)
         return rc;
     *batch = slice_of(stream->buffer + stream->at, size);

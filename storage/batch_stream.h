@@ -6,7 +6,7 @@
 #include "batch.h"
 #include "file.h"
 
-#define BATCH_STREAM_BUFFER ((uint32_t)131072) /* bytes */
+#define BATCH_STREAM_BUFFER ((uint32_t)65536) /* bytes */
 
 struct batch_stream {
     struct memory *memory;
@@ -34,7 +34,8 @@ static inline uint32_t batch_stream_position(const struct batch_stream *stream)
     return stream->start + stream->at;
 }
 
-/* 1 with the next batch, which stays until the next call; 0 at the end. Its CRC is not looked at. FURROW_CORRUPT: what
+/* 1 with the next batch, which stays until the next call; 0 at the end. Its CRC need not be right, but that of one for
+ * which the buffer has to grow. FURROW_CORRUPT: what
  * stands here is no batch, or not one that may stand here; the stream stays. */
 MUST_USE int batch_stream_next(struct batch_stream *stream, struct batch_header *header, slice *batch,
                                struct error *error);

@@ -50,7 +50,6 @@ struct log_opening {
     int64_t log_start;      /* from the checkpoint; the first segment's base when larger */
     int32_t leader_epoch;   /* of this run: what new batches are stamped with, unless the log has seen a higher one */
     int64_t now;            /* ms */
-    bool gaps;              /* a compacted log that another server wrote: segments may end before the next one begins */
     /* Zero, or the topic's id. A folder with records whose partition.metadata says another, or nothing, was copied in,
      * as from Apache Kafka: what wrote it closed segments only when they were safe, so it is opened as after a crash
      * with its last segment's base offset for the recovery point, or `recovery_point` when that is larger. Once a

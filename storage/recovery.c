@@ -154,7 +154,7 @@ static int walk_from(struct recovery_walk *w, uint32_t first)
     w->end = log->segments[first].base_offset;
     for (uint32_t i = first; i < log->segment_count; i++) {
         int64_t base_offset = log->segments[i].base_offset;
-        if (w->end < base_offset && (base_offset <= w->recovery_point || w->gaps))
+        if (w->end < base_offset && base_offset <= w->recovery_point)
             w->end = base_offset;
         if (base_offset == w->end && i > first) {
             int rc = save_producers(w, base_offset);
@@ -189,8 +189,7 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
                 struct log_recovery *recovery, struct error *error)
 {
     struct error words = {0}; /* the report wants them even when the caller does not */
-    struct recovery_walk w = {
-        .log = log, .recovery = recovery, .error = &words, .now = opening->now, .gaps = opening->gaps};
+    struct recovery_walk w = {.log = log, .recovery = recovery, .error = &words, .now = opening->now};
     int64_t lowest = log->segments[0].base_offset;
     epochs_init(&w.seen, log->environment.memory);
     w.largest_epoch = largest_epoch(log, opening);

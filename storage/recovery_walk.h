@@ -10,7 +10,6 @@ struct recovery_walk {
     int64_t recovery_point;
     int64_t replay_from; /* producers' batches from here on are not in the snapshot */
     int64_t now;
-    bool gaps;   /* segments may end before the next one begins, anywhere */
     int64_t end; /* offset behind the last batch that is right */
     bool cut;
     struct epochs seen;    /* that the checkpoint lacks */
