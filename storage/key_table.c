@@ -22,7 +22,7 @@ int key_table_open(struct key_table *table, struct memory *memory, size_t size, 
         slots = UINT32_MAX / 2;
     *table = (struct key_table){
         .memory = memory, .keep = keep, .stride = stride, .slots = (uint32_t)slots, .size = slots * entry_bytes};
-    table->most = (uint32_t)(slots - slots / 8);
+    table->most = (uint32_t)(slots - slots / 8 - 1); /* a search ends at a free one */
     table->words = memory_alloc(memory, MEMORY_LOGS, table->size);
     return table->words != NULL ? 0 : -ENOMEM;
 }
