@@ -16,6 +16,7 @@ struct find_segment {
     int64_t largest_timestamp; /* or SEGMENT_TIMESTAMP_UNKNOWN */
     bool is_part;              /* largest_timestamp is not that of the whole segment */
     bool unsettled;            /* log_swap.h */
+    bool is_missing;           /* its files are not there */
     uint32_t size;
 };
 
@@ -249,26 +250,51 @@ static int walk_for_largest(struct log_find *find, struct find_segment *segment)
     return rc;
 }
 
-/* KIP-734. Of records with the same timestamp the first, as Kafka's RecordBatch.offsetOfMaxTimestamp. */
-static int find_largest(struct log_find *find)
+/* Learns the segments' largest timestamps where need be. */
+static int load_all_largest(struct log_find *find)
 {
-    const struct find_segment *best = NULL;
     for (uint32_t i = 0; i < find->count; i++) {
         struct find_segment *segment = &find->segments[i];
         int rc = segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN ? load_largest(find, segment) : 0;
         bool is_cut = segment->base_offset < find->start_offset || segment->end_offset > find->end_offset;
         if (rc == 0 && (is_cut || segment->largest_timestamp == SEGMENT_TIMESTAMP_UNKNOWN))
             rc = walk_for_largest(find, segment);
-        if (rc == -ENOENT) {
-            find->missing_base = segment->base_offset;
-            continue;
-        }
-        if (rc != 0)
+        segment->is_missing = rc == -ENOENT;
+        if (rc != 0 && rc != -ENOENT)
             return rc;
-        if (best == NULL || segment->largest_timestamp > best->largest_timestamp)
+    }
+    return 0;
+}
+
+static struct find_segment *choose_largest(struct log_find *find)
+{
+    struct find_segment *best = NULL;
+    for (uint32_t i = 0; i < find->count; i++) {
+        struct find_segment *segment = &find->segments[i];
+        if (segment->is_missing)
+            find->missing_base = segment->base_offset;
+        else if (best == NULL || segment->largest_timestamp > best->largest_timestamp)
             best = segment;
     }
-    return best != NULL && best->largest_timestamp >= 0 ? search_segment(find, best, best->largest_timestamp) : 0;
+    return best;
+}
+
+/* KIP-734. Of records with the same timestamp the first, as Kafka's RecordBatch.offsetOfMaxTimestamp. Segments may be
+ * trimmed meanwhile. */
+static int find_largest(struct log_find *find)
+{
+    int rc = load_all_largest(find);
+    while (rc == 0) {
+        struct find_segment *best = choose_largest(find);
+        if (best == NULL || best->largest_timestamp < 0)
+            return 0;
+        rc = search_segment(find, best, best->largest_timestamp);
+        if (rc != -ENOENT)
+            return rc;
+        best->is_missing = true;
+        rc = 0;
+    }
+    return rc;
 }
 
 void log_find_execute(struct log_find *find)

@@ -176,31 +176,91 @@ static int check_found(struct search *s, const struct segment_batch *batch)
     return segment_scan_check(&s->scan, batch, &s->error);
 }
 
+/* A batch that was stepped over by its header. */
+struct passed {
+    struct segment_batch batch;
+    int64_t expected; /* offset that it could have had */
+    bool is_there;
+};
+
+/* Behind the batch stands none, or one that leaves offsets out: its length may be what is wrong, and what follows it
+ * begins elsewhere. *wrong: the scan stands at it again. */
+static int doubt_passed(struct search *s, struct passed *passed, bool *wrong)
+{
+    *wrong = false;
+    if (!passed->is_there)
+        return 0;
+    passed->is_there = false;
+    int rc = check_found(s, &passed->batch);
+    if (rc != FURROW_CORRUPT)
+        return rc;
+    segment_scan_seek(&s->scan, passed->batch.position, passed->expected, s->p->segment_end_offset);
+    *wrong = true;
+    return 0;
+}
+
+/* Whether the scan comes from the batch that was passed to the one at `position` by a search too. Else it stands at
+ * what lies between them, or where it can go on: *lost. */
+static int doubt_gap(struct search *s, struct passed *passed, struct segment_batch *batch, bool *lost)
+{
+    bool wrong;
+    uint32_t position = batch->position;
+    int rc = doubt_passed(s, passed, &wrong);
+    if (rc != 0 || !wrong)
+        return rc;
+    if (!step_over(s))
+        return FURROW_CORRUPT;
+    *lost = s->scan.position != position;
+    if (*lost)
+        return 0;
+    rc = segment_scan_next(&s->scan, batch, &s->error);
+    return rc == 1 ? 0 : rc == 0 ? FURROW_CORRUPT : rc;
+}
+
+/* segment_scan_next, but what stands where no batch should is stepped over: *lost. 1, 0, FURROW_CORRUPT when there is
+ * nothing behind it, the disk's. */
+static int next_batch(struct search *s, struct passed *passed, bool follows, struct segment_batch *batch, bool *lost)
+{
+    int64_t expected = s->scan.next_offset;
+    bool wrong, believed;
+    int rc = segment_scan_next(&s->scan, batch, &s->error);
+    if (rc == FURROW_CORRUPT) {
+        *lost = true;
+        int doubted = doubt_passed(s, passed, &wrong);
+        return doubted != 0 ? doubted : step_over(s) ? 1 : FURROW_CORRUPT;
+    }
+    if (rc != 1 || !follows || batch->header.base_offset <= expected)
+        return rc;
+    rc = doubt_gap(s, passed, batch, lost);
+    if (rc != 0 || *lost)
+        return rc != 0 ? rc : 1;
+    rc = believe_gap(s, batch, expected, &believed);
+    *lost = !believed;
+    return rc != 0 ? rc : 1;
+}
+
 /* 1: found; 0: the segment has no such offset and none behind it; FURROW_CORRUPT, the disk's. */
 static int find_batch(struct search *s, struct segment_batch *batch)
 {
     int64_t offset = s->read->offset;
     bool follows = s->p->exact || s->scan.position == 0; /* the next batch begins at the scan's offset, or later */
     bool lost = false;                                   /* something right before the next batch cannot be read */
+    struct passed passed = {.is_there = false};
     for (;;) {
         int64_t expected = s->scan.next_offset;
-        int rc = segment_scan_next(&s->scan, batch, &s->error);
+        bool skipped = false;
+        int rc = next_batch(s, &passed, follows, batch, &skipped);
         if (rc == 0)
             return lost ? FURROW_CORRUPT : 0;
-        if (rc < 0 && (rc != FURROW_CORRUPT || !step_over(s)))
+        if (rc < 0)
             return rc;
-        bool believed = true;
-        if (rc == 1 && follows && batch->header.base_offset > expected) {
-            int peeked = believe_gap(s, batch, expected, &believed);
-            if (peeked != 0)
-                return peeked;
-        }
-        follows = rc == 1;
-        if (rc != 1 || !believed) {
+        follows = !skipped;
+        if (skipped) {
             lost = true;
             continue;
         }
         if (batch_last_offset(&batch->header) < offset) {
+            passed = (struct passed){.batch = *batch, .expected = expected, .is_there = true};
             lost = false;
             continue;
         }
@@ -215,6 +275,7 @@ static int find_batch(struct search *s, struct segment_batch *batch)
             return rc;
         lost = true;
         follows = false;
+        passed.is_there = false;
     }
 }
 

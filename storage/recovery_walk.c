@@ -38,6 +38,8 @@ static int32_t epoch_at(const struct epochs *epochs, int64_t offset)
 static int note_epoch(struct recovery_walk *w, const struct batch_header *header)
 {
     int32_t epoch = header->leader_epoch;
+    if (batch_last_offset(header) < w->trusted_to && epochs_latest(&w->log->epochs) >= 0)
+        return 0; /* it stood in the checkpoint before it was synced */
     if (epoch < 0 || epoch > w->largest_epoch || epoch <= epochs_latest(&w->seen) ||
         epoch <= epoch_at(&w->log->epochs, header->base_offset))
         return 0;
@@ -119,14 +121,65 @@ static int walk_batches(struct recovery_walk *w, struct segment_scan *scan, stru
     struct segment_batch batch;
     int rc;
     while ((rc = segment_scan_next(scan, &batch, w->error)) == 1) {
+        int64_t from = w->end;
         rc = take_batch(w, scan, &batch, head, tails);
         if (rc != 0) {
             segment_scan_seek(scan, batch.position, w->end, w->limit);
             break;
         }
         *end = scan->position;
+        w->has_passed = true;
+        w->passed = batch;
+        w->passed_from = from;
     }
     return rc;
+}
+
+/* A batch that is right stands here, and nothing is left out before it but what was trusted. The scan does not move. */
+static bool is_near(struct recovery_walk *w, struct segment_scan *scan)
+{
+    struct segment_batch batch;
+    uint32_t position = scan->position;
+    int64_t next_offset = scan->next_offset;
+    bool is = segment_scan_next(scan, &batch, NULL) == 1 && batch.header.base_offset <= w->trusted_to &&
+              segment_scan_check(scan, &batch, NULL) == 0;
+    segment_scan_seek(scan, position, next_offset, w->limit);
+    return is;
+}
+
+/* Moves the scan on to the next such place. */
+static bool find_near(struct recovery_walk *w, struct segment_scan *scan)
+{
+    uint32_t from = scan->position;
+    int64_t next_offset = scan->next_offset;
+    if (segment_scan_find(scan, scan->end, w->limit) && is_near(w, scan))
+        return true;
+    segment_scan_seek(scan, from, next_offset, w->limit);
+    return false;
+}
+
+/* Nothing that may stand there follows the last batch that was taken. Its length may be what is wrong, when its CRC was
+ * not looked at: the search begins behind its first byte. Or its offset, which no CRC covers: then the batch here is
+ * right as if that one had not been there. When nothing is found so, all is as it was. */
+static bool find_without_passed(struct recovery_walk *w, struct segment_scan *scan)
+{
+    uint32_t position = scan->position;
+    int64_t end = w->end;
+    if (!w->has_passed || w->passed_from >= w->trusted_to)
+        return false;
+    w->has_passed = false;
+    w->end = w->passed_from;
+    segment_scan_seek(scan, position, w->end, w->limit);
+    if (is_near(w, scan))
+        return true;
+    if (segment_scan_check(scan, &w->passed, NULL) == FURROW_CORRUPT) {
+        segment_scan_seek(scan, w->passed.position, w->end, w->limit);
+        if (find_near(w, scan))
+            return true;
+    }
+    w->end = end;
+    segment_scan_seek(scan, position, w->end, w->limit);
+    return false;
 }
 
 /* As walk_batches, but what is wrong in the trusted part is stepped over: reads will tell. */
@@ -135,13 +188,11 @@ static int walk_on(struct recovery_walk *w, struct segment_scan *scan, struct lo
 {
     for (;;) {
         int rc = walk_batches(w, scan, head, tails, end);
-        if (rc != FURROW_CORRUPT || w->end >= w->trusted_to)
+        if (rc != FURROW_CORRUPT)
             return rc;
-        if (segment_scan_find(scan, scan->end, w->trusted_to)) {
-            segment_scan_seek(scan, scan->position, scan->next_offset, w->limit);
-            continue;
-        }
-        return w->trusted_to == INT64_MAX ? 0 : rc;
+        if (!find_without_passed(w, scan) && (w->end >= w->trusted_to || !find_near(w, scan)))
+            return w->limit <= w->trusted_to || w->trusted_to == INT64_MAX ? 0 : rc;
+        w->checked_from = UINT32_MAX; /* what was stepped over is not verified */
     }
 }
 
@@ -228,6 +279,7 @@ int recovery_walk_segment(struct recovery_walk *w, uint32_t i, int64_t trusted_t
     w->is_closed = i + 1 < log->segment_count;
     w->limit = w->is_closed ? log->segments[i + 1].base_offset : INT64_MAX;
     w->checked_from = UINT32_MAX;
+    w->has_passed = false;
     int rc = log_handle_open(&handle, log->environment.disk, log->folder, segment->base_offset, SEGMENT_LOG,
                              FILE_READ_WRITE, w->error);
     if (rc != 0)

@@ -16,9 +16,12 @@ struct recovery_walk {
     int32_t largest_epoch; /* that a batch may have */
 
     /* Of the segment that is walked */
-    bool is_closed;        /* another one stands behind it */
-    int64_t trusted_to;    /* batches that end before this offset are not checked, and nothing is cut before it */
-    int64_t limit;         /* the next segment's base offset; INT64_MAX: there is none */
+    bool is_closed;              /* another one stands behind it */
+    int64_t trusted_to;          /* batches that end before this offset are not checked, and nothing is cut before it */
+    int64_t limit;               /* the next segment's base offset; INT64_MAX: there is none */
+    struct segment_batch passed; /* the last one that was taken, when has_passed */
+    int64_t passed_from;         /* w->end before it */
+    bool has_passed;
     uint32_t checked_from; /* position of the first batch whose CRC was looked at; UINT32_MAX: none */
 };
 

@@ -142,6 +142,38 @@ static void a_flipped_bit_before_the_recovery_point_costs_only_its_batch(void)
 
 /* ---- segments ---- */
 
+/* The last batch before the recovery point: what is behind it follows all the same, in the same segment or the next. */
+static void a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch(void)
+{
+    for (uint64_t bit = 0; bit < 75 * 8 * 2; bit++) {
+        struct log_fixture f;
+        struct log_write *roll = NULL;
+        log_fixture_init(&f, 1);
+        REQUIRE(log_fixture_open(&f) == 0);
+        append(&f, 2, 40);
+        uint64_t position = log_bytes(f.log);
+        append(&f, 1, 40);
+        if (bit % 2 == 1) {
+            REQUIRE(log_roll_begin(f.log, f.now, &roll, NULL) == 0);
+            log_write_execute(roll);
+            (void)log_write_end(f.log, roll, NULL);
+        }
+        REQUIRE(log_fixture_sync(&f) == 0);
+        f.opening.recovery_point = log_synced_end_offset(f.log);
+        append(&f, 3, 40);
+        simulated_disk_flip_bit(f.disk, FIRST_LOG, position * 8 + bit / 2);
+        REQUIRE(log_fixture_crash(&f) == 0);
+        CHECK_EQUAL(log_end_offset(f.log), 12);
+        CHECK_EQUAL(f.recovery.bytes_cut, 0);
+        struct log_read read;
+        for (int64_t offset = 6; offset < 12; offset++) {
+            CHECK_EQUAL(log_fixture_read(&f, &read, offset, 100), 0);
+            log_read_release(f.log, &read);
+        }
+        CHECK(log_fixture_close(&f));
+    }
+}
+
 static void segments_behind_a_cut_are_set_aside(void)
 {
     struct log_fixture f;
@@ -716,6 +748,7 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(zeros_and_garbage_behind_the_end_are_cut),
       CHECK_TEST(a_flipped_bit_past_the_recovery_point_ends_the_log_there),
       CHECK_TEST(a_flipped_bit_before_the_recovery_point_costs_only_its_batch),
+      CHECK_TEST(a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch),
       CHECK_TEST(segments_behind_a_cut_are_set_aside), CHECK_TEST(a_segment_that_lost_whole_batches_ends_the_log),
       CHECK_TEST(a_batch_whose_offset_was_torn_ends_the_log_in_a_closed_segment_too),
       CHECK_TEST(a_torn_snapshot_is_made_again),
