@@ -86,7 +86,13 @@ static bool step_server(struct workload *w)
         return workload_crash(w, false);
     if (dice < 82)
         return workload_crash(w, true);
-    if (dice < 88) {
+    if (dice < 85) { /* the disk is full, or gets space again */
+        bool is_full = chance(w, 50);
+        simulated_disk_set_space(w->disk, is_full ? below(w, 200000) : UINT64_MAX);
+        w->counts->full += is_full;
+        return true;
+    }
+    if (dice < 91) {
         workload_arm(w);
         return p->exists ? workload_delete(p) : true;
     }
@@ -98,7 +104,7 @@ static bool step(struct workload *w)
     struct workload_partition *p = &w->partitions[below(w, w->partition_count)];
     w->now += (int64_t)below(w, 20);
     bool right = true;
-    if (chance(w, 6))
+    if (chance(w, w->server_percent))
         right = step_server(w);
     else if (!p->exists) {
         workload_arm(w);
@@ -146,8 +152,10 @@ static void init(struct workload *w, uint64_t seed)
     memory_init(&w->memory);
     w->disk = simulated_disk_create(&w->memory, seed);
     w->now = 1700000000000;
+    w->rots = chance(w, 20);
     w->partition_count = 1 + (uint32_t)below(w, MAX_PARTITIONS);
-    w->failing_percent = 2 + (unsigned)below(w, 25);
+    w->failing_percent = (unsigned)below(w, chance(w, 50) ? 5 : 30);
+    w->server_percent = 1 + (unsigned)below(w, 6);
     w->environment = (struct log_environment){.disk = w->disk,
                                               .memory = &w->memory,
                                               .producer_expiry_ms = 86400000,
@@ -161,7 +169,7 @@ bool workload_run(uint64_t seed, struct workload_counts *counts, char *message, 
     struct workload w = {.random = {seed}, .counts = counts};
     init(&w, seed);
     bool right = workload_start(&w);
-    uint64_t steps = 50 + below(&w, 400) * w.partition_count;
+    uint64_t steps = 100 + below(&w, 1200) * w.partition_count;
     for (uint64_t i = 0; i < steps && right; i++)
         right = step(&w);
     workload_disarm(&w);

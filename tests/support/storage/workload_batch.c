@@ -115,8 +115,6 @@ static void add_record(struct batch_builder *b, struct seeded_random *random,
     slice is = random_chance(random, 10) ? NULL_SLICE : fill(value, size, random_next(random));
     slice has = random_chance(random, 3) ? NULL_SLICE : slice_of_text(key);
     size_t header_count = options->compaction.key == COMPACTION_HEADER ? random_below(random, 3) : 0;
-    if (slice_is_null(is) && (slice_is_null(has) || (options->compaction.key == COMPACTION_HEADER && header_count < 2)))
-        is = fill(value, size, 1);
     batch_builder_add_with_headers(b, timestamp, has, is, headers, header_count);
 }
 

@@ -35,7 +35,7 @@ static bool check_result(struct workload_partition *p, const struct compaction_r
     size_t size;
     p->w->counts->records_compacted += result->records_before - result->records_after;
     p->w->counts->finished_compactions++;
-    if (result->cleaned_end != p->model.cleaned_to || result->segments_left > 0)
+    if (result->cleaned_end != p->model.cleaned_to || result->segments_left > 0 || p->model.is_damaged)
         return true;
     workload_disarm(p->w);
     int rc = workload_read_all(p, &bytes, &size);

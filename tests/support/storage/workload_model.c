@@ -126,6 +126,8 @@ void model_note_compaction(struct model *m, int64_t end, int64_t now, int64_t de
 
 bool model_may_be_missing(const struct model *m, const struct model_batch *batch, int64_t offset)
 {
+    if (batch->is_damaged)
+        return true;
     if (offset < m->start)
         offset = m->start;
     for (int32_t i = 0; i < batch->header.count; i++) {
@@ -174,7 +176,7 @@ static bool check_rewritten(struct model *m, const struct model_batch *expected,
     bool right = true;
     if (m->keep == 0 || base >= m->cleaned_to)
         return model_fail(m, "the batch at %" PRId64 " is not what was appended", base);
-    if (!same_frame(header, &expected->header))
+    if (!same_frame(header, &expected->header) && !expected->is_damaged)
         return model_fail(m, "the batch at %" PRId64 " has another header than before it was compacted", base);
     memory_init(&memory);
     if (batch_iterator_open(&it, batch, &memory, SIZE_MAX, NULL) != 0)
@@ -204,6 +206,7 @@ bool model_check_batch(struct model *m, const struct model_batch *expected, cons
     if (!model_same_content(header, &expected->header))
         return check_rewritten(m, expected, header, batch);
     return header->leader_epoch == expected->header.leader_epoch ||
+           expected->is_damaged || /* the CRC does not cover it */
            model_fail(m, "the batch at %" PRId64 " has epoch %" PRId32 ", not %" PRId32, header->base_offset,
                       header->leader_epoch, expected->header.leader_epoch);
 }
@@ -219,6 +222,25 @@ size_t model_find_batch(const struct model *m, int64_t offset)
             high = middle;
     }
     return low;
+}
+
+/* Where compaction has left a gap beside it, the offsets of that count too: nobody knows what the damaged batch held.
+ */
+int64_t model_skip_damage(const struct model *m, int64_t offset)
+{
+    size_t i = model_find_batch(m, offset);
+    if (i == m->count)
+        return -1;
+    int64_t next = batch_last_offset(&m->batches[i].header) + 1;
+    for (size_t j = i; j < m->count && model_may_be_missing(m, &m->batches[j], m->start); j++) {
+        if (m->batches[j].is_damaged)
+            return batch_last_offset(&m->batches[j].header) + 1;
+    }
+    for (size_t j = i + 1; j-- > 0 && model_may_be_missing(m, &m->batches[j], m->start);) {
+        if (m->batches[j].is_damaged)
+            return next;
+    }
+    return -1;
 }
 
 /* ---- reading ---- */

@@ -21,7 +21,7 @@ struct model_record {
 struct model_batch {
     struct batch_header header; /* as appended; base_offset and leader_epoch as stamped */
     struct model_record *records;
-    bool was_found; /* by the check that runs */
+    bool is_damaged; /* a bit of it has turned over on the disk */
 };
 
 struct model {
@@ -36,6 +36,7 @@ struct model {
     int64_t end;         /* the log's */
     int64_t durable_end; /* what lies before it was acknowledged as synced */
     int64_t cleaned_to;  /* no run was to clean anything at or past it */
+    bool is_damaged;     /* a batch is or was */
     uint32_t keep;       /* records of each key that stay; 0: the log is not compacted */
     char message[300];   /* what is wrong */
 };
@@ -65,6 +66,9 @@ bool model_check_recovered(struct model *m, const struct log *log, slice bytes, 
 bool model_check_state(struct model *m, const struct log *log);
 /* The answer to a search by time below `end`. */
 bool model_check_found(struct model *m, int64_t timestamp, int64_t end, int64_t offset, int64_t found_timestamp);
+
+/* Where to go on when `offset` lies in a damaged batch and cannot be read; -1: it does not. */
+int64_t model_skip_damage(const struct model *m, int64_t offset);
 
 /* Last batch of the producer, or NULL. */
 const struct batch_header *model_last_of(const struct model *m, int64_t producer_id);

@@ -2,6 +2,7 @@
  *
  *     workload.c             the run: what happens next
  *     workload_server.c      starting, stopping, crashing; checkpoints; logs made and deleted
+ *     workload_damage.c      bit rot
  *     workload_write.c       appending, syncing
  *     workload_read.c        reading, searching
  *     workload_trim.c        forgetting
@@ -101,6 +102,13 @@ struct workload_partition {
     bool wants_roll;     /* retention would take the active segment */
 };
 
+struct workload_damage {
+    struct workload_partition *p;
+    int64_t base_offset; /* of the batch */
+    uint64_t position;   /* in the file */
+    char path[DISK_PATH_MAX];
+};
+
 struct workload {
     struct memory memory;
     struct disk *disk;
@@ -112,10 +120,12 @@ struct workload {
     int64_t now;
     struct workload_partition partitions[MAX_PARTITIONS];
     uint32_t partition_count;
-    unsigned failing_percent;
+    unsigned failing_percent; /* of steps */
+    unsigned server_percent;  /* of steps: those that concern all logs */
     uint64_t content;
     struct workload_counts *counts;
     struct proven_time time;
+    bool rots;  /* bits turn over */
     bool stale; /* the checkpoints may name a log that was deleted */
     struct error error;
     char message[400]; /* what does not hold */
@@ -152,6 +162,10 @@ bool workload_make(struct workload_partition *p);
 bool workload_delete(struct workload_partition *p);
 /* Frees; nothing is checked. */
 void workload_shut(struct workload *w);
+
+/* A batch to be damaged, while the log is open; false: none. And the damage itself, while no log is. */
+bool workload_plan_damage(struct workload_partition *p, struct workload_damage *damage);
+void workload_do_damage(const struct workload_damage *damage);
 
 /* ---- steps of operations: one of them a call ---- */
 

@@ -5,6 +5,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+static bool is_damage(const struct workload_partition *p, int status, int64_t offset)
+{
+    return status == FURROW_CORRUPT && model_skip_damage(&p->model, offset) >= 0;
+}
+
 /* ---- one read ---- */
 
 static bool check_bytes(struct workload_partition *p, struct flying_read *flying)
@@ -31,7 +36,7 @@ static bool end_read(struct workload_partition *p, struct flying_read *flying)
                            p->model.start, p->model.end);
     else if (read->status == 0)
         right = check_bytes(p, flying);
-    else if (!workload_is_disk_failure(read->status))
+    else if (!workload_is_disk_failure(read->status) && !is_damage(p, read->status, read->offset))
         right = model_fail(&p->model, "read at %" PRId64 ": status %d", read->offset, read->status);
     log_read_release(p->log, read);
     flying->under_way = false;
@@ -102,7 +107,10 @@ int workload_read_all(struct workload_partition *p, uint8_t **bytes, size_t *siz
             log_read_end(p->log, &read);
         }
         rc = read.status;
-        if (rc == 0 && read.bytes == 0)
+        if (is_damage(p, rc, offset)) {
+            offset = model_skip_damage(&p->model, offset);
+            rc = 0;
+        } else if (rc == 0 && read.bytes == 0)
             offset = end;
         else if (rc == 0)
             rc = add_range(p, &read, &all, &offset);
@@ -181,7 +189,7 @@ bool workload_step_find(struct workload_partition *p)
     int rc = log_find_end(p->log, flying->find, &offset, &timestamp, &epoch, &p->w->error);
     flying->find = NULL;
     p->w->counts->finds++;
-    if (workload_is_disk_failure(rc) || !workload_is_whole(p))
+    if (workload_is_disk_failure(rc) || !workload_is_whole(p) || p->model.is_damaged)
         return true;
     if (rc != 0)
         return model_fail(&p->model, "a search ends with status %d", rc);

@@ -42,7 +42,8 @@ static int open_log(struct workload_partition *p, bool is_new)
     }
     w->counts->bytes_cut += recovery.bytes_cut;
     w->counts->segments_cut += recovery.segments_cut;
-    if (opening.clean && recovery.bytes_scanned + recovery.bytes_cut + recovery.segments_cut != 0)
+    if (opening.clean && !p->model.is_damaged &&
+        recovery.bytes_scanned + recovery.bytes_cut + recovery.segments_cut != 0)
         model_fail(&p->model, "a clean start has scanned or cut: %s", recovery.reason);
     if (log_leader_epoch(p->log) > w->start.leader_epoch)
         return data_folder_raise_leader_epoch(w->disk, w->folder, log_leader_epoch(p->log), &w->error);
@@ -168,16 +169,26 @@ static bool check_all(struct workload *w, bool all_written)
     return true;
 }
 
+static bool rots_now(struct workload *w, struct workload_damage *damage)
+{
+    return w->rots && chance(w, 10) && !simulated_disk_is_stopped(w->disk) &&
+           workload_plan_damage(&w->partitions[below(w, w->partition_count)], damage);
+}
+
 bool workload_crash(struct workload *w, bool cut_power)
 {
+    struct workload_damage damage;
     workload_disarm(w);
     bool was_cut = cut_power || simulated_disk_is_stopped(w->disk);
+    bool rots = rots_now(w, &damage);
     workload_shut(w);
     simulated_disk_set_space(w->disk, UINT64_MAX);
     if (was_cut) {
         simulated_disk_power_cut(w->disk, random_next(&w->random));
         w->counts->power_cuts++;
     }
+    if (rots)
+        workload_do_damage(&damage);
     w->counts->crashes++;
     return start(w, &was_cut) && check_all(w, !was_cut);
 }
@@ -267,11 +278,15 @@ bool workload_restart(struct workload *w)
     workload_disarm(w);
     if (!stopped)
         return workload_crash(w, false);
+    struct workload_damage damage;
+    bool rots = rots_now(w, &damage);
     workload_shut(w);
     w->counts->restarts++;
     bool was_cut = chance(w, 30);
     if (was_cut) /* after a clean stop all is on the disk */
         simulated_disk_power_cut(w->disk, random_next(&w->random));
+    if (rots)
+        workload_do_damage(&damage);
     if (!start(w, &was_cut))
         return false;
     return w->start.clean ? check_clean(w) : check_all(w, true);
