@@ -6,7 +6,7 @@
  * and are rolled first. */
 #include "retention_private.h"
 
-#define LOOKS_APART_MS 1000
+#define LOOKS_APART_MS 250
 #define CHOICES_MAX    1000 /* in one turn of the loop */
 
 struct shares {
