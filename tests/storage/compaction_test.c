@@ -181,6 +181,198 @@ static void without_memory_nothing_is_lost(void)
     }
 }
 
+/* ---- readers ---- */
+
+static void readers_miss_nothing_while_files_are_replaced(void)
+{
+    uint32_t reads = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct compaction_model m;
+        compaction_model_init(&m, seed);
+        m.f.config.segment_bytes = 9000;
+        m.f.config.index_interval_bytes = 300;
+        m.budget = 2000;
+        REQUIRE(log_fixture_open(&m.f) == 0);
+        bool right = true;
+        for (int round = 0; round < 3 && right; round++) {
+            write_batches(&m, 40,
+                          &(struct model_batch_plan){.records = 10, .keys = 80, .value_size = 60, .producer = -1});
+            right = compaction_model_run_beside_readers(&m, &reads) && compaction_model_check(&m);
+        }
+        CHECK_MODEL(compaction_model_close(&m) && right);
+    }
+    CHECK(reads > 1000);
+}
+
+/* ---- what is left alone ---- */
+
+static void a_segment_with_a_wrong_batch_stays_as_it_is(void)
+{
+    static const char path[] = LOG_FIXTURE_FOLDER "/00000000000000000000.log";
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct compaction_model m;
+        open_model(&m, seed);
+        REQUIRE(log_fixture_open(&m.f) == 0);
+        write_batches(&m, 100,
+                      &(struct model_batch_plan){.records = 20,
+                                                 .keys = 100,
+                                                 .tombstone_percent = 10,
+                                                 .value_size = 40,
+                                                 .codec = seed % 2 == 0 ? CODEC_ZSTD : CODEC_NONE,
+                                                 .producer = -1});
+        REQUIRE(log_fixture_sync(&m.f) == 0);
+        uint64_t bit = 17 * 8 + random_below(&m.random, (uint64_t)15000 * 8);
+        REQUIRE(simulated_disk_flip_bit(m.f.disk, path, bit));
+        for (int round = 0; round < 2; round++) {
+            m.config.delete_retention_ms = 0;
+            CHECK_EQUAL(compaction_model_run_once(&m), 0);
+            CHECK_EQUAL(m.result.segments_left, 1);
+            m.cleaned_end = round == 0 ? 0 : m.result.cleaned_end;
+            m.f.now += 10;
+        }
+        CHECK(m.result.bytes_after < m.result.bytes_before || m.result.records_after == m.result.records_before);
+        REQUIRE(simulated_disk_flip_bit(m.f.disk, path, bit));
+        CHECK_MODEL(compaction_model_check_interrupted(&m));
+        CHECK_MODEL(compaction_model_close(&m));
+    }
+}
+
+static void transactions_stay_whole_and_all_tombstones_with_them(void)
+{
+    struct compaction_model m;
+    open_model(&m, 1);
+    REQUIRE(log_fixture_open(&m.f) == 0);
+    struct model_batch_plan plan = {.records = 10, .keys = 20, .value_size = 40, .producer = -1};
+    struct model_batch_plan transactional = plan;
+    transactional.producer = 1;
+    transactional.attributes = BATCH_TRANSACTIONAL;
+    m.config.delete_retention_ms = 0;
+    for (int round = 0; round < 3; round++) {
+        write_batches(&m, 20, &plan);
+        if (round == 0) {
+            write_batches(&m, 2, &transactional);
+            REQUIRE(compaction_model_append_marker(&m, 1));
+            m.producers[1] = -1; /* its marker is the last batch */
+        }
+        plan.tombstone_percent = 50;
+        write_batches(&m, 50, &plan);
+        CHECK_MODEL(compaction_model_run(&m));
+        CHECK_MODEL(compaction_model_check(&m));
+        m.f.now += 5;
+    }
+    CHECK_MODEL(compaction_model_close(&m));
+}
+
+/* Nothing behind an open transaction is cleaned. */
+static void an_open_transaction_holds_compaction_back(void)
+{
+    struct compaction_model m;
+    open_model(&m, 1);
+    REQUIRE(log_fixture_open(&m.f) == 0);
+    struct model_batch_plan plan = {.records = 20, .keys = 5, .value_size = 40, .producer = -1};
+    write_batches(&m, 60, &plan);
+    int64_t open_from = log_end_offset(m.f.log);
+    plan.producer = 0;
+    plan.attributes = BATCH_TRANSACTIONAL;
+    write_batches(&m, 1, &plan);
+    plan = (struct model_batch_plan){.records = 20, .keys = 5, .value_size = 40, .producer = -1};
+    write_batches(&m, 60, &plan);
+    CHECK_MODEL(compaction_model_run(&m));
+    CHECK(m.cleaned_end > 0 && m.cleaned_end <= open_from);
+    CHECK_MODEL(compaction_model_check(&m));
+    CHECK_MODEL(compaction_model_close(&m));
+}
+
+/* ---- bounds ---- */
+
+static void many_keys_take_no_more_memory_but_more_slices(void)
+{
+    struct compaction_model m;
+    compaction_model_init(&m, 1);
+    m.f.config.segment_bytes = 200000;
+    m.buffer = 65536;
+    REQUIRE(log_fixture_open(&m.f) == 0);
+    write_batches(&m, 400, &(struct model_batch_plan){.records = 50, .keys = 18000, .value_size = 10, .producer = -1});
+    REQUIRE(log_fixture_sync(&m.f) == 0);
+    size_t before = memory_total_bytes(&m.f.memory);
+    atomic_store(&m.f.memory.counts[MEMORY_LOGS].peak_bytes, atomic_load(&m.f.memory.counts[MEMORY_LOGS].bytes));
+    size_t logs = atomic_load(&m.f.memory.counts[MEMORY_LOGS].bytes);
+    CHECK_MODEL(compaction_model_run(&m));
+    CHECK(m.result.slices >= 3 && m.result.slices <= 6);
+    CHECK(atomic_load(&m.f.memory.counts[MEMORY_LOGS].peak_bytes) - logs < m.buffer + (512 << 10));
+    CHECK(memory_total_bytes(&m.f.memory) <= before);
+    CHECK_MODEL(compaction_model_check(&m));
+    CHECK_MODEL(compaction_model_close(&m));
+}
+
+static void what_is_too_young_or_not_saved_is_not_looked_at(void)
+{
+    struct compaction_model m;
+    open_model(&m, 1);
+    REQUIRE(log_fixture_open(&m.f) == 0);
+    struct model_batch_plan plan = {.records = 20, .keys = 5, .value_size = 40, .producer = -1};
+    write_batches(&m, 40, &plan);
+    int64_t old_end = log_active_base(m.f.log);
+    m.f.now += 100000;
+    write_batches(&m, 40, &plan);
+    REQUIRE(log_fixture_sync(&m.f) == 0);
+    m.config.min_lag_ms = 50000;
+    struct compaction_bounds bounds = {0, log_synced_end_offset(m.f.log)};
+    struct compaction_look look;
+    log_compaction_look(m.f.log, &m.config, &bounds, m.f.now, &look);
+    CHECK_EQUAL(look.first_uncleanable, old_end);
+    CHECK(look.clean_bytes == 0 && look.dirty_bytes > 0 && look.first_dirty == 0 && !look.wants_timestamps);
+    m.config.min_lag_ms = 0;
+    bounds.recovery_point = old_end - 1;
+    log_compaction_look(m.f.log, &m.config, &bounds, m.f.now, &look);
+    CHECK(look.first_uncleanable < old_end);
+    bounds = (struct compaction_bounds){old_end, log_synced_end_offset(m.f.log)};
+    log_compaction_look(m.f.log, &m.config, &bounds, m.f.now, &look);
+    CHECK(look.clean_bytes > 0 && look.first_dirty == old_end && look.first_uncleanable == log_active_base(m.f.log));
+    REQUIRE(log_fixture_restart(&m.f) == 0);
+    m.config.min_lag_ms = 1;
+    log_compaction_look(m.f.log, &m.config, &bounds, m.f.now + 10, &look);
+    CHECK(look.wants_timestamps);
+    CHECK_MODEL(compaction_model_close(&m));
+}
+
+static void a_cancelled_run_ends_soon_and_another_goes_on(void)
+{
+    for (int steps = 0; steps < 30; steps++) {
+        struct compaction_model m;
+        struct log_compaction *run;
+        int rc = 1;
+        open_for_interruption(&m, (uint64_t)steps + 1);
+        struct compaction_bounds bounds = {m.cleaned_end, log_synced_end_offset(m.f.log)};
+        REQUIRE(log_compaction_begin(m.f.log, &m.config, &bounds, m.f.now, m.buffer, &run, &m.f.error) == 0);
+        m.run_end = bounds.recovery_point;
+        REQUIRE(run != NULL);
+        CHECK(log_is_compacting(m.f.log));
+        struct log_compaction *other;
+        CHECK_EQUAL(log_compaction_begin(m.f.log, &m.config, &bounds, m.f.now, m.buffer, &other, NULL), -EBUSY);
+        for (int i = 0; i < steps && rc == 1; i++) {
+            log_compaction_execute(run, 3000);
+            rc = log_compaction_step(m.f.log, run, &m.f.error);
+        }
+        log_compaction_cancel(run);
+        int more = 0;
+        for (; rc == 1; more++) {
+            log_compaction_execute(run, 3000);
+            rc = log_compaction_step(m.f.log, run, &m.f.error);
+        }
+        CHECK(rc == 0 && more <= 3);
+        log_compaction_end(m.f.log, run, &m.result);
+        CHECK(!log_is_compacting(m.f.log));
+        m.cleaned_end = m.result.cleaned_end;
+        check_after_interruption(&m, steps);
+    }
+}
+
 SUITE("compaction", CHECK_TEST(the_last_record_of_each_key_stays), CHECK_TEST(what_stays_is_what_the_model_says),
       CHECK_TEST(a_power_cut_anywhere_loses_nothing), CHECK_TEST(a_failing_call_anywhere_loses_nothing),
-      CHECK_TEST(without_memory_nothing_is_lost))
+      CHECK_TEST(without_memory_nothing_is_lost), CHECK_TEST(readers_miss_nothing_while_files_are_replaced),
+      CHECK_TEST(a_segment_with_a_wrong_batch_stays_as_it_is),
+      CHECK_TEST(transactions_stay_whole_and_all_tombstones_with_them),
+      CHECK_TEST(an_open_transaction_holds_compaction_back), CHECK_TEST(many_keys_take_no_more_memory_but_more_slices),
+      CHECK_TEST(what_is_too_young_or_not_saved_is_not_looked_at),
+      CHECK_TEST(a_cancelled_run_ends_soon_and_another_goes_on))

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-PRINTF_LIKE(2, 3) static bool fail(struct compaction_model *m, const char *format, ...)
+bool compaction_model_fail(struct compaction_model *m, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -36,7 +36,7 @@ bool compaction_model_close(struct compaction_model *m)
     free(m->records);
     free(m->batches);
     bool same = log_fixture_close(&m->f);
-    return (same || fail(m, "memory was not given back")) && m->message[0] == '\0';
+    return (same || compaction_model_fail(m, "memory was not given back")) && m->message[0] == '\0';
 }
 
 /* ---- writing ---- */
@@ -102,6 +102,17 @@ static void add_to_builder(struct compaction_model *m, struct batch_builder *b, 
     }
 }
 
+static struct log_append *append_of(struct compaction_model *m, const writer *w)
+{
+    struct log_append *append = memory_alloc_zeroed(&m->f.memory, MEMORY_REQUESTS, sizeof *append);
+    append->batch = memory_alloc(&m->f.memory, MEMORY_REQUESTS, w->size);
+    append->size = w->size;
+    memcpy(append->batch, w->data, w->size);
+    if (batch_parse_header(writer_slice(w), &append->header, NULL) != 0)
+        abort();
+    return append;
+}
+
 static struct log_append *make_append(struct compaction_model *m, const struct model_batch_plan *plan)
 {
     struct batch_options options = BATCH_OPTIONS_PLAIN;
@@ -136,15 +147,55 @@ static struct log_append *make_append(struct compaction_model *m, const struct m
     if (batch_builder_close(&builder, &m->f.error) == 0) {
         if (plan->append_time)
             batch_stamp_log_append_time(w.data, w.size, m->f.now);
-        append = memory_alloc_zeroed(&m->f.memory, MEMORY_REQUESTS, sizeof *append);
-        append->batch = memory_alloc(&m->f.memory, MEMORY_REQUESTS, w.size);
-        append->size = w.size;
-        memcpy(append->batch, w.data, w.size);
-        if (batch_parse_header(writer_slice(&w), &append->header, NULL) != 0)
-            abort();
+        append = append_of(m, &w);
     }
     writer_close(&w);
     return append;
+}
+
+static bool append_batch(struct compaction_model *m, struct log_append *append, size_t before, bool append_time)
+{
+    int rc = log_fixture_append_queue(&m->f, append, false);
+    struct batch_header header;
+    if (rc == 0)
+        rc = append->status;
+    if (rc == 0)
+        rc = batch_parse_header(slice_of(append->batch, append->size), &header, NULL);
+    test_append_free(&m->f.memory, append);
+    if (rc != 0) {
+        m->record_count = before;
+        return compaction_model_fail(m, "append: %d", rc);
+    }
+    for (size_t i = before; i < m->record_count; i++) {
+        m->records[i].offset += header.base_offset;
+        if (append_time)
+            m->records[i].timestamp = header.max_timestamp;
+    }
+    add_batch(m)->header = header;
+    return true;
+}
+
+bool compaction_model_append_marker(struct compaction_model *m, int producer)
+{
+    static const uint8_t key[] = {0, 0, 0, 1};
+    static const uint8_t value[] = {0, 0, 0, 0, 0, 0};
+    struct batch_options options = BATCH_OPTIONS_PLAIN;
+    struct batch_builder builder;
+    writer w;
+    options.attributes = BATCH_TRANSACTIONAL | BATCH_CONTROL;
+    options.producer_id = 1000 + producer;
+    options.producer_epoch = 0;
+    writer_init(&w, &m->f.memory, MEMORY_REQUESTS, SIZE_MAX);
+    batch_builder_open(&builder, &w, &options);
+    batch_builder_add(&builder, m->f.now, slice_of(key, sizeof key), slice_of(value, sizeof value));
+    if (batch_builder_close(&builder, &m->f.error) != 0)
+        abort();
+    size_t before = m->record_count;
+    *add_record(m) = (struct model_record){
+        .timestamp = m->f.now, .horizon = -1, .key = MODEL_NO_KEY, .batch = (uint32_t)m->batch_count, .marker = true};
+    struct log_append *append = append_of(m, &w);
+    writer_close(&w);
+    return append_batch(m, append, before, false);
 }
 
 bool compaction_model_append(struct compaction_model *m, const struct model_batch_plan *plan)
@@ -152,29 +203,13 @@ bool compaction_model_append(struct compaction_model *m, const struct model_batc
     size_t before = m->record_count;
     struct log_append *append = make_append(m, plan);
     if (append == NULL)
-        return fail(m, "no batch: %s", m->f.error.message);
-    int rc = log_fixture_append_queue(&m->f, append, false);
-    if (rc == 0)
-        rc = append->status;
-    if (rc != 0) {
-        m->record_count = before;
-        test_append_free(&m->f.memory, append);
-        return fail(m, "append: %d", rc);
-    }
-    struct batch_header header;
-    if (batch_parse_header(slice_of(append->batch, append->size), &header, NULL) != 0)
-        abort();
-    for (size_t i = before; i < m->record_count; i++) {
-        m->records[i].offset += header.base_offset;
-        if (plan->append_time)
-            m->records[i].timestamp = header.max_timestamp;
-    }
-    add_batch(m)->header = header;
+        return compaction_model_fail(m, "no batch: %s", m->f.error.message);
+    if (!append_batch(m, append, before, plan->append_time))
+        return false;
     if (plan->producer >= 0) {
-        m->producers[plan->producer] = batch_last_offset(&header);
+        m->producers[plan->producer] = batch_last_offset(&m->batches[m->batch_count - 1].header);
         m->sequences[plan->producer] += plan->records;
     }
-    test_append_free(&m->f.memory, append);
     return true;
 }
 
@@ -186,8 +221,7 @@ static bool is_kept_whole(const struct compaction_model *m, const struct model_r
     return batch_is_control(header) || batch_is_transactional(header);
 }
 
-/* What a run up to `end` leaves, into `gone` of copies. */
-static void apply(const struct compaction_model *m, struct model_record *records, int64_t end)
+void compaction_model_apply(const struct compaction_model *m, struct model_record *records, int64_t end)
 {
     bool kept_whole = false;
     for (size_t i = 0; i < m->record_count; i++)
@@ -216,7 +250,7 @@ static void apply(const struct compaction_model *m, struct model_record *records
     free(removed);
 }
 
-static struct compaction_bounds bounds_of(const struct compaction_model *m)
+struct compaction_bounds compaction_model_bounds(const struct compaction_model *m)
 {
     return (struct compaction_bounds){m->cleaned_end, log_synced_end_offset(m->f.log)};
 }
@@ -224,7 +258,7 @@ static struct compaction_bounds bounds_of(const struct compaction_model *m)
 int compaction_model_run_once(struct compaction_model *m)
 {
     struct log_compaction *run;
-    struct compaction_bounds bounds = bounds_of(m);
+    struct compaction_bounds bounds = compaction_model_bounds(m);
     m->result = (struct compaction_result){.cleaned_end = m->cleaned_end};
     struct compaction_look look;
     m->f.opening.recovery_point = bounds.recovery_point;
@@ -245,18 +279,19 @@ bool compaction_model_run(struct compaction_model *m)
 {
     struct compaction_look look;
     if (log_fixture_sync(&m->f) != 0)
-        return fail(m, "sync: %s", m->f.error.message);
-    struct compaction_bounds bounds = bounds_of(m);
+        return compaction_model_fail(m, "sync: %s", m->f.error.message);
+    struct compaction_bounds bounds = compaction_model_bounds(m);
     log_compaction_look(m->f.log, &m->config, &bounds, m->f.now, &look);
     int rc = compaction_model_run_once(m);
     if (rc != 0)
-        return fail(m, "run: %d %s", rc, m->f.error.message);
+        return compaction_model_fail(m, "run: %d %s", rc, m->f.error.message);
     if (look.dirty_bytes == 0)
         return true;
     if (m->result.cleaned_end != look.first_uncleanable)
-        return fail(m, "cleaned to %" PRId64 ", not to %" PRId64, m->result.cleaned_end, look.first_uncleanable);
+        return compaction_model_fail(m, "cleaned to %" PRId64 ", not to %" PRId64, m->result.cleaned_end,
+                                     look.first_uncleanable);
     m->cleaned_end = m->result.cleaned_end;
-    apply(m, m->records, m->cleaned_end);
+    compaction_model_apply(m, m->records, m->cleaned_end);
     return true;
 }
 
@@ -281,17 +316,19 @@ static bool check_record(struct compaction_model *m, const struct record *found,
     uint8_t bytes[1024];
     struct model_record *record = find_record(m, found->offset);
     if (record == NULL)
-        return fail(m, "offset %" PRId64 " was never written", found->offset);
+        return compaction_model_fail(m, "offset %" PRId64 " was never written", found->offset);
     seen[record - m->records] = 1;
+    if (record->marker)
+        return true;
     if (found->timestamp != record->timestamp)
-        return fail(m, "offset %" PRId64 ": timestamp %" PRId64 ", not %" PRId64, found->offset, found->timestamp,
-                    record->timestamp);
+        return compaction_model_fail(m, "offset %" PRId64 ": timestamp %" PRId64 ", not %" PRId64, found->offset,
+                                     found->timestamp, record->timestamp);
     if (slice_is_null(found->value) != record->tombstone)
-        return fail(m, "offset %" PRId64 ": value is or is not null", found->offset);
+        return compaction_model_fail(m, "offset %" PRId64 ": value is or is not null", found->offset);
     slice value = value_of(record->content, 1023, bytes);
     size_t same = value.size < found->value.size ? value.size : found->value.size;
     if (!record->tombstone && same > 0 && memcmp(value.data, found->value.data, same) != 0)
-        return fail(m, "offset %" PRId64 ": another value", found->offset);
+        return compaction_model_fail(m, "offset %" PRId64 ": another value", found->offset);
     return true;
 }
 
@@ -314,15 +351,15 @@ static bool check_header(struct compaction_model *m, slice batch, const struct b
 {
     const struct batch_header *header = find_batch(m, found->base_offset);
     if (!batch_crc_matches(batch, found))
-        return fail(m, "batch %" PRId64 ": the CRC is wrong", found->base_offset);
+        return compaction_model_fail(m, "batch %" PRId64 ": the CRC is wrong", found->base_offset);
     if (header == NULL)
-        return fail(m, "batch %" PRId64 " was never written", found->base_offset);
+        return compaction_model_fail(m, "batch %" PRId64 " was never written", found->base_offset);
     int kept = ~(BATCH_CODEC_MASK | BATCH_DELETE_HORIZON);
     if (found->last_offset_delta != header->last_offset_delta || found->producer_id != header->producer_id ||
         found->producer_epoch != header->producer_epoch || found->base_sequence != header->base_sequence ||
         found->leader_epoch != header->leader_epoch || (found->attributes & kept) != (header->attributes & kept) ||
         (found->count > 0 && batch_codec(found) != batch_codec(header)))
-        return fail(m, "batch %" PRId64 " is not what it was", found->base_offset);
+        return compaction_model_fail(m, "batch %" PRId64 " is not what it was", found->base_offset);
     return true;
 }
 
@@ -333,7 +370,7 @@ static bool check_batch(struct compaction_model *m, slice batch, const struct ba
     int64_t largest = -1;
     int rc = batch_iterator_open(&it, batch, &m->f.memory, SIZE_MAX, &m->f.error);
     if (!check_header(m, batch, header) || rc != 0)
-        return fail(m, "batch %" PRId64 ": %s", header->base_offset, m->f.error.message);
+        return compaction_model_fail(m, "batch %" PRId64 ": %s", header->base_offset, m->f.error.message);
     bool right = true;
     while (right && (rc = batch_iterator_next(&it, &record, &m->f.error)) == 1) {
         largest = record.timestamp > largest ? record.timestamp : largest;
@@ -341,10 +378,10 @@ static bool check_batch(struct compaction_model *m, slice batch, const struct ba
     }
     batch_iterator_close(&it);
     if (rc < 0)
-        return fail(m, "batch %" PRId64 ": %s", header->base_offset, m->f.error.message);
+        return compaction_model_fail(m, "batch %" PRId64 ": %s", header->base_offset, m->f.error.message);
     if (right && header->count > 0 && largest != header->max_timestamp)
-        return fail(m, "batch %" PRId64 ": largest timestamp %" PRId64 ", not %" PRId64, header->base_offset,
-                    header->max_timestamp, largest);
+        return compaction_model_fail(m, "batch %" PRId64 ": largest timestamp %" PRId64 ", not %" PRId64,
+                                     header->base_offset, header->max_timestamp, largest);
     return right;
 }
 
@@ -357,14 +394,15 @@ static bool read_log(struct compaction_model *m, uint8_t *seen)
     uint32_t step = 1 + (uint32_t)random_below(&m->random, 20000);
     int rc = log_fixture_read_all(&m->f, log_start_offset(m->f.log), step, &bytes, &size);
     if (rc != 0)
-        return fail(m, "reading all: %d", rc);
+        return compaction_model_fail(m, "reading all: %d", rc);
     slice rest = slice_of(bytes, size);
     struct batch_header header;
     slice batch;
     int64_t next = 0;
     bool right = true;
     while (right && batch_next(&rest, &header, &batch, &m->f.error) == 1) {
-        right = header.base_offset >= next || fail(m, "batch %" PRId64 " comes too late", header.base_offset);
+        right = header.base_offset >= next ||
+                compaction_model_fail(m, "batch %" PRId64 " comes too late", header.base_offset);
         next = batch_last_offset(&header) + 1;
         right = right && check_batch(m, batch, &header, seen);
         for (int i = 0; i < 4; i++)
@@ -373,7 +411,7 @@ static bool read_log(struct compaction_model *m, uint8_t *seen)
     memory_free(&m->f.memory, MEMORY_REQUESTS, bytes, size);
     for (int i = 0; i < 4 && right; i++) {
         if (m->producers[i] >= 0 && !producers[i])
-            right = fail(m, "producer %d's last batch is gone", i);
+            right = compaction_model_fail(m, "producer %d's last batch is gone", i);
     }
     return right;
 }
@@ -384,8 +422,8 @@ bool compaction_model_check(struct compaction_model *m)
     bool right = read_log(m, seen);
     for (size_t i = 0; i < m->record_count && right; i++) {
         if (seen[i] != !m->records[i].gone)
-            right = fail(m, "offset %" PRId64 " key %" PRId32 " is %s", m->records[i].offset, m->records[i].key,
-                         seen[i] ? "there" : "gone");
+            right = compaction_model_fail(m, "offset %" PRId64 " key %" PRId32 " is %s", m->records[i].offset,
+                                          m->records[i].key, seen[i] ? "there" : "gone");
     }
     free(seen);
     return right;
@@ -406,7 +444,7 @@ static bool same_state(struct compaction_model *m, const uint8_t *seen)
         if (!seen[i])
             continue;
         if (!seen_done[record->key] && !is_last && !record->tombstone)
-            right = fail(m, "key %" PRId32 " has come back at %" PRId64, record->key, record->offset);
+            right = compaction_model_fail(m, "key %" PRId32 " has come back at %" PRId64, record->key, record->offset);
         seen_done[record->key] = true;
     }
     free(done);
@@ -419,13 +457,15 @@ bool compaction_model_check_interrupted(struct compaction_model *m)
     uint8_t *seen = calloc(m->record_count + 1, 1);
     struct model_record *after = malloc((m->record_count + 1) * sizeof *after);
     memcpy(after, m->records, m->record_count * sizeof *after);
-    apply(m, after, m->run_end);
+    compaction_model_apply(m, after, m->run_end);
     bool right = read_log(m, seen);
     for (size_t i = 0; i < m->record_count && right; i++) {
         if (!seen[i] && !after[i].gone)
-            right = fail(m, "offset %" PRId64 " key %" PRId32 " is lost", after[i].offset, after[i].key);
+            right =
+                compaction_model_fail(m, "offset %" PRId64 " key %" PRId32 " is lost", after[i].offset, after[i].key);
         if (seen[i] && m->records[i].gone)
-            right = fail(m, "offset %" PRId64 " key %" PRId32 " is back", after[i].offset, after[i].key);
+            right =
+                compaction_model_fail(m, "offset %" PRId64 " key %" PRId32 " is back", after[i].offset, after[i].key);
     }
     right = right && same_state(m, seen);
     for (size_t i = 0; i < m->record_count; i++)

@@ -20,6 +20,7 @@ struct model_record {
     int32_t key;      /* or MODEL_NO_KEY */
     uint32_t batch;
     bool tombstone;
+    bool marker; /* of a control batch */
     bool gone;
 };
 
@@ -66,10 +67,20 @@ struct model_batch_plan {
 /* Appends one batch of random records. False when the log refuses. */
 bool compaction_model_append(struct compaction_model *m, const struct model_batch_plan *plan);
 
+/* A control batch that commits the producer's transaction. */
+bool compaction_model_append_marker(struct compaction_model *m, int producer);
+
 /* A whole run, and syncing before it; the model forgets what it should. False and a message when it fails. */
 bool compaction_model_run(struct compaction_model *m);
+/* As compaction_model_run, while reads and searches by time begin and end in between: none misses what stays. */
+bool compaction_model_run_beside_readers(struct compaction_model *m, uint32_t *reads);
 /* The steps alone, without the model: the status of the first that fails. */
 int compaction_model_run_once(struct compaction_model *m);
+
+/* What a run up to `end` leaves of a copy of the records. */
+void compaction_model_apply(const struct compaction_model *m, struct model_record *records, int64_t end);
+struct compaction_bounds compaction_model_bounds(const struct compaction_model *m);
+PRINTF_LIKE(2, 3) bool compaction_model_fail(struct compaction_model *m, const char *format, ...);
 
 /* Reads the whole log: exactly the records that are not gone, as they were, in batches with the offsets, producers and
  * sequences that they had. */
