@@ -237,6 +237,11 @@ bool file_is_cached(struct file *file, uint64_t position, uint64_t size)
     return size == 0 || file->ops->cached(file, position, size);
 }
 
+void file_drop_cached(struct file *file, uint64_t position, uint64_t size)
+{
+    file->ops->drop_cached(file, position, size);
+}
+
 void file_close(struct file *file)
 {
     file->ops->close(file);

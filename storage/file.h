@@ -66,6 +66,7 @@ struct file_ops {
     int (*truncate)(struct file *file, uint64_t size);
     int (*size)(struct file *file, uint64_t *size);
     bool (*cached)(struct file *file, uint64_t position, uint64_t size);
+    void (*drop_cached)(struct file *file, uint64_t position, uint64_t size);
     void (*close)(struct file *file);
 };
 
@@ -115,4 +116,6 @@ MUST_USE int file_truncate(struct file *file, uint64_t size, struct error *error
 MUST_USE int file_size(struct file *file, uint64_t *size, struct error *error);
 /* A guess whether reading the range would wait for the disk (preadv2 RWF_NOWAIT at its ends; true where unknown). */
 bool file_is_cached(struct file *file, uint64_t position, uint64_t size);
+/* What the page cache holds of the range is let go, unless it is still to be written: the next read asks the disk. */
+void file_drop_cached(struct file *file, uint64_t position, uint64_t size);
 void file_close(struct file *file);

@@ -131,6 +131,11 @@ static bool real_cached(struct file *file, uint64_t position, uint64_t size)
     return byte_is_cached(file->descriptor, position) && byte_is_cached(file->descriptor, position + size - 1);
 }
 
+static void real_drop_cached(struct file *file, uint64_t position, uint64_t size)
+{
+    (void)posix_fadvise(file->descriptor, (off_t)position, (off_t)size, POSIX_FADV_DONTNEED);
+}
+
 static void real_close_file(struct file *file)
 {
     struct real_file *real = (struct real_file *)file;
@@ -145,6 +150,7 @@ static const struct file_ops real_file_ops = {
     .truncate = real_truncate,
     .size = real_size,
     .cached = real_cached,
+    .drop_cached = real_drop_cached,
     .close = real_close_file,
 };
 

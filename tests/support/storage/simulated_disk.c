@@ -241,6 +241,12 @@ static bool simulated_cached(struct file *base, uint64_t position, uint64_t size
     return file_of(base)->disk->cached;
 }
 
+/* It has no cache. */
+static void simulated_drop_cached(struct file *base, uint64_t position, uint64_t size)
+{
+    (void)base, (void)position, (void)size;
+}
+
 static void simulated_close_file(struct file *base)
 {
     struct simulated_file *file = file_of(base);
@@ -257,6 +263,7 @@ static const struct file_ops simulated_file_ops = {
     .truncate = simulated_truncate,
     .size = simulated_size,
     .cached = simulated_cached,
+    .drop_cached = simulated_drop_cached,
     .close = simulated_close_file,
 };
 
