@@ -136,6 +136,8 @@
     I(GROUP_MAX_SESSION_TIMEOUT_MS, "group.max.session.timeout.ms", "1800000", 0, INT32_MAX,                           \
       "The longest session timeout that a member may ask for.")                                                        \
     I(GROUP_MAX_SIZE, "group.max.size", "1000", 1, INT32_MAX, "Members of a group.")                                   \
+    D(SCRUB_INTERVAL_HOURS, "furrow.scrub.interval.hours", "168", 0, 1000000,                                          \
+      "All that is stored is read and checked for bit rot once in so many hours, slowly; 0: never.")                   \
     I(FURROW_GROUPS_MAX, "furrow.groups.max", "10000", 1, INT32_MAX, "Groups in all.")                                 \
     N(FURROW_GROUPS_MEMORY_BYTES, "furrow.groups.memory.bytes", NULL, 65536, CONFIG_MEMORY_MOST,                       \
       "Memory for groups, their members and committed offsets; beyond it new ones are refused. Default: an eighth of " \

@@ -14,6 +14,7 @@ enum job_kind {
     JOB_FILES,      /* making and removing files: somebody waits, seldom */
     JOB_FLUSH,      /* background syncs, checkpoints */
     JOB_COMPACTION, /* a slice of a compaction */
+    JOB_SCRUB,      /* a slice of a scrub */
     JOB_KINDS
 };
 

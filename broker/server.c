@@ -19,6 +19,7 @@
 #include "notify.h"
 #include "operations/operations.h"
 #include "retention.h"
+#include "scrub.h"
 #include "server_storage.h"
 
 #include <errno.h>
@@ -120,6 +121,7 @@ static void stop(struct lifecycle *lifecycle, int signal)
     operations_end_waits(server);
     cleaner_stop(server->cleaner);
     retention_stop(server->retention);
+    scrub_stop(server->scrub);
     uv_timer_start(&lifecycle->stop_tick, on_stop_tick, 0, STOP_TICK_MS);
 }
 

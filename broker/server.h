@@ -26,6 +26,7 @@ struct fetch_sessions;
 struct producer_ids;
 struct group_service;
 struct retention;
+struct scrub;
 
 struct server {
     struct memory *memory;
@@ -52,6 +53,7 @@ struct server {
     bool checkpoints_stale;  /* they speak of logs that are not these, or not at all of some: to be written soon */
     struct flush *flush;     /* background syncs; told of each append that was not synced */
     struct cleaner *cleaner; /* compacts logs */
+    struct scrub *scrub;     /* looks for bit rot */
     struct connections *connections;
     struct lifecycle *lifecycle; /* server.c: signals, listeners, the way to the end */
 

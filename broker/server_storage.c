@@ -7,6 +7,7 @@
 #include "operations/operations.h"
 #include "recovery_points.h"
 #include "retention.h"
+#include "scrub.h"
 #include "server.h"
 
 #include <errno.h>
@@ -136,11 +137,18 @@ int server_storage_open(struct server *server, const char *data, struct error *e
     rc = open_retention(server, error);
     if (rc != 0)
         goto err_close_operations;
+    rc = scrub_create(server, &server->scrub);
+    if (rc != 0) {
+        rc = error_set_status(error, rc, "scrub");
+        goto err_destroy_retention;
+    }
     sync_recovered(server);
     cleaner_wake(server->cleaner);
     log_start(server, data);
     return 0;
 
+err_destroy_retention:
+    retention_destroy(server->retention);
 err_close_operations:
     operations_close(server);
 err_destroy_cleaner:
@@ -160,7 +168,8 @@ err_close_topics:
 bool server_storage_idle(const struct server *server)
 {
     return operations_idle(server) && metadata_log_idle(server->metadata) && flush_idle(server->flush) &&
-           checkpoints_idle(server->checkpoints) && cleaner_idle(server->cleaner) && retention_idle(server->retention);
+           checkpoints_idle(server->checkpoints) && cleaner_idle(server->cleaner) &&
+           retention_idle(server->retention) && scrub_idle(server->scrub);
 }
 
 static int flush_log(struct server *server, struct log *log, struct error *error)
@@ -221,6 +230,7 @@ int server_storage_flush(struct server *server, struct error *error)
 
 void server_storage_close_handles(struct server *server)
 {
+    scrub_destroy(server->scrub);
     retention_destroy(server->retention);
     server->retention = NULL;
     operations_close(server);

@@ -47,6 +47,7 @@ struct partition {
     struct partition *next_dirty;    /* flush: partitions with unsynced bytes */
     bool is_dirty;
     struct clean_state clean;
+    uint32_t scrubbed; /* scrub: the last pass that has looked at it */
     struct retention_state retention;
     int64_t saving_start; /* checkpoints: what the job under way says of the log's start */
 };

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
+from clients import ClientError, Record
 from clients.confluent import Confluent
-from clients.kcat import Kcat
+from clients.driver import Java
 from faults import Faults
 from installed import java
 from servers import Server, free_port
@@ -22,12 +23,12 @@ from wire import METADATA, Connection, Reader, array, request, string
 pytestmark = [pytest.mark.furrow_only, pytest.mark.timeout(90)]
 
 STORAGE_ERROR = 56
+CORRUPT_MESSAGE = 2
 LEADER_NOT_AVAILABLE = 5
 MIB = 1 << 20
 SETTINGS = {"log.segment.bytes": str(MIB), "log.flush.interval.ms": "200"}
 
 client = Confluent()
-kcat = Kcat()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
@@ -324,3 +325,74 @@ def test_a_partition_that_cannot_be_opened_is_offline_alone_until_the_next_start
     assert [r.value for r in client.consume(server.bootstrap, topic, 4)] == [b"%d" % number for number in range(4)]
     with Connection(server.bootstrap) as connection:
         assert connection.produce(topic, b"4") == (0, 4)
+
+
+# ---- bit rot ----
+
+
+def damage(log: Path, value: bytes) -> None:
+    """In place: the server has the file open."""
+    position = log.read_bytes().index(value)
+    with log.open("r+b") as file:
+        file.seek(position)
+        file.write(value.swapcase())
+
+
+def values_from(server: Server, topic: str, offset: int, count: int) -> list[bytes]:
+    return [record.value for record in client.consume(server.bootstrap, topic, count, start=offset)]
+
+
+def test_bit_rot_is_found_by_the_scrub_and_not_served_from_then_on(servers, topic):
+    server = servers.start({**SETTINGS, "furrow.scrub.interval.hours": "0.0003"}, free_port())
+    client.create_topic(server.bootstrap, topic)
+    with Connection(server.bootstrap) as connection:
+        for number in range(30):
+            assert connection.produce(topic, b"value %d" % number * 10_000)[0] == 0
+        wait_for(lambda: said(server, "damaged=0 looked through") > 0)
+        assert len(values_from(server, topic, 0, 30)) == 30
+        log = sorted(server.partition_folder(topic).glob("*.log"))[0]
+        damage(log, b"value 7" * 10_000)
+        wait_for(lambda: said(server, f"ERROR scrub partition={topic}-0 segment=0 offset=7") > 0)
+        # The batches before it, its own, those behind it.
+        assert connection.fetch({topic: {0: 6}}).partitions[topic, 0].error == 0
+        assert connection.fetch({topic: {0: 7}}).partitions[topic, 0].error == CORRUPT_MESSAGE
+        assert values_from(server, topic, 8, 22) == [b"value %d" % number * 10_000 for number in range(8, 30)]
+        assert partitions_of(connection, topic) == {0: (0, 1, [])}
+        assert connection.produce(topic, b"after") == (0, 30)
+    assert said(server, f"ERROR read partition={topic}-0 offset=7") > 0
+    server.stop()
+    server.start()
+    assert values_from(server, topic, 30, 1) == [b"after"]
+
+
+def test_a_consumer_is_told_of_damage_and_may_go_on_behind_it(servers, topic):
+    server = servers.start(SETTINGS, free_port())
+    client.create_topic(server.bootstrap, topic)
+    for number in range(5):
+        client.produce(server.bootstrap, [Record(b"value %d" % number * 100)], topic)
+    server.stop()
+    damage(server.partition_folder(topic) / "00000000000000000000.log", b"value 2" * 100)
+    server.start()
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "assigned", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    seen: list[int | str] = []
+    deadline = time.monotonic() + 20
+    while len(seen) < 6 and time.monotonic() < deadline:
+        message = consumer.poll(1)
+        if message is None:
+            continue
+        if not message.error():
+            seen.append(message.offset())
+        elif 3 not in seen:
+            seen.append(message.error().name())
+            consumer.seek(TopicPartition(topic, 0, 3))
+    consumer.close()
+    assert [at for at in seen if isinstance(at, int)] == [0, 1, 3, 4], seen
+    assert "INVALID_MSG" in seen or "_BAD_MSG" in seen, seen
+    java_client = Java()
+    try:
+        assert [r.offset for r in java_client.consume(server.bootstrap, topic, 2, start=3)] == [3, 4]
+        with pytest.raises(ClientError):
+            java_client.consume(server.bootstrap, topic, 3, start=1)
+    finally:
+        java_client.close()

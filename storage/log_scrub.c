@@ -13,6 +13,7 @@ struct log_scrub {
     uint32_t swaps;     /* the log's, when it began */
     struct log_handle handle;
     struct segment_scan scan; /* valid while the handle is open */
+    uint32_t last_bytes;
     struct log_scrub_result result;
 };
 
@@ -110,21 +111,28 @@ static int scan_slice(struct log_scrub *scrub, uint32_t budget)
     do
         rc = look_at_next(scrub);
     while (rc == 1 && scan->position - from < size);
-    scrub->result.bytes += scan->position - from;
+    scrub->last_bytes = scan->position - from;
+    scrub->result.bytes += scrub->last_bytes;
     if (!was_cached)
-        file_drop_cached(scrub->handle.file, from, scan->position - from);
+        file_drop_cached(scrub->handle.file, from, scrub->last_bytes);
     return rc == 1 && scan->position < scan->end;
 }
 
 int log_scrub_execute(struct log_scrub *scrub, uint32_t budget)
 {
     struct error error = {0};
+    scrub->last_bytes = 0;
     int rc = scrub->handle.file == NULL ? open_segment(scrub, &error) : 0;
     if (rc == 0)
         return scan_slice(scrub, budget);
     if (rc != -ENOMEM && rc != -ENOENT) /* what is missing was removed with its topic, or is told by every read */
         note(scrub, scrub->result.base_offset, 0, scrub->size, &error);
     return rc == -ENOMEM ? rc : 0;
+}
+
+uint32_t log_scrub_last_bytes(const struct log_scrub *scrub)
+{
+    return scrub->last_bytes;
 }
 
 /* ---- the end ---- */

@@ -34,5 +34,7 @@ struct log_scrub_result {
 MUST_USE int log_scrub_begin(struct log *log, int64_t behind, struct log_scrub **scrub, struct error *error);
 /* About `budget` bytes. 1: there is more; 0: done; -ENOMEM. A disk that cannot be read is a finding. */
 MUST_USE int log_scrub_execute(struct log_scrub *scrub, uint32_t budget);
+/* That the last execution has looked at. */
+uint32_t log_scrub_last_bytes(const struct log_scrub *scrub);
 /* Frees; also before it is done. */
 void log_scrub_end(struct log *log, struct log_scrub *scrub, struct log_scrub_result *result);

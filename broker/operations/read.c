@@ -11,6 +11,7 @@
 #include "operations/read_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #define JOBS_MAX        8  /* in the pool at once; the others wait */
 #define PARTS_FOUND_MAX 64 /* parts with bytes in one answer: each holds a file open until it was sent */
@@ -43,6 +44,18 @@ static void release_part(struct read_part *part)
     part->read = NULL;
 }
 
+/* A topic that is deleted meanwhile takes its files with it. */
+static void report_failure(struct read_service *service, const struct read_part *part, int status)
+{
+    const struct partition *partition = part->partition;
+    struct logger *logger = service->operations->logger;
+    if (logger == NULL || partition->topic->is_deleted || status == -ENOMEM || status == FURROW_OUT_OF_RANGE)
+        return;
+    log_line_limited(logger, &service->log_limit, LOG_ERROR, "read", "partition=%s offset=%" PRId64 " %s",
+                     log_folder(partition->log), part->offset,
+                     status == FURROW_CORRUPT ? "damaged: the records cannot be served" : status_text(status));
+}
+
 /* The log's answer is in the slot. */
 static void take_result(struct read_request *request, struct read_part *part)
 {
@@ -54,8 +67,10 @@ static void take_result(struct read_request *request, struct read_part *part)
         return;
     }
     log_read_release(part->partition->log, read);
-    if (read->status != 0)
-        fail_part(part, failure_code(read->status));
+    if (read->status == 0)
+        return;
+    report_failure(request->service, part, read->status);
+    fail_part(part, failure_code(read->status));
 }
 
 /* Sets what is known of the partition. False when there is nothing to read. */

@@ -27,6 +27,7 @@ struct read_service {
     unsigned jobs_running;
 
     size_t requests; /* not done */
+    struct log_limit log_limit;
     int open_handles;
 };
 
