@@ -1,4 +1,5 @@
 """The processes that are measured, and what /proc says about them."""
+import ctypes
 import json
 import mmap
 import os
@@ -42,11 +43,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def die_with_parent():
+    """So that no server outlives a benchmark that is cut short."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Server:
     """One process on a folder of its own; ended and removed with the `with` block. In it, it may be stopped and started
     again."""
 
-    def __init__(self, command, where, environment=None, prepare=None, folder=None, start_limit=10):
+    def __init__(self, command, where, environment=None, prepare=None, folder=None, start_limit=START_LIMIT_S):
         """`command` is called with the port and the folder and gives the arguments; `prepare` is called with the
         server once it listens; `folder`: an empty one to use, otherwise one is made."""
         self.prepare = prepare
@@ -73,7 +80,8 @@ class Server:
 
     def start(self):
         with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT, env=self.environment)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT, env=self.environment,
+                                            preexec_fn=die_with_parent)
         self.wait_until_it_listens()
 
     def stop(self, by):
