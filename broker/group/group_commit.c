@@ -231,6 +231,8 @@ void group_coordinator_delete(struct group_coordinator *coordinator, struct comm
     enum kafka_error error = check_deletion(group);
     if (error == KAFKA_NONE && classic_group_state(group->classic) != CLASSIC_EMPTY)
         error = KAFKA_NON_EMPTY_GROUP;
+    if (error == KAFKA_NONE && group->writes > 0)
+        error = KAFKA_COORDINATOR_NOT_AVAILABLE; /* what is being committed would outlive the group */
     if (error == KAFKA_NONE)
         error = send_deletion(group, deletion, true);
     if (error != KAFKA_NONE)

@@ -229,6 +229,25 @@ static void a_deleted_group_is_gone_after_a_restart_too(void)
     close_fixture(&f);
 }
 
+static void a_group_is_not_deleted_while_a_commit_is_on_its_way(void)
+{
+    struct fixture f;
+    open_fixture(&f);
+    struct commit_partition one = partition_of("t", 0, 1);
+    struct commit_call call = commit_of(&f, "g", &one, 1), deletion = commit_of(&f, "g", NULL, 0);
+    group_coordinator_commit(f.coordinator, &call, f.now);
+    group_coordinator_delete(f.coordinator, &deletion, f.now);
+    CHECK(f.answers == 1 && deletion.call.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    answer_appends(&f, KAFKA_NONE);
+    deletion = commit_of(&f, "g", NULL, 0);
+    group_coordinator_delete(f.coordinator, &deletion, f.now);
+    answer_appends(&f, KAFKA_NONE);
+    CHECK(f.answers == 1 && deletion.call.error == KAFKA_NONE);
+    restart(&f);
+    CHECK(group_coordinator_find(f.coordinator, slice_of_text("g")) == NULL);
+    close_fixture(&f);
+}
+
 static void single_offsets_can_be_deleted(void)
 {
     struct fixture f;
@@ -417,6 +436,7 @@ SUITE("group_coordinator", CHECK_TEST(a_commit_is_seen_and_answered_when_it_is_w
       CHECK_TEST(a_commit_that_cannot_be_written_changes_nothing),
       CHECK_TEST(a_member_commits_to_no_group_that_is_not_there), CHECK_TEST(no_more_groups_than_the_limit),
       CHECK_TEST(a_deleted_group_is_gone_after_a_restart_too), CHECK_TEST(single_offsets_can_be_deleted),
+      CHECK_TEST(a_group_is_not_deleted_while_a_commit_is_on_its_way),
       CHECK_TEST(a_deleted_topic_takes_its_offsets_along),
       CHECK_TEST(offsets_expire_from_their_commit_where_there_was_never_a_member),
       CHECK_TEST(a_group_and_its_members_survive_a_restart),
