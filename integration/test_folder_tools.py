@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from clients import Record
 from clients.confluent import Confluent
@@ -85,6 +85,16 @@ def test_a_killed_server_s_folder_has_notes_at_most(furrow, filled):
     filled.start()
 
 
+def test_no_kill_looks_like_damage(furrow, busy, topic):
+    """Whatever is under way: rolls, retention, a compaction that replaces segments, commits."""
+    server = busy[0]
+    for number in range(6):
+        time.sleep(0.3 + 0.1 * number)
+        server.kill()
+        assert [line for line in said(furrow("verify", "--json", server.data, status=None)) if line.get("level") == "damage"] == []
+        server.start()
+
+
 def test_damage_is_told_by_place(furrow, filled, topic):
     filled.stop()
     segment = min(filled.partition_folder(topic).glob("*.log"))
@@ -129,7 +139,7 @@ class Writer:
                 self.producer.produce(self.topic, value, key, 0, self.noted(number))
                 number += 1
             self.producer.poll(0 if number % 10 else 0.01)
-        self.producer.flush(60)
+        self.producer.flush(5)
 
     def noted(self, number: int):
         def call(error, message):
@@ -167,8 +177,11 @@ class Committer:
             if messages := [m for m in self.consumer.consume(500, 0.02) if not m.error()]:
                 offset = messages[-1].offset() + 1
                 place = TopicPartition(messages[-1].topic(), 0, offset)
-                self.consumer.commit(offsets=[place], asynchronous=False)
-                self.committed = offset
+                try:
+                    self.consumer.commit(offsets=[place], asynchronous=False)
+                    self.committed = offset
+                except KafkaException:
+                    pass  # the server is down
         self.consumer.close()
 
     def stop(self) -> None:

@@ -27,7 +27,7 @@ static int32_t epoch_of_offset(const struct repair_walk *walk, int64_t offset)
         if (walk->epochs.starts[i].start_offset <= offset)
             return walk->epochs.starts[i].epoch;
     }
-    return walk->judge.seen;
+    return walk->judge.seen > 0 ? walk->judge.seen : 0;
 }
 
 enum stretch_fate repair_judge(struct repair_walk *walk, const struct segment_stretch *stretch, int32_t *epoch)
@@ -41,7 +41,7 @@ enum stretch_fate repair_judge(struct repair_walk *walk, const struct segment_st
         return STRETCH_TAKE_OUT;
     walk->end = batch_last_offset(header) + 1;
     *epoch = epoch_of_offset(walk, header->base_offset);
-    return is_right || *epoch < 0 || *epoch == header->leader_epoch ? STRETCH_KEEP : STRETCH_RESTAMP;
+    return is_right || *epoch == header->leader_epoch ? STRETCH_KEEP : STRETCH_RESTAMP;
 }
 
 /* ---- planning ---- */
