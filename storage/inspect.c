@@ -2,9 +2,11 @@
 
 #include "inspect_private.h"
 #include "log_private.h"
+#include "log_swap.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int inspect_tell_at(struct inspection *inspection, const struct finding *finding)
 {
@@ -36,6 +38,8 @@ struct log_walk {
     struct epoch_judge judge;
     bool epochs_told;    /* that a batch contradicts them */
     int64_t base_offset; /* of the segment that is walked */
+    bool is_swap;        /* it is the one that a compaction has put in the old one's place */
+    int64_t covered_to;  /* by such a one: old segments below this offset are to go */
     int64_t end;         /* offset behind the last batch that is right */
 
     /* What is wrong behind the recovery point after an unclean stop: torn, unless a batch that is right follows */
@@ -126,8 +130,8 @@ static int note_not_taken(struct log_walk *walk, const char *path, const struct 
 static int on_stretch(void *context, const struct segment_stretch *stretch)
 {
     struct log_walk *walk = context;
-    char path[DISK_PATH_MAX];
-    segment_path(walk->folder, walk->base_offset, SEGMENT_LOG, path);
+    char path[SWAP_PATH_MAX];
+    log_swap_path(walk->folder, walk->base_offset, SEGMENT_LOG, walk->is_swap ? SWAP_SUFFIX : "", path);
     if (!stretch->is_batch)
         return note_not_taken(walk, path, stretch, stretch->why.message);
     bool is_right = epoch_judge_takes(&walk->judge, &stretch->header);
@@ -260,22 +264,46 @@ static int tell_unreadable(struct log_walk *walk, const char *words)
     return inspect_tell(walk->inspection, FINDING_DAMAGE, path, "%s", words);
 }
 
+/* From the moment that its .log.swap stands there, a compacted segment counts; but not behind a .log.cleaned (Kafka's
+ * rule, log_swap.c). */
+static bool has_swap(const struct log_walk *walk, int64_t base_offset)
+{
+    const writer *names = &walk->found.leftovers;
+    bool has = false;
+    for (size_t at = 0; at < names->size;) {
+        const char *name = (const char *)names->data + at;
+        char path[SWAP_PATH_MAX];
+        log_swap_path("", base_offset, SEGMENT_LOG, SWAP_SUFFIX, path);
+        has |= strcmp(name, path + 1) == 0;
+        if (strstr(name, ".log" CLEANED_SUFFIX) != NULL && strtoll(name, NULL, 10) <= base_offset)
+            return false;
+        at += strlen(name) + 1;
+    }
+    return has;
+}
+
 static int walk_segment(struct log_walk *walk, uint32_t i, struct inspect_log *result, struct error *error)
 {
     struct segment_verdict verdict;
     struct index_follow follow;
     struct error why = {0};
     walk->base_offset = walk->found.segments[i].base_offset;
+    walk->is_swap = has_swap(walk, walk->base_offset);
+    if (walk->base_offset < walk->covered_to)
+        return 0;
     if (result->first_offset < 0) {
         result->first_offset = walk->base_offset;
         walk->end = walk->base_offset;
     }
-    int rc = inspect_segment(walk->inspection, walk->folder, walk->base_offset, end_offset_of(&walk->found, i),
-                             on_stretch, walk, &verdict, &follow, &why);
+    int64_t end_offset = walk->is_swap ? INT64_MAX : end_offset_of(&walk->found, i);
+    int rc = inspect_segment(walk->inspection, walk->folder, walk->base_offset, end_offset, walk->is_swap, on_stretch,
+                             walk, &verdict, &follow, &why);
     if (rc < 0 && rc != -ENOMEM)
         return tell_unreadable(walk, why.message);
     if (rc != 0)
         return rc < 0 ? error_set_status(error, rc, "%s", walk->folder) : rc;
+    if (walk->is_swap)
+        walk->covered_to = verdict.end_offset;
     /* What an empty segment says counts: offsets before it were given out. */
     bool is_believed = walk->inspection->clean || walk->base_offset <= walk->known->recovery_point;
     if (verdict.size == 0 && is_believed && walk->end < walk->base_offset)

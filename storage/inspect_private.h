@@ -35,8 +35,9 @@ bool epoch_judge_takes(struct epoch_judge *judge, const struct batch_header *hea
 /* For each stretch, in order. A non-zero return ends the walk. */
 typedef int segment_stretch_callback(void *context, const struct segment_stretch *stretch);
 
-/* end_offset: of the segment, exclusive; INT64_MAX for the last. follow holds what is said of the indexes; index_follow
- * needs no more of the caller. */
+/* end_offset: of the segment, exclusive; INT64_MAX for the last. follow holds what is said of the indexes; it needs no
+ * more of the caller. With is_swap the segment is the one that a compaction has announced (log_swap.h): its indexes may
+ * have any names by now, and are not looked at. */
 MUST_USE int inspect_segment(struct inspection *inspection, const char *folder, int64_t base_offset, int64_t end_offset,
-                             segment_stretch_callback *callback, void *context, struct segment_verdict *verdict,
-                             struct index_follow *follow, struct error *error);
+                             bool is_swap, segment_stretch_callback *callback, void *context,
+                             struct segment_verdict *verdict, struct index_follow *follow, struct error *error);

@@ -1,6 +1,7 @@
 #include "inspect_private.h"
 
 #include "log_private.h"
+#include "log_swap.h"
 
 #define PROGRESS_BYTES ((uint64_t)1 << 20)
 
@@ -68,33 +69,40 @@ static int walk_file(struct segment_walk *walk, struct file *file, int64_t base_
     return rc;
 }
 
+static int walk_with_indexes(struct segment_walk *walk, struct file *file, const char *folder, int64_t base_offset,
+                             int64_t end_offset)
+{
+    int rc = index_follow_open(walk->follow, walk->inspection->disk, folder, base_offset, walk->error);
+    if (rc != 0)
+        return rc;
+    rc = walk_file(walk, file, base_offset, end_offset);
+    index_follow_close(walk->follow);
+    walk->verdict->offsets_wrong = walk->follow->offsets.wrong.code != 0;
+    walk->verdict->times_wrong = walk->follow->times.wrong.code != 0;
+    return rc;
+}
+
 int inspect_segment(struct inspection *inspection, const char *folder, int64_t base_offset, int64_t end_offset,
-                    segment_stretch_callback *callback, void *context, struct segment_verdict *verdict,
+                    bool is_swap, segment_stretch_callback *callback, void *context, struct segment_verdict *verdict,
                     struct index_follow *follow, struct error *error)
 {
     struct segment_walk walk = {inspection, verdict, follow, callback, context, error};
     struct file *file;
-    char path[DISK_PATH_MAX];
+    char path[SWAP_PATH_MAX];
     uint64_t size;
     *verdict = (struct segment_verdict){.end_offset = base_offset, .largest_epoch = -1};
-    segment_path(folder, base_offset, SEGMENT_LOG, path);
+    memset(follow, 0, sizeof *follow);
+    log_swap_path(folder, base_offset, SEGMENT_LOG, is_swap ? SWAP_SUFFIX : "", path);
     int rc = disk_open_file(inspection->disk, path, FILE_READ, &file, error);
     if (rc != 0)
         return rc;
     rc = file_size(file, &size, error);
-    if (rc != 0)
-        goto close_file;
     verdict->size = size > SEGMENT_MAX_BYTES ? SEGMENT_MAX_BYTES : (uint32_t)size;
-    rc = index_follow_open(follow, inspection->disk, folder, base_offset, error);
-    if (rc != 0)
-        goto close_file;
-    rc = walk_file(&walk, file, base_offset, end_offset);
-    index_follow_close(follow);
-    verdict->offsets_wrong = follow->offsets.wrong.code != 0;
-    verdict->times_wrong = follow->times.wrong.code != 0;
-    inspection->segments++;
-
-close_file:
+    if (rc == 0 && is_swap)
+        rc = walk_file(&walk, file, base_offset, end_offset);
+    else if (rc == 0)
+        rc = walk_with_indexes(&walk, file, folder, base_offset, end_offset);
+    inspection->segments += rc == 0;
     file_close(file);
     return rc;
 }

@@ -81,8 +81,8 @@ static int plan_segment(struct repair_walk *walk, struct segment_plan *plan, str
     struct index_follow follow;
     plan->judge = walk->judge;
     plan->end = walk->end;
-    int rc = inspect_segment(&inspection, walk->folder, plan->base_offset, plan->end_offset, plan_stretch, &planning,
-                             &verdict, &follow, error);
+    int rc = inspect_segment(&inspection, walk->folder, plan->base_offset, plan->end_offset, false, plan_stretch,
+                             &planning, &verdict, &follow, error);
     if (rc == -EIO)
         return error_set(error, rc, "%s: segment %" PRId64 " cannot be read: copy the folder to a good disk first",
                          walk->folder, plan->base_offset);

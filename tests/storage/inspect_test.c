@@ -220,6 +220,41 @@ static void a_missing_index_is_a_note(void)
     CHECK(log_fixture_close(&f));
 }
 
+static void copy(struct log_fixture *f, const char *from, const char *to)
+{
+    uint8_t *bytes;
+    size_t size;
+    REQUIRE(disk_read_file(f->disk, from, 1 << 20, MEMORY_LOGS, &bytes, &size, NULL) == 0);
+    REQUIRE(disk_replace_file(f->disk, to, slice_of(bytes, size), NULL) == 0);
+    memory_free(&f->memory, MEMORY_LOGS, bytes, size);
+}
+
+/* A kill in the middle of a compaction: the new segment counts, whatever names its indexes and the old ones have. */
+static void a_compaction_that_was_interrupted_is_no_damage(void)
+{
+    struct log_fixture f;
+    struct found found;
+    struct inspect_log result;
+    log_fixture_init(&f, 1);
+    f.config.segment_bytes = 3000;
+    f.config.index_interval_bytes = 100;
+    REQUIRE(log_fixture_open(&f) == 0);
+    append(&f, 40, 100);
+    int64_t end = log_end_offset(f.log);
+    stop(&f);
+    copy(&f, FIRST(".log"), FIRST(".log.swap"));
+    copy(&f, FIRST(".index"), FIRST(".timeindex")); /* of something else */
+    REQUIRE(simulated_disk_flip_bit(f.disk, FIRST(".log"), 8 * 100));
+    REQUIRE(inspect(&f, false, end, &found, &result) == 0);
+    CHECK_EQUAL(found.damages, 0);
+    CHECK_EQUAL(result.end_offset, end);
+    REQUIRE(simulated_disk_flip_bit(f.disk, FIRST(".log.swap"), 8 * 100));
+    REQUIRE(inspect(&f, false, end, &found, &result) == 0);
+    CHECK_EQUAL(found.damages, 1);
+    CHECK(strcmp(found.path, FIRST(".log.swap")) == 0);
+    CHECK(log_fixture_close(&f));
+}
+
 static void a_log_that_ends_too_early_is_told(void)
 {
     struct log_fixture f;
@@ -315,5 +350,6 @@ static void it_survives_any_failing_allocation_and_disk_call(void)
 SUITE("inspect", CHECK_TEST(a_log_after_a_clean_stop_is_sound), CHECK_TEST(a_log_after_a_kill_has_notes_at_most),
       CHECK_TEST(every_bit_that_flips_is_found), CHECK_TEST(a_torn_tail_is_a_note_where_the_start_cuts_it),
       CHECK_TEST(good_batches_behind_a_bad_one_are_told), CHECK_TEST(a_missing_index_is_a_note),
-      CHECK_TEST(a_log_that_ends_too_early_is_told), CHECK_TEST(after_a_power_cut_it_agrees_with_recovery),
+      CHECK_TEST(a_compaction_that_was_interrupted_is_no_damage), CHECK_TEST(a_log_that_ends_too_early_is_told),
+      CHECK_TEST(after_a_power_cut_it_agrees_with_recovery),
       CHECK_TEST(it_survives_any_failing_allocation_and_disk_call))
