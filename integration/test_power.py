@@ -24,9 +24,14 @@ from wire import Connection, batch, produce_request
 LONG = os.environ.get("TEST_LENGTH") == "long"
 ROUNDS = 12 if LONG else 4
 SEEDS = [int(os.environ["FURROW_POWER_SEED"])] if "FURROW_POWER_SEED" in os.environ else range(25 if LONG else 2)
-SETTINGS = {"log.flush.interval.ms": "150", "auto.create.topics.enable": "false"}
+SETTINGS = {
+    "auto.create.topics.enable": "false",
+    "log.segment.delete.delay.ms": "100",
+    "log.cleaner.backoff.ms": "50",
+    "log.flush.interval.ms": "150",
+}
 
-pytestmark = [pytest.mark.furrow_only, pytest.mark.timeout(300 if LONG else 90)]
+pytestmark = [pytest.mark.furrow_only, pytest.mark.timeout(900 if LONG else 200)]
 
 client = Confluent()
 
@@ -44,8 +49,8 @@ def powered(servers):
 # ---- what the server holds ----
 
 
-def records_in(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Offsets and values of whole batches without compression, each with the right CRC."""
+def records_in(data: bytes) -> Iterator[tuple[int, bytes | None, bytes | None]]:
+    """Offsets, keys and values of whole batches without compression or headers, each with the right CRC."""
     at = 0
     while at + 12 <= len(data):
         base, length = struct.unpack_from(">qi", data, at)
@@ -56,41 +61,62 @@ def records_in(data: bytes) -> Iterator[tuple[int, bytes]]:
         assert crc == crc32c(whole[21:]), f"the batch at {base} is torn"
         [count] = struct.unpack_from(">i", whole, 57)
         position = 61
-        for number in range(count):
-            fields = []
-            position = skip_varint(whole, position) + 1  # length, attributes
-            for _ in range(4):  # timestamp, offset, no key, length of the value
-                end = skip_varint(whole, position)
-                fields.append(whole[position:end])
-                position = end
-            size = varint_of(fields[3])
-            yield base + number, whole[position : position + size]
-            position = skip_varint(whole, position + size)  # no headers
+        for _ in range(count):
+            _, position = read_varint(whole, position)
+            _, position = read_varint(whole, position + 1)  # behind the attributes: the timestamp
+            delta, position = read_varint(whole, position)
+            key, position = read_nullable(whole, position)
+            value, position = read_nullable(whole, position)
+            _, position = read_varint(whole, position)
+            yield base + delta, key, value
         at += 12 + length
 
 
-def skip_varint(data: bytes, at: int) -> int:
-    while data[at] & 0x80:
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (data[at] & 0x7F) << shift
+        shift += 7
         at += 1
-    return at + 1
+        if not data[at - 1] & 0x80:
+            return (value >> 1) ^ -(value & 1), at
 
 
-def varint_of(data: bytes) -> int:
-    value = sum((byte & 0x7F) << 7 * number for number, byte in enumerate(data))
-    return (value >> 1) ^ -(value & 1)
+def read_nullable(data: bytes, at: int) -> tuple[bytes | None, int]:
+    size, at = read_varint(data, at)
+    return (None, at) if size < 0 else (data[at : at + size], at + size)
 
 
-def read_all(connection: Connection, topic: str, partition: int = 0, start: int = 0) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
+def read_all(
+    connection: Connection, topic: str, partition: int = 0
+) -> dict[int, tuple[bytes | None, bytes | None]]:
+    """Key and value by offset, from the log's start."""
+    found: dict[int, tuple[bytes | None, bytes | None]] = {}
+    start = connection.start_offset(topic, partition)
     while True:
         fetched = connection.fetch({topic: {partition: start}}, max_wait=0).partitions[topic, partition]
         assert fetched.error == 0, f"{topic}-{partition} at {start}: error {fetched.error}"
-        more = {offset: value for offset, value in records_in(fetched.records) if offset >= start}
-        if not more:
+        ends = [start]
+        for offset, key, value in records_in(fetched.records):
+            ends.append(offset + 1)
+            if offset >= start:
+                found[offset] = key, value
+        if len(fetched.records) < 61 or start == fetched.high_watermark:
             assert start == fetched.high_watermark, f"{topic}-{partition} ends at {start}, not {fetched.high_watermark}"
             return found
-        found.update(more)
-        start = max(more) + 1
+        start = max(*ends, last_offset(fetched.records) + 1)
+
+
+def last_offset(data: bytes) -> int:
+    """Of the last whole batch, which may have lost its records to compaction."""
+    at, last = 0, -1
+    while at + 61 <= len(data):
+        base, length = struct.unpack_from(">qi", data, at)
+        if at + 12 + length > len(data):
+            break
+        last = base + struct.unpack_from(">i", data, at + 23)[0]
+        at += 12 + length
+    return last
 
 
 # ---- who writes ----
@@ -150,6 +176,44 @@ class Producer(Writer):
         self.acknowledged[partition].update({base + number: value for number, value in enumerate(values)})
 
 
+class Keyed(Writer):
+    """Writes numbered values under few keys with acks=all, now and then a tombstone, to a compacted topic."""
+
+    numbers = itertools.count()
+
+    def __init__(self, bootstrap: str, seed: str, topic: str):
+        self.topic = topic
+        self.sent: dict[bytes, list[bytes | None]] = {}
+        self.acknowledged: list[tuple[int, bytes, bytes | None]] = []
+        super().__init__(bootstrap, seed)
+
+    def write(self, connection):
+        key = b"key-%d" % self.chance.randrange(20)
+        value = b"%d:" % next(self.numbers) + b"x" * self.chance.randrange(60000)
+        value = None if self.chance.random() < 0.1 else value
+        self.sent.setdefault(key, []).append(value)
+        connection.send(produce_request(self.topic, batch(value, key=key)))
+        error, offset = connection.produced()
+        assert error == 0
+        self.acknowledged.append((offset, key, value))
+
+
+class Deleter(Writer):
+    """Moves the start of a topic, a little at a time."""
+
+    def __init__(self, bootstrap: str, seed: str, topic: str):
+        self.topic = topic
+        self.asked = self.answered = 0
+        super().__init__(bootstrap, seed)
+
+    def write(self, connection):
+        time.sleep(self.chance.uniform(0, 0.1))
+        start, end = connection.start_offset(self.topic), connection.end_offset(self.topic)
+        self.asked = start + (end - start) // 4
+        assert connection.delete_records(self.topic, self.asked) == (0, self.asked)
+        self.answered = self.asked
+
+
 class Creator(Writer):
     """Makes and deletes topics. `known` are there, but that of `in_doubt` nobody was told."""
 
@@ -176,12 +240,14 @@ class Creator(Writer):
 
 
 class Expected:
-    """What must be in one topic: the records that were acknowledged as durable, and nothing but what was sent."""
+    """What must be in one topic: the records that were acknowledged as durable, and nothing but what was sent. Its start
+    lies between what was answered of deletions and what was asked."""
 
     def __init__(self, topic: str, partitions: int = 1):
         self.topic = topic
         self.durable: list[dict[int, bytes]] = [{} for _ in range(partitions)]
         self.sent: list[set[bytes]] = [set() for _ in range(partitions)]
+        self.answered = self.asked = 0
 
     def note(self, producer: Producer) -> None:
         for partition, sent in enumerate(producer.sent):
@@ -189,15 +255,46 @@ class Expected:
             if producer.acks == -1:
                 self.durable[partition].update(producer.acknowledged[partition])
 
+    def note_deletion(self, deleter: Deleter) -> None:
+        self.answered, self.asked = max(self.answered, deleter.answered), max(self.asked, deleter.asked)
+
     def check(self, connection: Connection) -> None:
         for partition, durable in enumerate(self.durable):
-            found = read_all(connection, self.topic, partition)
+            found = {offset: value for offset, (_, value) in read_all(connection, self.topic, partition).items()}
             name = f"{self.topic}-{partition}"
+            start = connection.start_offset(self.topic, partition)
+            assert self.answered <= start <= self.asked, f"{name}: starts at {start}"
             for offset, value in durable.items():
-                assert found.get(offset) == value, f"{name}: the acknowledged record at {offset} is lost or another"
+                assert offset < start or found.get(offset) == value, f"{name}: the record at {offset} is lost or another"
             assert set(found.values()) <= self.sent[partition], f"{name}: holds what nobody has sent"
             assert len(set(found.values())) == len(found), f"{name}: holds a record twice"
-            assert sorted(found) == list(range(len(found))), f"{name}: has a hole"
+            assert sorted(found) == list(range(start, start + len(found))), f"{name}: has a hole"
+
+
+class ExpectedKeys:
+    """What must be in a compacted topic: of each key the last record that was acknowledged, or a later one; a tombstone
+    may be gone; offsets never change."""
+
+    def __init__(self, topic: str):
+        self.topic = topic
+        self.sent: dict[bytes, list[bytes | None]] = {}
+        self.durable: dict[int, tuple[bytes, bytes | None]] = {}
+
+    def note(self, writer: Keyed) -> None:
+        for key, values in writer.sent.items():
+            self.sent.setdefault(key, []).extend(values)
+        self.durable.update({offset: (key, value) for offset, key, value in writer.acknowledged})
+
+    def check(self, connection: Connection) -> int:
+        found = read_all(connection, self.topic)
+        for offset, record in found.items():
+            assert self.durable.get(offset, record) == record, f"{self.topic}: another record stands at {offset}"
+            assert record[1] in self.sent[record[0]], f"{self.topic}: holds what nobody has sent"
+        latest = {key: offset for offset, (key, _) in sorted(found.items())}
+        for key, offset in {key: offset for offset, (key, _) in sorted(self.durable.items())}.items():
+            gone = self.durable[offset][1] is None and key not in latest
+            assert gone or latest.get(key, -1) >= offset, f"{self.topic}: the last record of {key!r}, at {offset}, is lost"
+        return len(self.durable) - len(found)
 
 
 def restart(power: Power, chance: random.Random) -> None:
@@ -224,7 +321,15 @@ def test_acknowledged_records_survive_power_cuts(powered, seed):
         connection.create_topic("all", 3, segment_bytes=str(1 << 20))
         connection.create_topic("one", 1, segment_bytes=str(1 << 20))
         connection.create_topic("counted", 1)
-    every, one, made = Expected("all", 3), Expected("one"), set()
+        connection.create_topic("trimmed", 1, segment_bytes=str(1 << 20))
+        connection.create_topic(
+            "keyed", 1, segment_bytes=str(1 << 20), cleanup_policy="compact", min_cleanable_dirty_ratio="0.01",
+            delete_retention_ms="300",
+        )  # fmt: skip
+    every, one, trimmed, keyed = Expected("all", 3), Expected("one"), Expected("trimmed"), ExpectedKeys("keyed")
+    expected = {topic.topic: topic for topic in (every, one, trimmed)}
+    made: set[str] = set()
+    compacted = 0
     with client.count(server.bootstrap, "counted", codec="lz4") as pairs:
         for cut in range(ROUNDS):
             producers = [
@@ -232,21 +337,27 @@ def test_acknowledged_records_survive_power_cuts(powered, seed):
                 for number in range(3)
             ]
             producers.append(Producer(server.bootstrap, f"{seed} {cut}", "one", 1, 20000))
+            producers.append(Producer(server.bootstrap, f"{seed} {cut}", "trimmed", -1, 20000))
+            deleter = Deleter(server.bootstrap, f"{seed} {cut}", "trimmed")
+            writer = Keyed(server.bootstrap, f"{seed} {cut}", "keyed")
             creator = Creator(server.bootstrap, f"{seed} {cut}", made)
-            time.sleep(chance.uniform(0.05, 0.8))
+            time.sleep(chance.uniform(0.05, 1))
             power.cut()
-            for writer in (*producers, creator):
-                writer.end()
+            for thread in (*producers, deleter, writer, creator):
+                thread.end()
             for producer in producers:
-                (one if producer.topic == "one" else every).note(producer)
+                expected[producer.topic].note(producer)
+            trimmed.note_deletion(deleter)
+            keyed.note(writer)
             restart(power, chance)
             with Connection(server.bootstrap) as connection:
-                every.check(connection)
-                one.check(connection)
+                for topic in expected.values():
+                    topic.check(connection)
+                compacted = keyed.check(connection)
                 found = {name for name in client.topics(server.bootstrap) if name.startswith("made-")}
                 assert found - {creator.in_doubt} == creator.known - {creator.in_doubt}
                 for topic in creator.known - {creator.in_doubt}:
-                    assert read_all(connection, topic) == {0: b"first"}
+                    assert read_all(connection, topic) == {0: (None, b"first")}
                 for topic in found & {creator.in_doubt}:  # to begin the next round without doubt
                     connection.delete_topic(topic)
                 made = creator.known - {creator.in_doubt}
@@ -255,7 +366,8 @@ def test_acknowledged_records_survive_power_cuts(powered, seed):
     counted = client.consume(server.bootstrap, "counted", len(acknowledged))
     assert [record.value for record in counted] == [b"%d" % number for number in range(len(counted))]
     assert sorted(acknowledged) == [[int(record.value), record.offset] for record in counted]
-    assert every.durable[0] and len(acknowledged) > 50
+    assert every.durable[0] and trimmed.answered > 0 and len(acknowledged) > 50
+    assert not LONG or compacted > 0
     records = [len(read_all(Connection(server.bootstrap), "all", partition)) for partition in range(3)]
     server.stop()
     for partition in range(3):

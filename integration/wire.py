@@ -19,6 +19,7 @@ PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, DELETE_TOPI
     20,
     22,
 )
+DELETE_RECORDS = 21
 DESCRIBE_CONFIGS = 32
 
 
@@ -40,13 +41,21 @@ def varint(number: int) -> bytes:
 
 
 def batch(
-    *values: bytes, producer: tuple[int, int, int] = (-1, -1, -1), timestamp: int | None = None, magic: int = 2
+    *values: bytes | None,
+    producer: tuple[int, int, int] = (-1, -1, -1),
+    timestamp: int | None = None,
+    magic: int = 2,
+    key: bytes | None = None,
 ) -> bytes:
-    """A record batch without compression; `producer` is its id, epoch and first sequence."""
+    """A record batch without compression; `producer` is its id, epoch and first sequence; `key` is every record's."""
+
+    def nullable(data: bytes | None) -> bytes:
+        return varint(-1) if data is None else varint(len(data)) + data
+
     now = int(time.time() * 1000) if timestamp is None else timestamp
     records = b""
     for number, value in enumerate(values):
-        record = b"\0" + varint(0) + varint(number) + varint(-1) + varint(len(value)) + value + varint(0)
+        record = b"\0" + varint(0) + varint(number) + nullable(key) + nullable(value) + varint(0)
         records += varint(len(record)) + record
     covered = struct.pack(">hiqqqhii", 0, len(values) - 1, now, now, *producer, len(values)) + records
     return struct.pack(">qiibI", 0, len(covered) + 9, -1, magic, crc32c(covered)) + covered
@@ -225,6 +234,33 @@ class Connection:
         reader.number("i")
         reader.end()
         return error, offset
+
+    def offset_at(self, topic: str, partition: int, timestamp: int) -> int:
+        """ListOffsets; -1 is the end, -2 the start."""
+        asked = array(string(topic) + array(struct.pack(">iq", partition, timestamp)))
+        self.send(request(LIST_OFFSETS, 1, struct.pack(">i", -1) + asked))
+        [(_, [(_, error, _, offset)])] = self.response().array(
+            lambda r: (r.string(), r.array(lambda p: tuple(p.number(kind) for kind in "ihqq")))
+        )
+        assert error == 0, f"{topic}-{partition}: error {error}"
+        return offset
+
+    def start_offset(self, topic: str, partition: int = 0) -> int:
+        return self.offset_at(topic, partition, -2)
+
+    def end_offset(self, topic: str, partition: int = 0) -> int:
+        return self.offset_at(topic, partition, -1)
+
+    def delete_records(self, topic: str, before: int, partition: int = 0) -> tuple[int, int]:
+        """The error and the log's start then."""
+        asked = array(string(topic) + array(struct.pack(">iq", partition, before)))
+        self.send(request(DELETE_RECORDS, 1, asked + struct.pack(">i", 10_000)))
+        reader = self.response()
+        reader.number("i")
+        [(_, [(_, start, error)])] = reader.array(
+            lambda r: (r.string(), r.array(lambda p: (p.number("i"), p.number("q"), p.number("h"))))
+        )
+        return error, start
 
     def fetch(self, topics: dict[str, dict[int, int]], **options) -> FetchResponse:
         self.send(fetch_request(topics, **options))

@@ -1,6 +1,6 @@
 /* All of storage under a seeded workload, with failures and power cuts anywhere.
  *
- *     storage_workload_test           300 seeds
+ *     storage_workload_test           300 seeds, 60 under a sanitizer
  *     storage_workload_test SEED      one seed again
  *     FURROW_WORKLOAD_SEEDS=10000     that many seeds */
 #include "workload.h"
@@ -10,8 +10,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SEEDS 60
+#else
+#define SEEDS 300
+#endif
+
 static uint64_t first_seed = 1;
-static uint64_t seed_count = 300;
+static uint64_t seed_count = SEEDS;
 
 static void whatever_happens_acknowledged_records_survive(void)
 {
