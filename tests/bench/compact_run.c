@@ -51,8 +51,10 @@ static void run(struct log *log, struct memory *memory, const struct compact_opt
 {
     struct error error;
     struct log_compaction *compaction;
-    struct compaction_config how = {.delete_retention_ms = 86400000, .keep = 1, .secret = {1, 2, 3}};
+    struct compaction_config how = {.delete_retention_ms = 86400000, .keep = 1};
     struct compaction_bounds bounds = {.recovery_point = log_end_offset(log)};
+    for (uint64_t i = 0, state = 1; i < sizeof how.secret; i++, state = state * 6364136223846793005U + 1)
+        how.secret[i] = (uint8_t)(state >> 56);
     size_t memory_before = memory_total_bytes(memory);
     uint64_t longest = 0, slices = 0;
     int64_t start = clock_ns();
