@@ -105,7 +105,7 @@ struct compaction_result {
     uint64_t records_after;
     uint32_t segments_before;
     uint32_t segments_after;
-    uint32_t slices;        /* of the key space: so many times the log was read */
+    uint32_t slices;        /* of the key space: so many times the log was read, twice as many to keep more than 4 */
     uint32_t segments_left; /* as they were, for a CRC or a record in them is wrong */
     uint64_t bytes_read;
     uint64_t bytes_written;

@@ -3,7 +3,8 @@
  *     START     what an earlier run has left goes; a replacement that it could not settle is settled
  *     SCAN      the dirty part is read, keys of the slice go into the table
  *     LOOK_UP   the clean part is read, its keys are looked up there
- *     MARK      the table's records survive; then the next slice from SCAN on, until the key space is covered
+ *     PICK      the dirty part is read again, where the table only counts: the last ones of each key survive
+ *     MARK      else the table's records survive; then the next slice from SCAN on, until the key space is covered
  *     COPY      survivors go into new segments; one that is complete waits in
  *     READY     for step, which puts it into the log; in
  *     SETTLE    its files get their names; then COPY goes on
@@ -48,9 +49,11 @@ static int start_work(struct log_compaction *run)
 
 static void go_to_mark(struct log_compaction *run)
 {
-    run->phase = PHASE_MARK;
+    run->phase = run->table.counts ? PHASE_PICK : PHASE_MARK;
     run->first_reading = false;
     run->block = 0;
+    run->input = run->dirty_first;
+    run->ordinal = 0;
 }
 
 static void go_from_scan(struct log_compaction *run)
@@ -91,6 +94,10 @@ static int work(struct log_compaction *run)
     case PHASE_LOOK_UP:
         if ((rc = compaction_scan(run)) == 0)
             go_to_mark(run);
+        return rc < 0 ? rc : 1;
+    case PHASE_PICK:
+        if ((rc = compaction_scan(run)) == 0)
+            go_from_mark(run);
         return rc < 0 ? rc : 1;
     case PHASE_MARK:
         if ((rc = compaction_mark(run)) == 0)

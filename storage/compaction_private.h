@@ -45,6 +45,7 @@ enum compaction_phase {
     PHASE_START,
     PHASE_SCAN,    /* the dirty part, into the table */
     PHASE_LOOK_UP, /* the clean part, in the table */
+    PHASE_PICK,    /* the dirty part once more, where the table only counts */
     PHASE_MARK,    /* the table's records survive */
     PHASE_COPY,
     PHASE_READY,  /* a new segment waits for step */

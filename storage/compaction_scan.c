@@ -67,6 +67,9 @@ static int take_waiting(struct log_compaction *run, struct compaction_input *inp
         int rc = 0;
         if (run->phase == PHASE_LOOK_UP)
             rc = key_table_has(&run->table, w->first, w->second) ? 0 : mark_alive(run, input, w->ordinal);
+        else if (run->phase == PHASE_PICK)
+            rc =
+                key_table_pick(&run->table, w->first, w->second, w->tombstone) ? mark_alive(run, input, w->ordinal) : 0;
         else if (key_table_wants(&run->table, w->first) && /* no longer, when one before it has narrowed the slice */
                  !key_table_put(&run->table, w->first, w->second, w->ordinal, w->tombstone))
             rc = error_set(&run->error, -ENOBUFS, "the buffer is too small for the keys");

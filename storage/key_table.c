@@ -2,26 +2,30 @@
 
 #include <errno.h>
 
-#define FREE        UINT32_MAX /* in the place of an entry's newest ordinal */
-
+#define FREE        UINT32_MAX /* as the state of an entry */
 #define NARROW_PART 16
 
-/* An entry: words 0 to 2 are the two hashes. With keep == 1 the fourth is the ordinal. Else the fourth has how many
- * records of the key were put, and behind it stand `keep` ordinals as a ring, where the n-th record's place is n %
- * keep. */
-enum { HASH_WORDS = 3, AT_STATE = HASH_WORDS };
+/* An entry: words 0 to 2 are the two hashes. With keep == 1 the fourth is the ordinal. Else the fourth is the place of
+ * the next ordinal in the ring of `keep` behind it. Where it counts, the fourth is the number of records from the last
+ * tombstone on, the fifth the number of tombstones. */
+enum { HASH_WORDS = 3, AT_STATE = HASH_WORDS, AT_TOMBSTONES };
 
 int key_table_open(struct key_table *table, struct memory *memory, size_t size, uint32_t keep)
 {
-    uint32_t stride = HASH_WORDS + 1 + (keep > 1 ? keep : 0);
+    bool counts = keep > KEY_TABLE_RING;
+    uint32_t stride = HASH_WORDS + 1 + (counts ? 1 : keep > 1 ? keep : 0);
     size_t entry_bytes = stride * sizeof(uint32_t);
     if (size < 4 * entry_bytes)
         size = 4 * entry_bytes;
     size_t slots = size / entry_bytes;
     if (slots > UINT32_MAX / 2)
         slots = UINT32_MAX / 2;
-    *table = (struct key_table){
-        .memory = memory, .keep = keep, .stride = stride, .slots = (uint32_t)slots, .size = slots * entry_bytes};
+    *table = (struct key_table){.memory = memory,
+                                .keep = keep,
+                                .counts = counts,
+                                .stride = stride,
+                                .slots = (uint32_t)slots,
+                                .size = slots * entry_bytes};
     table->most = (uint32_t)(slots - slots / 8 - 1); /* a search ends at a free one */
     table->words = memory_alloc(memory, MEMORY_LOGS, table->size);
     return table->words != NULL ? 0 : -ENOMEM;
@@ -116,6 +120,11 @@ static void note(const struct key_table *table, uint32_t *entry, uint32_t ordina
         entry[AT_STATE] = ordinal;
         return;
     }
+    if (table->counts) {
+        entry[AT_STATE] = tombstone ? 1 : entry[AT_STATE] + 1;
+        entry[AT_TOMBSTONES] += tombstone;
+        return;
+    }
     uint32_t *ring = entry + AT_STATE + 1;
     if (tombstone)
         memset(ring, 0xff, table->keep * sizeof *ring);
@@ -141,9 +150,24 @@ bool key_table_put(struct key_table *table, uint32_t first, uint64_t second, uin
     entry[1] = (uint32_t)second;
     entry[2] = (uint32_t)(second >> 32);
     entry[AT_STATE] = 0;
-    note(table, entry, ordinal, false);
+    if (table->counts)
+        entry[AT_TOMBSTONES] = 0;
+    note(table, entry, ordinal, tombstone);
     table->count++;
     return true;
+}
+
+bool key_table_pick(struct key_table *table, uint32_t first, uint64_t second, bool tombstone)
+{
+    uint32_t *entry = find(table, first, second);
+    if (is_free(entry))
+        return true; /* not put: whatever that is, it was not superseded */
+    if (entry[AT_TOMBSTONES] > 0) {
+        entry[AT_TOMBSTONES] -= tombstone;
+        if (entry[AT_TOMBSTONES] > 0 || !tombstone)
+            return false;
+    }
+    return entry[AT_STATE]-- <= table->keep;
 }
 
 bool key_table_has(const struct key_table *table, uint32_t first, uint64_t second)

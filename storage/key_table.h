@@ -2,7 +2,8 @@
  *
  * Open addressing in one block of the ledger, never larger than asked for. An entry is the 96 bits of a key's hash
  * (key_hash.h) and the ordinals of its last `keep` records, ordinals being the records' numbers in the order of
- * reading.
+ * reading. Where more are to be kept than KEY_TABLE_RING, it only counts them, and a second reading of the same records
+ * picks the last ones by the count: so the table holds as many keys whatever is kept of each.
  *
  * A slice is a range of the first hash. It begins as all that is left of the key space; whenever the table is
  * full, the upper end is taken back and what lies above it goes, for a later slice. So a slice is as wide as the memory
@@ -13,12 +14,14 @@
 #include "slice.h"
 
 #define KEY_TABLE_MAX_ORDINAL (UINT32_MAX - 1)
+#define KEY_TABLE_RING        4
 
 struct key_table {
     struct memory *memory;
     uint32_t *words;
     size_t size;     /* bytes */
     uint32_t keep;   /* ordinals of each key */
+    bool counts;     /* keep is above KEY_TABLE_RING: no ordinals are held */
     uint32_t stride; /* words of an entry */
     uint32_t slots;
     uint32_t most;  /* entries before it is full */
@@ -51,6 +54,10 @@ static inline void key_table_prefetch(const struct key_table *table, uint64_t se
     uint32_t slot = (uint32_t)((uint64_t)(uint32_t)second * table->slots >> 32);
     __builtin_prefetch(table->words + (size_t)slot * table->stride, 1);
 }
+
+/* Where it counts: whether the next record of a key that was put stays, the records in the order of the first reading.
+ */
+bool key_table_pick(struct key_table *table, uint32_t first, uint64_t second, bool tombstone);
 
 /* Calls back for each ordinal in [from, to), in no order. */
 typedef void key_table_callback(void *context, uint32_t ordinal);

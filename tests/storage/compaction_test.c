@@ -49,7 +49,7 @@ static void run_seed(uint64_t seed)
     open_model(&m, seed);
     struct seeded_random *random = &m.random;
     m.config.key = (enum compaction_key)random_below(random, 3);
-    m.config.keep = random_chance(random, 60) ? 1 : 1 + (uint32_t)random_below(random, 4);
+    m.config.keep = random_chance(random, 50) ? 1 : 1 + (uint32_t)random_below(random, 12);
     m.config.min_lag_ms = random_chance(random, 30) ? (int64_t)random_below(random, 500) : 0;
     m.f.config.segment_bytes = 8000 + (int64_t)random_below(random, 20000);
     m.f.config.index_interval_bytes = (int32_t)random_below(random, 2000);
@@ -101,7 +101,7 @@ static void open_for_interruption(struct compaction_model *m, uint64_t seed)
     compaction_model_init(m, seed);
     m->f.config.segment_bytes = 6000;
     m->f.config.index_interval_bytes = 500;
-    m->config.keep = 1 + (uint32_t)(seed % 3 == 0);
+    m->config.keep = seed % 3 != 0 ? 1 : seed % 2 != 0 ? 2 : 6;
     m->budget = 3000;
     REQUIRE(log_fixture_open(&m->f) == 0);
     for (int round = 0; round < 2; round++) {
