@@ -16,6 +16,7 @@
  *     log_stop.c          the clean stop
  *     log_read.c          begin and end of a read, the hints
  *     log_read_job.c      its execution
+ *     log_read_search.c   finding the batch with the offset
  *     log_scrub.c         looking for bit rot
  *     log_find.c          finding by time
  *     log_timestamps.c    learning the largest timestamps of old segments

@@ -1,297 +1,13 @@
-/* Reading: what is done in the pool. The batch with the offset is found from the nearest index entry by walking
- * headers; then the range is made as long as the limit lets it and ends at a batch. Bytes whose CRCs are not known to
- * be right are read and checked batch by batch; the range ends before one that is wrong, and a read that would begin
- * with one is FURROW_CORRUPT.
- *
- * Behind a batch whose header is wrong the next right one is looked for, no farther than the next index entry. The
- * offsets up to it are lost. */
-#include "log_private.h"
-
-#include "reader.h"
-
-#define INDEX_WINDOW 64 /* entries that one call reads */
-
-struct search {
-    struct log_read *read;
-    struct log_read_private *p;
-    struct segment_scan scan;
-    struct log_handle index; /* opened when asked */
-    bool index_loaded;
-    uint8_t window[INDEX_WINDOW * OFFSET_INDEX_ENTRY_SIZE]; /* of the index */
-    uint32_t window_first;                                  /* entry */
-    uint32_t window_count;                                  /* entries; 0: not read yet */
-    uint32_t passed;                                        /* so many entries have a position <= passed_position */
-    uint32_t passed_position;
-    struct error error; /* of which nobody wants the words */
-};
-
-/* ---- the index file ---- */
-
-static int open_index(struct search *s)
-{
-    if (s->index_loaded)
-        return 0;
-    struct log_read_private *p = s->p;
-    s->index.unsettled = p->unsettled;
-    int rc =
-        log_handle_open(&s->index, p->disk, p->folder, p->segment_base, SEGMENT_OFFSET_INDEX, FILE_READ, &s->error);
-    if (rc == 0 && !p->is_last)
-        rc = offset_index_load(&p->index, s->index.file, p->segment_base, &s->error);
-    s->index_loaded = rc == 0;
-    return rc;
-}
-
-/* Entries of an open index never change, so what the window holds stays right. */
-static int fill_window(struct search *s, uint32_t i)
-{
-    uint32_t first = i - i % INDEX_WINDOW;
-    size_t got = 0;
-    s->window_count = 0;
-    int rc = file_read(s->index.file, s->window, sizeof s->window, (uint64_t)first * OFFSET_INDEX_ENTRY_SIZE, &got,
-                       &s->error);
-    if (rc != 0)
-        return rc;
-    s->window_first = first;
-    s->window_count = (uint32_t)(got / OFFSET_INDEX_ENTRY_SIZE);
-    return i - first < s->window_count ? 0 : FURROW_CORRUPT;
-}
-
-static int read_entry(struct search *s, uint32_t i, struct offset_position *entry)
-{
-    if (i < s->window_first || i - s->window_first >= s->window_count) {
-        int rc = fill_window(s, i);
-        if (rc != 0)
-            return rc;
-    }
-    const uint8_t *bytes = s->window + (size_t)(i - s->window_first) * OFFSET_INDEX_ENTRY_SIZE;
-    entry->offset = s->p->segment_base + load_u32(bytes);
-    entry->position = load_u32(bytes + 4);
-    return 0;
-}
-
-/* Narrows *low and *high around the count for `position`: one answer ends near where the one before it did, so the
- * steps from there grow from small ones. */
-static int gallop(struct search *s, uint32_t position, uint32_t *low, uint32_t *high)
-{
-    uint32_t entries = s->p->index.entries;
-    *low = position >= s->passed_position ? s->passed : 0;
-    *high = entries;
-    if (*low == 0)
-        return 0;
-    for (uint32_t step = INDEX_WINDOW / 2; step < entries - *low; step *= 2) {
-        struct offset_position found;
-        int rc = read_entry(s, *low + step, &found);
-        if (rc != 0)
-            return rc;
-        if (found.position > position) {
-            *high = *low + step;
-            return 0;
-        }
-        *low += step;
-    }
-    return 0;
-}
-
-/* How many entries have a position <= `position`. */
-static int count_entries(struct search *s, uint32_t position, uint32_t *count)
-{
-    uint32_t low, high;
-    int rc = open_index(s);
-    if (rc == 0)
-        rc = gallop(s, position, &low, &high);
-    if (rc != 0)
-        return rc;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        struct offset_position found;
-        rc = read_entry(s, middle, &found);
-        if (rc != 0)
-            return rc;
-        if (found.position <= position)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    s->passed = low;
-    s->passed_position = position;
-    *count = low;
-    return 0;
-}
-
-/* A broken or missing index costs time, not the read. */
-static uint32_t index_position(struct search *s)
-{
-    struct offset_position found = {0, 0};
-    if (s->p->segment_size <= SEGMENT_SCAN_HEADERS || open_index(s) != 0 ||
-        offset_index_find(&s->p->index, s->index.file, s->read->offset, &found, &s->error) != 0 ||
-        found.position >= s->p->segment_size)
-        return 0;
-    return found.position;
-}
-
-/* ---- the batch with the offset ---- */
-
-static bool is_known(const struct log_read_private *p, uint32_t from, uint64_t to)
-{
-    if (to > p->segment_size)
-        to = p->segment_size;
-    return from >= p->known_from && to <= p->known_to;
-}
-
-/* Goes on behind what cannot be read: at the next batch that is right, at the latest where the next index entry says
- * that one is. False when there is none. */
-static bool step_over(struct search *s)
-{
-    struct log_read_private *p = s->p;
-    uint32_t count;
-    struct offset_position entry = {0, p->segment_size};
-    if (count_entries(s, s->scan.position, &count) == 0 && count < p->index.entries)
-        (void)!read_entry(s, count, &entry);
-    if (entry.position >= p->segment_size)
-        return segment_scan_find(&s->scan, p->segment_size, p->segment_end_offset);
-    if (!segment_scan_find(&s->scan, entry.position, p->segment_end_offset))
-        segment_scan_seek(&s->scan, entry.position, s->scan.next_offset, p->segment_end_offset);
-    return true;
-}
-
-/* No CRC covers a base offset. One that is too high runs into the batch behind it; offsets that are missing because
- * they were compacted do not. When it is not believed, the scan stands behind the batch as if it had not been there. */
-static int believe_gap(struct search *s, const struct segment_batch *batch, int64_t expected, bool *believed)
-{
-    uint32_t position = s->scan.position;
-    int64_t next_offset = s->scan.next_offset;
-    struct segment_batch next;
-    segment_scan_seek(&s->scan, position, expected, s->p->segment_end_offset);
-    int rc = segment_scan_next(&s->scan, &next, &s->error);
-    *believed = rc != 1 || next.header.base_offset > batch_last_offset(&batch->header);
-    segment_scan_seek(&s->scan, position, *believed ? next_offset : expected, s->p->segment_end_offset);
-    return rc < 0 && rc != FURROW_CORRUPT ? rc : 0;
-}
-
-static int check_found(struct search *s, const struct segment_batch *batch)
-{
-    const struct log_read_private *p = s->p;
-    if (is_known(p, batch->position, batch->position + (uint64_t)batch_size(&batch->header)))
-        return 0;
-    return segment_scan_check(&s->scan, batch, &s->error);
-}
-
-/* A batch that was stepped over by its header. */
-struct passed {
-    struct segment_batch batch;
-    int64_t expected; /* offset that it could have had */
-    bool is_there;
-};
-
-/* Behind the batch stands none, or one that leaves offsets out: its length may be what is wrong, and what follows it
- * begins elsewhere. *wrong: the scan stands at it again. */
-static int doubt_passed(struct search *s, struct passed *passed, bool *wrong)
-{
-    *wrong = false;
-    if (!passed->is_there)
-        return 0;
-    passed->is_there = false;
-    int rc = check_found(s, &passed->batch);
-    if (rc != FURROW_CORRUPT)
-        return rc;
-    segment_scan_seek(&s->scan, passed->batch.position, passed->expected, s->p->segment_end_offset);
-    *wrong = true;
-    return 0;
-}
-
-/* Whether the scan comes from the batch that was passed to the one at `position` by a search too. Else it stands at
- * what lies between them, or where it can go on: *lost. */
-static int doubt_gap(struct search *s, struct passed *passed, struct segment_batch *batch, bool *lost)
-{
-    bool wrong;
-    uint32_t position = batch->position;
-    int rc = doubt_passed(s, passed, &wrong);
-    if (rc != 0 || !wrong)
-        return rc;
-    if (!step_over(s))
-        return FURROW_CORRUPT;
-    *lost = s->scan.position != position;
-    if (*lost)
-        return 0;
-    rc = segment_scan_next(&s->scan, batch, &s->error);
-    return rc == 1 ? 0 : rc == 0 ? FURROW_CORRUPT : rc;
-}
-
-/* segment_scan_next, but what stands where no batch should is stepped over: *lost. 1, 0, FURROW_CORRUPT when there is
- * nothing behind it, the disk's. */
-static int next_batch(struct search *s, struct passed *passed, bool follows, struct segment_batch *batch, bool *lost)
-{
-    int64_t expected = s->scan.next_offset;
-    bool wrong, believed;
-    int rc = segment_scan_next(&s->scan, batch, &s->error);
-    if (rc == FURROW_CORRUPT) {
-        *lost = true;
-        int doubted = doubt_passed(s, passed, &wrong);
-        return doubted != 0 ? doubted : step_over(s) ? 1 : FURROW_CORRUPT;
-    }
-    if (rc != 1 || !follows || batch->header.base_offset <= expected)
-        return rc;
-    rc = doubt_gap(s, passed, batch, lost);
-    if (rc != 0 || *lost)
-        return rc != 0 ? rc : 1;
-    rc = believe_gap(s, batch, expected, &believed);
-    *lost = !believed;
-    return rc != 0 ? rc : 1;
-}
-
-/* 1: found; 0: the segment has no such offset and none behind it; FURROW_CORRUPT, the disk's. */
-static int find_batch(struct search *s, struct segment_batch *batch)
-{
-    int64_t offset = s->read->offset;
-    bool follows = s->p->exact || s->scan.position == 0; /* the next batch begins at the scan's offset, or later */
-    bool lost = false;                                   /* something right before the next batch cannot be read */
-    struct passed passed = {.is_there = false};
-    for (;;) {
-        int64_t expected = s->scan.next_offset;
-        bool skipped = false;
-        int rc = next_batch(s, &passed, follows, batch, &skipped);
-        if (rc == 0)
-            return lost ? FURROW_CORRUPT : 0;
-        if (rc < 0)
-            return rc;
-        follows = !skipped;
-        if (skipped) {
-            lost = true;
-            continue;
-        }
-        if (batch_last_offset(&batch->header) < offset) {
-            passed = (struct passed){.batch = *batch, .expected = expected, .is_there = true};
-            lost = false;
-            continue;
-        }
-        if (lost && batch->header.base_offset > offset)
-            return FURROW_CORRUPT;
-        rc = check_found(s, batch);
-        if (rc == 0)
-            return 1;
-        /* Whether it holds the offset is as doubtful as the rest of it. */
-        segment_scan_seek(&s->scan, batch->position, expected, s->p->segment_end_offset);
-        if (rc != FURROW_CORRUPT || !step_over(s))
-            return rc;
-        lost = true;
-        follows = false;
-        passed.is_there = false;
-    }
-}
-
-static void start_scan(struct search *s)
-{
-    struct log_read_private *p = s->p;
-    uint32_t position = p->started ? p->start.position : index_position(s);
-    int64_t from = p->exact ? p->start.offset : p->segment_base;
-    segment_scan_seek(&s->scan, position, from, p->segment_end_offset);
-}
+/* Reading: what is done in the pool. The batch with the offset is found (log_read_search.c); then the range is made as
+ * long as the limit lets it and ends at a batch. Bytes whose CRCs are not known to be right are read and checked batch
+ * by batch; the range ends before one that is wrong, and a read that would begin with one is FURROW_CORRUPT. */
+#include "log_read_search.h"
 
 /* ---- the range ---- */
 
 /* From the batch boundary where the scan stands, over whole batches that end at or before `limit`, hold nothing at or
  * past the read's end offset and, with `check`, have right CRCs. Ends before anything that is wrong. */
-static int walk(struct search *s, uint64_t limit, bool check, struct log_read_point *end)
+static int walk(struct log_search *s, uint64_t limit, bool check, struct log_read_point *end)
 {
     bool gap = false;
     struct log_read_point before = *end;
@@ -320,7 +36,7 @@ static int walk(struct search *s, uint64_t limit, bool check, struct log_read_po
 }
 
 /* As walk, over bytes that are known to be right: most of them are skipped by the index. */
-static int skip(struct search *s, uint64_t limit, struct log_read_point *end)
+static int skip(struct log_search *s, uint64_t limit, struct log_read_point *end)
 {
     struct log_read_private *p = s->p;
     if (p->segment_size <= limit && p->segment_end_offset <= s->read->end_offset) {
@@ -329,12 +45,12 @@ static int skip(struct search *s, uint64_t limit, struct log_read_point *end)
     }
     uint32_t count;
     struct log_read_point from = *end;
-    if (count_entries(s, (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX), &count) != 0)
+    if (log_search_count_entries(s, (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX), &count) != 0)
         count = 0;
     /* The batch at the last entry may not fit: the one at the entry before it, as a rule, does, and ends there. */
     for (uint32_t back = 1; back <= 2 && back <= count; back++) {
         struct offset_position entry;
-        if (read_entry(s, count - back, &entry) != 0 || entry.position <= from.position)
+        if (log_search_read_entry(s, count - back, &entry) != 0 || entry.position <= from.position)
             break;
         if (entry.position >= p->segment_size || entry.offset >= s->read->end_offset)
             continue;
@@ -348,13 +64,14 @@ static int skip(struct search *s, uint64_t limit, struct log_read_point *end)
 }
 
 /* Boundaries behind the range, for the reads that will follow. */
-static int look_ahead(struct search *s, struct log_read_point end)
+static int look_ahead(struct log_search *s, struct log_read_point end)
 {
     struct log_read_private *p = s->p;
     for (;;) {
         p->points[p->point_count++] = end;
         uint64_t limit = (uint64_t)end.position + s->read->max_bytes;
-        if (p->point_count == LOG_READ_POINTS || end.position >= p->segment_size || !is_known(p, end.position, limit))
+        if (p->point_count == LOG_READ_POINTS || end.position >= p->segment_size ||
+            !log_search_is_known(p, end.position, limit))
             return 0;
         struct log_read_point next = end;
         int rc = skip(s, limit, &next);
@@ -364,7 +81,7 @@ static int look_ahead(struct search *s, struct log_read_point end)
     }
 }
 
-static int find_range(struct search *s, const struct segment_batch *first)
+static int find_range(struct log_search *s, const struct segment_batch *first)
 {
     struct log_read *read = s->read;
     struct log_read_private *p = s->p;
@@ -372,7 +89,7 @@ static int find_range(struct search *s, const struct segment_batch *first)
     if (size > read->max_bytes && !read->whole_batch)
         return 0;
     uint64_t limit = (uint64_t)first->position + (read->max_bytes > size ? read->max_bytes : size);
-    bool check = !is_known(p, first->position, limit);
+    bool check = !log_search_is_known(p, first->position, limit);
     if (check && limit > first->position + (uint64_t)LOG_READ_CHECK_BYTES)
         limit = first->position + (uint64_t)LOG_READ_CHECK_BYTES;
     struct log_read_point end = {batch_last_offset(&first->header) + 1, first->position + size};
@@ -390,7 +107,15 @@ static int find_range(struct search *s, const struct segment_batch *first)
 
 /* ---- the job ---- */
 
-static int open_scan(struct search *s)
+static void start_scan(struct log_search *s)
+{
+    struct log_read_private *p = s->p;
+    uint32_t position = p->started ? p->start.position : log_search_index_position(s);
+    int64_t from = p->exact ? p->start.offset : p->segment_base;
+    segment_scan_seek(&s->scan, position, from, p->segment_end_offset);
+}
+
+static int open_scan(struct log_search *s)
 {
     struct log_read_private *p = s->p;
     struct log_handle handle = {.file = s->read->file, .pinned = p->pinned, .unsettled = p->unsettled};
@@ -403,14 +128,14 @@ static int open_scan(struct search *s)
                              known ? SEGMENT_SCAN_HEADERS : SEGMENT_SCAN_BATCHES, &s->error);
 }
 
-static int run(struct search *s, bool *found)
+static int run(struct log_search *s, bool *found)
 {
     int rc = open_scan(s);
     if (rc != 0)
         return rc;
     start_scan(s);
     struct segment_batch first;
-    rc = find_batch(s, &first);
+    rc = log_search_batch(s, &first);
     *found = rc != 0;
     if (rc == 1)
         rc = find_range(s, &first);
@@ -445,11 +170,11 @@ void log_read_execute(struct log_read *read)
     struct log_read_private *p = &read->private;
     p->executed = true;
     bool found = true;
-    struct search search = {.read = read, .p = p};
+    struct log_search search = {.read = read, .p = p};
     read->status = run(&search, &found);
     if (read->status == 0 && !found && p->next_base >= 0) {
         go_to_next_segment(read);
-        search = (struct search){.read = read, .p = p};
+        search = (struct log_search){.read = read, .p = p};
         read->status = run(&search, &found);
     }
 }
