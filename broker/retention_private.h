@@ -36,7 +36,8 @@ struct retention {
     bool is_stopping;
 
     struct proven_time time;
-    uint64_t time_saved_at; /* ms of the loop's clock */
+    uint64_t time_read_at;  /* ms of the loop's clock; 0: not yet */
+    uint64_t time_saved_at; /* likewise */
     bool time_changed;      /* in a way that is to be kept at once */
 
     /* What is to be done; both lists hold their topics */

@@ -7,6 +7,7 @@
 
 #define TIME_FILE      "furrow-clock-checkpoint"
 #define TIME_MAX_BYTES ((size_t)16 << 10)
+#define READ_MS        100     /* what is asked again so soon gets the same answer */
 #define SAVE_MS        3600000 /* flash wears: what is lost at a power cut counts as not proven */
 
 static int64_t read_clock(clockid_t id)
@@ -66,6 +67,9 @@ int retention_time_open(struct retention *retention, struct error *error)
 
 const struct proven_time *retention_time(struct retention *retention)
 {
+    if (retention->time_read_at != 0 && retention_now(retention) - retention->time_read_at < READ_MS)
+        return &retention->time;
+    retention->time_read_at = retention_now(retention);
     struct clock_reading reading = read_clocks(retention);
     struct proven_time *time = &retention->time;
     bool was_synchronised = time->synced_wall >= 0 && time->synced_period == time->count - 1;

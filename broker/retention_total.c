@@ -1,9 +1,9 @@
 /* The data folder as a whole: what goes when there is too much.
  *
- * The oldest segment goes first, but only of partitions that have more than their share, which is the limit divided by
- * the number of partitions that have something to give: so a busy topic pays for itself and a quiet one keeps its old
- * records. When no partition has more than its share, the oldest of all goes. Segments that are appended to come last,
- * and are rolled first. */
+ * The oldest segment goes first, but only of partitions that have more than their share, which is what may stay divided
+ * by the number of partitions that have something to give: so a busy topic pays for itself and a quiet one keeps its
+ * old records. When the closed segments of those do not suffice, the oldest of all goes. Segments that are appended to
+ * come last, and are rolled first. */
 #include "retention_private.h"
 
 #define LOOKS_APART_MS 250
@@ -13,6 +13,7 @@ struct shares {
     uint64_t kept;  /* bytes, of all partitions */
     uint64_t total; /* likewise, with what is on its way out */
     size_t givers;  /* partitions that have something to give */
+    uint64_t given; /* bytes, of theirs */
     uint64_t share; /* bytes */
     bool all_known; /* the ages of their oldest segments */
 };
@@ -49,6 +50,7 @@ static void add_to_shares(struct retention *retention, struct partition *partiti
     if (!can_give(partition))
         return;
     shares->givers++;
+    shares->given += retention_kept_bytes(partition->log);
     shares->all_known &= !retention_oldest(partition->log).is_unknown;
 }
 
@@ -169,7 +171,7 @@ void retention_make_space(struct retention *retention)
         look_again(retention);
         return;
     }
-    uint64_t share = shares.givers > 0 ? (shares.kept - missing) / shares.givers : 0;
+    uint64_t share = shares.given > missing ? (shares.given - missing) / shares.givers : 0;
     uint64_t left = missing > 0 ? let_go(retention, missing, share) : 0;
     if (left > 0 && left < missing) {
         look_again(retention); /* the rest in a later turn */
