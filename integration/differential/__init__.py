@@ -1,6 +1,7 @@
 """The scenarios of test_differential.py: what both servers are asked. Each uses topics of its own."""
 
 from differential.configs import alter_configs, describe_configs, incremental_alter_configs
+from differential.deletions import delete_records
 from differential.disks import describe_log_dirs
 from differential.groups import GROUPS
 from differential.handshake import api_versions, describe_cluster, describe_topic_partitions, metadata, raw_frames
@@ -16,6 +17,7 @@ SCENARIOS = [
     metadata,
     create_topics,
     delete_topics,
+    delete_records,
     create_partitions,
     describe_configs,
     incremental_alter_configs,
