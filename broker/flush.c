@@ -1,9 +1,9 @@
 /* The background flush.
  *
  * Happy path. A partition that becomes dirty is put on a list, its topic held; the first one starts the timer. When it
- * fires, every log of the list is synced, one after the other, by the writer, where syncs that somebody waits for take
- * their turns between them; then, with what is synced now, the checkpoint files are replaced. Partitions that become
- * dirty meanwhile wait for the next round.
+ * fires, every log of the list is synced by the writer, which lets syncs that somebody waits for go first; then, with
+ * what is synced now, the checkpoint files are replaced. Partitions that become dirty meanwhile wait for the next
+ * round.
  *
  * Failures. A log whose sync fails is offline (log.h), but for what fails before the sync itself, as when the disk is
  * full: then it stays dirty and is tried again. A checkpoint that cannot be written costs only a longer
@@ -18,8 +18,10 @@
 #include <errno.h>
 
 struct flush_item {
+    struct flush *flush;
     struct partition *partition;
     struct log_sync *sync; /* NULL: all was synced by others */
+    struct writer_job job;
 };
 
 struct flush {
@@ -30,8 +32,7 @@ struct flush {
     size_t dirty_count;
 
     /* The round under way */
-    struct writer_job sync_job;
-    size_t next_item; /* to be synced */
+    size_t pending; /* items that are not synced yet */
     struct checkpoint_request checkpoint;
     bool is_running;
     struct flush_item *items;
@@ -144,26 +145,36 @@ static void take_in(struct flush *flush, struct flush_item *item)
     topic_release(&flush->server->topics, item->partition->topic);
 }
 
-static void on_synced(struct writer_job *job);
-
-static void sync_next(struct flush *flush)
+static void end_one(struct flush *flush)
 {
-    while (flush->next_item < flush->item_count && flush->items[flush->next_item].sync == NULL)
-        take_in(flush, &flush->items[flush->next_item++]);
-    if (flush->next_item == flush->item_count) {
-        flush->checkpoint = (struct checkpoint_request){.done = on_points_written, .is_lax = true};
-        checkpoints_write(flush->server->checkpoints, &flush->checkpoint);
+    if (--flush->pending != 0)
         return;
-    }
-    flush->sync_job = (struct writer_job){.sync = flush->items[flush->next_item].sync, .done = on_synced};
-    writer_thread_submit(flush->server->writer, &flush->sync_job);
+    flush->checkpoint = (struct checkpoint_request){.done = on_points_written, .is_lax = true};
+    checkpoints_write(flush->server->checkpoints, &flush->checkpoint);
 }
 
 static void on_synced(struct writer_job *job)
 {
-    struct flush *flush = CONTAINER_OF(job, struct flush, sync_job);
-    take_in(flush, &flush->items[flush->next_item++]);
-    sync_next(flush);
+    struct flush_item *item = CONTAINER_OF(job, struct flush_item, job);
+    struct flush *flush = item->flush;
+    take_in(flush, item);
+    end_one(flush);
+}
+
+static void sync_items(struct flush *flush)
+{
+    flush->pending = flush->item_count + 1;
+    for (size_t i = 0; i < flush->item_count; i++) {
+        struct flush_item *item = &flush->items[i];
+        item->job = (struct writer_job){.sync = item->sync, .is_patient = true, .done = on_synced};
+        if (item->sync != NULL) {
+            writer_thread_submit(flush->server->writer, &item->job);
+            continue;
+        }
+        take_in(flush, item);
+        flush->pending--;
+    }
+    end_one(flush);
 }
 
 /* What the round syncs. A log that cannot begin for now is left dirty. */
@@ -175,7 +186,7 @@ static void collect(struct flush *flush)
     for (struct partition *partition = list, *next; partition != NULL; partition = next) {
         next = partition->next_dirty;
         struct flush_item *item = &flush->items[flush->item_count];
-        *item = (struct flush_item){.partition = partition};
+        *item = (struct flush_item){.flush = flush, .partition = partition};
         partition->next_dirty = NULL;
         partition->is_dirty = false;
         bool gone = partition->topic->is_deleted || partition->log == NULL || log_is_offline(partition->log);
@@ -204,6 +215,5 @@ static void on_timer(uv_timer_t *timer)
     }
     flush->is_running = true;
     collect(flush);
-    flush->next_item = 0;
-    sync_next(flush);
+    sync_items(flush);
 }

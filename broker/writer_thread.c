@@ -1,10 +1,13 @@
 #include "writer_thread.h"
 
+#include "sync_choice.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
-#define STACK_BYTES ((size_t)128 << 10)
+#define STACK_BYTES    ((size_t)128 << 10)
+#define TOGETHER_LIMIT 64 /* syncs */
 
 struct queue {
     struct writer_job *first;
@@ -15,10 +18,10 @@ struct queue {
 struct lane {
     struct writer_thread *thread;
     pthread_t handle;
-    void (*execute)(struct lane *lane, struct writer_job *job);
-    bool each; /* is handed back when it is done, and not with those taken with it */
+    void (*execute)(struct lane *lane, struct queue *queue);
     pthread_cond_t wake;
-    struct queue submitted; /* guarded by the mutex */
+    struct queue submitted; /* guarded by the mutex, as the next */
+    struct queue patient;
 };
 
 struct writer_thread {
@@ -28,6 +31,7 @@ struct writer_thread {
     _Atomic uint32_t sync_delay_ms;
     struct lane writes;
     struct lane syncs;
+    struct sync_choice choice; /* the syncing thread's */
 
     pthread_mutex_t mutex; /* guards all below */
     struct queue finished;
@@ -47,11 +51,13 @@ static void queue_push(struct queue *queue, struct writer_job *job)
     queue->tail = &job->next;
 }
 
-static struct writer_job *queue_take_all(struct queue *queue)
+static void queue_move(struct queue *from, struct queue *to)
 {
-    struct writer_job *first = queue->first;
-    queue_clear(queue);
-    return first;
+    queue_clear(to);
+    if (from->first == NULL)
+        return;
+    *to = *from;
+    queue_clear(from);
 }
 
 /* ---- the threads ---- */
@@ -68,10 +74,11 @@ static void hand_back(struct writer_thread *thread, struct queue *done)
     uv_async_send(&thread->async);
 }
 
-static void execute_write(struct lane *lane, struct writer_job *job)
+static void execute_writes(struct lane *lane, struct queue *queue)
 {
-    (void)lane;
-    log_write_execute(job->write);
+    for (struct writer_job *job = queue->first; job != NULL; job = job->next)
+        log_write_execute(job->write);
+    hand_back(lane->thread, queue);
 }
 
 static void delay(struct writer_thread *thread)
@@ -83,10 +90,85 @@ static void delay(struct writer_thread *thread)
     nanosleep(&pause, NULL);
 }
 
-static void execute_sync(struct lane *lane, struct writer_job *job)
+/* Up to TOGETHER_LIMIT syncs from the front; the rest is returned. */
+static struct writer_job *execute_together(struct writer_thread *thread, struct writer_job *jobs)
 {
-    delay(lane->thread);
+    struct log_sync *syncs[TOGETHER_LIMIT];
+    struct queue done;
+    uint32_t count = 0;
+    queue_clear(&done);
+    while (jobs != NULL && count < TOGETHER_LIMIT) {
+        struct writer_job *job = jobs;
+        jobs = job->next;
+        syncs[count++] = job->sync;
+        queue_push(&done, job);
+    }
+    delay(thread);
+    uint64_t started = uv_hrtime();
+    log_sync_execute_together(syncs, count);
+    sync_choice_note_all(&thread->choice, uv_hrtime() - started);
+    hand_back(thread, &done);
+    return jobs;
+}
+
+/* Each is handed back when it is done: the others may take long. */
+static struct writer_job *execute_one(struct writer_thread *thread, struct writer_job *job)
+{
+    struct writer_job *next = job->next;
+    struct queue done;
+    queue_clear(&done);
+    delay(thread);
+    uint64_t started = uv_hrtime();
+    uint32_t pauses = log_sync_pauses(job->sync);
     log_sync_execute(job->sync);
+    sync_choice_note_each(&thread->choice, pauses, uv_hrtime() - started);
+    queue_push(&done, job);
+    hand_back(thread, &done);
+    return next;
+}
+
+static uint32_t count_pauses(const struct writer_job *jobs)
+{
+    uint32_t pauses = 0;
+    for (; jobs != NULL; jobs = jobs->next)
+        pauses += log_sync_pauses(jobs->sync);
+    return pauses;
+}
+
+/* Of those that are patient: all, or the first. */
+static void take_patient(struct lane *lane, bool all, struct queue *to)
+{
+    struct writer_job *first = lane->patient.first;
+    if (first == NULL)
+        return;
+    struct writer_job *rest = all ? NULL : first->next;
+    struct writer_job **end = all ? lane->patient.tail : &first->next;
+    *to->tail = first;
+    to->tail = end;
+    *end = NULL;
+    lane->patient.first = rest;
+    if (rest == NULL)
+        lane->patient.tail = &lane->patient.first;
+}
+
+static void execute_syncs(struct lane *lane, struct queue *queue)
+{
+    struct writer_thread *thread = lane->thread;
+    pthread_mutex_lock(&thread->mutex);
+    uint32_t pauses = count_pauses(queue->first) + count_pauses(lane->patient.first);
+    const struct writer_job *any = queue->first != NULL ? queue->first : lane->patient.first;
+    bool together = log_sync_can_join(any->sync) && sync_choice_all(&thread->choice, pauses);
+    if (together || queue->first == NULL)
+        take_patient(lane, together, queue);
+    pthread_mutex_unlock(&thread->mutex);
+    struct writer_job *jobs = queue->first;
+    while (jobs != NULL)
+        jobs = together ? execute_together(thread, jobs) : execute_one(thread, jobs);
+}
+
+static bool lane_is_empty(const struct lane *lane)
+{
+    return lane->submitted.first == NULL && lane->patient.first == NULL;
 }
 
 static void *run(void *context)
@@ -95,22 +177,14 @@ static void *run(void *context)
     struct writer_thread *thread = lane->thread;
     pthread_mutex_lock(&thread->mutex);
     for (;;) {
-        while (lane->submitted.first == NULL && !thread->closing)
+        while (lane_is_empty(lane) && !thread->closing)
             pthread_cond_wait(&lane->wake, &thread->mutex);
-        if (lane->submitted.first == NULL)
+        if (lane_is_empty(lane))
             break;
-        struct writer_job *jobs = queue_take_all(&lane->submitted);
+        struct queue taken;
+        queue_move(&lane->submitted, &taken);
         pthread_mutex_unlock(&thread->mutex);
-        struct queue done;
-        queue_clear(&done);
-        for (struct writer_job *job = jobs, *next; job != NULL; job = next) {
-            next = job->next;
-            lane->execute(lane, job);
-            queue_push(&done, job);
-            if (lane->each)
-                hand_back(thread, &done);
-        }
-        hand_back(thread, &done);
+        lane->execute(lane, &taken);
         pthread_mutex_lock(&thread->mutex);
     }
     pthread_mutex_unlock(&thread->mutex);
@@ -122,9 +196,10 @@ static void *run(void *context)
 static void deliver(struct writer_thread *thread)
 {
     pthread_mutex_lock(&thread->mutex);
-    struct writer_job *jobs = queue_take_all(&thread->finished);
+    struct queue finished;
+    queue_move(&thread->finished, &finished);
     pthread_mutex_unlock(&thread->mutex);
-    for (struct writer_job *job = jobs, *next; job != NULL; job = next) {
+    for (struct writer_job *job = finished.first, *next; job != NULL; job = next) {
         next = job->next; /* done may free or submit it again */
         thread->under_way--;
         job->done(job);
@@ -160,11 +235,12 @@ static void lane_stop(struct lane *lane)
 }
 
 static void lane_init(struct lane *lane, struct writer_thread *thread,
-                      void (*execute)(struct lane *lane, struct writer_job *job))
+                      void (*execute)(struct lane *lane, struct queue *queue))
 {
     lane->thread = thread;
     lane->execute = execute;
     queue_clear(&lane->submitted);
+    queue_clear(&lane->patient);
     pthread_cond_init(&lane->wake, NULL);
 }
 
@@ -191,9 +267,8 @@ int writer_thread_open(uv_loop_t *loop, struct memory *memory, struct writer_thr
     }
     thread->async.data = thread;
     pthread_mutex_init(&thread->mutex, NULL);
-    lane_init(&thread->writes, thread, execute_write);
-    lane_init(&thread->syncs, thread, execute_sync);
-    thread->syncs.each = true;
+    lane_init(&thread->writes, thread, execute_writes);
+    lane_init(&thread->syncs, thread, execute_syncs);
     rc = lane_start(&thread->writes);
     if (rc != 0)
         goto err_close;
@@ -223,8 +298,8 @@ void writer_thread_submit(struct writer_thread *thread, struct writer_job *job)
     struct lane *lane = job->write != NULL ? &thread->writes : &thread->syncs;
     thread->under_way++;
     pthread_mutex_lock(&thread->mutex);
-    bool sleeps = lane->submitted.first == NULL;
-    queue_push(&lane->submitted, job);
+    bool sleeps = lane_is_empty(lane);
+    queue_push(job->is_patient ? &lane->patient : &lane->submitted, job);
     pthread_mutex_unlock(&thread->mutex);
     if (sleeps)
         pthread_cond_signal(&lane->wake);

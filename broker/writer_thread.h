@@ -3,7 +3,8 @@
  *
  * Happy path. The loop submits writes (at most one per log at a time) and syncs. Each thread takes all that was
  * submitted to it, executes it in order and hands it back. While a sync runs, what arrives for the same log is written
- * beside it; the next sync covers all of that.
+ * beside it; the next sync covers all of that. Syncs that were submitted meanwhile are executed together where that is
+ * faster (sync_choice.h).
  *
  * Closing. writer_thread_close lets everything submitted finish and joins the threads; the dones have been called. */
 #pragma once
@@ -17,7 +18,8 @@ struct writer_thread;
 struct writer_job {
     struct log_write *write;              /* either this */
     struct log_sync *sync;                /* or this */
-    void (*done)(struct writer_job *job); /* on the loop; among writes, and among syncs, in the order of submission */
+    bool is_patient;                      /* a sync that lets all others go first */
+    void (*done)(struct writer_job *job); /* on the loop; among the likes of it in the order of submission */
     struct writer_job *next;              /* private */
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 static int with_words(int rc, struct error *error, const char *call, const char *path)
@@ -46,6 +47,19 @@ int disk_remove_file(struct disk *disk, const char *path, struct error *error)
 int disk_sync_folder(struct disk *disk, const char *path, struct error *error)
 {
     return with_words(disk->ops->sync_folder(disk, path), error, "sync folder", path);
+}
+
+bool disk_can_sync_all(const struct disk *disk)
+{
+    return disk->ops->sync_all != NULL && !atomic_load(&disk->sync_all_failed);
+}
+
+int disk_sync_all(struct disk *disk, struct error *error)
+{
+    int rc = disk_can_sync_all(disk) ? disk->ops->sync_all(disk) : -EIO;
+    if (rc != 0)
+        atomic_store(&disk->sync_all_failed, true);
+    return with_words(rc, error, "sync", "");
 }
 
 int disk_find_space(struct disk *disk, struct disk_space *space, struct error *error)

@@ -5,7 +5,8 @@
  * words in `error` name the call, and the path where one is given. Nothing here allocates but open files.
  *
  * Durability is the caller's to ask for: file_sync for a file's bytes and size, disk_sync_folder for the names in a
- * folder (created, renamed, removed). After a failed sync nothing may be believed about the unsynced bytes.
+ * folder (created, renamed, removed), disk_sync_all for everything. After a failed sync nothing may be believed about
+ * the unsynced bytes.
  *
  * Threads: calls on different files may run at once; reads and writes of one open file too (they name their position).
  * Opening and closing through one disk may happen on any thread. */
@@ -50,12 +51,14 @@ struct disk_ops {
     int (*remove_file)(struct disk *disk, const char *path);
     int (*remove_folder)(struct disk *disk, const char *path);
     int (*sync_folder)(struct disk *disk, const char *path);
+    int (*sync_all)(struct disk *disk); /* NULL: it has no such call, or one that does not tell of every failure */
     int (*space)(struct disk *disk, struct disk_space *space);
     void (*close)(struct disk *disk);
 };
 
 struct disk {
     const struct disk_ops *ops;
+    _Atomic bool sync_all_failed;
     struct memory *memory;
 };
 
@@ -93,6 +96,12 @@ MUST_USE int disk_remove_file(struct disk *disk, const char *path, struct error 
 MUST_USE int disk_remove_tree(struct disk *disk, const char *path, struct error *error);
 /* "" is the data folder itself. */
 MUST_USE int disk_sync_folder(struct disk *disk, const char *path, struct error *error);
+/* Syncs all files and all names at once (syncfs), also those of others on the same file system: one pause for many
+ * files. A failure may be about any of them: file_sync of each file still tells whether it is that one's. It is told
+ * once, so a later success would prove nothing for those that were not asked since: after a failure there is no more
+ * syncing of all. */
+bool disk_can_sync_all(const struct disk *disk);
+MUST_USE int disk_sync_all(struct disk *disk, struct error *error);
 MUST_USE int disk_find_space(struct disk *disk, struct disk_space *space, struct error *error);
 
 /* Small files: read whole into a ledger block of *size bytes (the caller frees it); refuses more than `limit`. */

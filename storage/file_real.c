@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifdef IOV_MAX
@@ -254,6 +256,35 @@ static int real_sync_folder(struct disk *disk, const char *path)
     return rc == -EINVAL ? 0 : rc; /* a file system without such a thing as syncing folders */
 }
 
+static int real_sync_all(struct disk *disk)
+{
+    return syncfs(root_of(disk)) == 0 ? 0 : -errno;
+}
+
+/* Since Linux 5.8, syncfs tells of bytes that could not be written back. It knows only of the file system that it is
+ * called on, so of none that lies beneath it (overlayfs). */
+static bool tells_all_failures(int root)
+{
+    static const unsigned long file_systems[] = {
+        0xef53,     /* ext4 and before */
+        0x58465342, /* xfs */
+        0x9123683e, /* btrfs */
+        0xf2f52010, /* f2fs */
+    };
+    struct utsname system;
+    struct statfs status;
+    int major = 0, minor = 0;
+    if (uname(&system) != 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2 || fstatfs(root, &status) != 0)
+        return false;
+    if (major < 5 || (major == 5 && minor < 8))
+        return false;
+    for (size_t i = 0; i < sizeof file_systems / sizeof file_systems[0]; i++) {
+        if ((unsigned long)status.f_type == file_systems[i])
+            return true;
+    }
+    return false;
+}
+
 static int real_space(struct disk *disk, struct disk_space *space)
 {
     struct statvfs status;
@@ -275,17 +306,13 @@ static void real_close(struct disk *disk)
     memory_free(memory, MEMORY_SERVER, disk, sizeof(struct real_disk));
 }
 
-static const struct disk_ops real_disk_ops = {
-    .open = real_open,
-    .list = real_list,
-    .make_folder = real_make_folder,
-    .rename = real_rename,
-    .remove_file = real_remove_file,
-    .remove_folder = real_remove_folder,
-    .sync_folder = real_sync_folder,
-    .space = real_space,
-    .close = real_close,
-};
+#define COMMON_OPS                                                                                                     \
+    .open = real_open, .list = real_list, .make_folder = real_make_folder, .rename = real_rename,                      \
+    .remove_file = real_remove_file, .remove_folder = real_remove_folder, .sync_folder = real_sync_folder,             \
+    .space = real_space, .close = real_close,
+
+static const struct disk_ops real_disk_ops = {COMMON_OPS};
+static const struct disk_ops syncing_disk_ops = {COMMON_OPS.sync_all = real_sync_all};
 
 int disk_open_real(const char *root, struct memory *memory, struct disk **disk, struct error *error)
 {
@@ -297,7 +324,8 @@ int disk_open_real(const char *root, struct memory *memory, struct disk **disk, 
         memory_free(memory, MEMORY_SERVER, real, sizeof *real);
         return error_set_status(error, descriptor, "open %s", root);
     }
-    *real = (struct real_disk){.disk = {.ops = &real_disk_ops, .memory = memory}, .root = descriptor};
+    const struct disk_ops *ops = tells_all_failures(descriptor) ? &syncing_disk_ops : &real_disk_ops;
+    *real = (struct real_disk){.disk = {.ops = ops, .memory = memory}, .root = descriptor};
     *disk = &real->disk;
     return 0;
 }

@@ -167,6 +167,12 @@ struct log_sync;
  * One thread for all syncs of a log: of two syncs of one file at once, only one is told of a failure. */
 MUST_USE int log_sync_begin(struct log *log, bool mark, struct log_sync **sync, struct error *error);
 void log_sync_execute(struct log_sync *sync);
+/* Several syncs in one pause, where the disk can sync all at once. When that fails, each is executed by itself, so that
+ * a log goes offline only for what is its own. */
+bool log_sync_can_join(const struct log_sync *sync);
+void log_sync_execute_together(struct log_sync *const *syncs, uint32_t count);
+/* How many files and folders the execution syncs by itself: each costs a pause. */
+uint32_t log_sync_pauses(const struct log_sync *sync);
 MUST_USE int log_sync_end(struct log *log, struct log_sync *sync, struct error *error);
 
 /* ---- reading ---- */

@@ -116,8 +116,9 @@ struct log {
     bool indexes_made;     /* recovery has written the last segment's indexes and not synced them */
     bool writing;
     bool offline;
-    bool abandoned; /* the folder's name is not this log's any more */
-    bool sync_lost; /* a sync has failed; for those that come after it, on the same thread */
+    bool abandoned;  /* the folder's name is not this log's any more */
+    bool sync_alone; /* recovered: what failed before this run is told to the files' own syncs only */
+    bool sync_lost;  /* a sync has failed; for those that come after it, on the same thread */
 
     bool compacting;            /* a run of compaction has begun and not ended */
     uint32_t swaps;             /* replacements of segments since the log was opened */

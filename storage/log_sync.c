@@ -29,6 +29,7 @@ struct log_sync {
     uint64_t folder_changes;
     uint64_t epoch_changes;
     bool sync_folder;
+    bool alone; /* also when all is synced at once */
     bool executed;
     bool *any_lost;        /* the log's sync_lost */
     struct log_mark *mark; /* NULL: none is made */
@@ -65,7 +66,8 @@ static int prepare(struct log *log, struct log_sync *sync)
                               .written_bytes = log->written_bytes,
                               .folder_changes = log->folder_changes,
                               .epoch_changes = log->epoch_changes,
-                              .sync_folder = log->folder_changes != log->folder_synced};
+                              .sync_folder = log->folder_changes != log->folder_synced,
+                              .alone = log->sync_alone};
     writer_init(&sync->epochs, memory, MEMORY_LOGS, CHECKPOINT_LIMIT);
     if (log->epoch_changes != log->epochs_written) {
         epochs_write(&log->epochs, &sync->epochs);
@@ -131,7 +133,7 @@ static void share_loss(struct log_sync *sync)
 }
 
 /* What can fail without a loss comes first. */
-void log_sync_execute(struct log_sync *sync)
+static void start_run(struct log_sync *sync)
 {
     sync->executed = true;
     for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++) {
@@ -141,15 +143,56 @@ void log_sync_execute(struct log_sync *sync)
     }
     if (sync->status == 0)
         sync->status = write_epochs(sync);
+}
+
+static void sync_files(struct log_sync *sync)
+{
     for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++)
         sync->status = sync_segment(sync, &sync->files[i]);
     if (sync->status == 0 && sync->sync_folder) {
         sync->status = disk_sync_folder(sync->disk, sync->folder, &sync->error);
         sync->lost = sync->status != 0;
     }
+}
+
+static void end_run(struct log_sync *sync)
+{
     share_loss(sync);
     if (sync->status == 0 && sync->mark != NULL)
         log_mark_run(sync->mark, sync->disk, sync->folder);
+}
+
+void log_sync_execute(struct log_sync *sync)
+{
+    start_run(sync);
+    sync_files(sync);
+    end_run(sync);
+}
+
+bool log_sync_can_join(const struct log_sync *sync)
+{
+    return disk_can_sync_all(sync->disk);
+}
+
+/* Of one log there may be several among them. */
+void log_sync_execute_together(struct log_sync *const *syncs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        start_run(syncs[i]);
+    bool all_synced = count != 0 && disk_sync_all(syncs[0]->disk, NULL) == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!all_synced || syncs[i]->alone)
+            sync_files(syncs[i]);
+        end_run(syncs[i]);
+    }
+}
+
+uint32_t log_sync_pauses(const struct log_sync *sync)
+{
+    uint32_t pauses = sync->sync_folder;
+    for (uint32_t i = 0; i < sync->file_count; i++)
+        pauses += sync->files[i].next_base < 0 ? 1 : 4; /* with its indexes and a snapshot */
+    return pauses;
 }
 
 static void finish(struct log *log, struct log_sync *sync)
@@ -160,6 +203,7 @@ static void finish(struct log *log, struct log_sync *sync)
         return;
     if (sync->mark != NULL)
         log_mark_finish(log, sync->mark);
+    log->sync_alone = false;
     if (sync->end > log->synced_end)
         log->synced_end = sync->end;
     if (sync->written_bytes > log->synced_bytes)

@@ -227,6 +227,7 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
         return error_wrap(error, rc, "recovery");
     }
     log->indexes_made = true;
+    log->sync_alone = true;
     log->folder_changes++; /* names that were made before a crash of the process alone may not be synced */
     log->end = w.end;
     log->synced_end = w.recovery_point < log->end ? w.recovery_point : log->end;

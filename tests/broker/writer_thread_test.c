@@ -30,11 +30,11 @@ static void on_synced(struct writer_job *job)
     CHECK_EQUAL(log_sync_end(item->log->log, job->sync, &item->log->error), 0);
 }
 
-static void submit_sync(struct item *item)
+static void submit_sync(struct item *item, bool is_patient)
 {
     struct log_sync *sync = NULL;
     REQUIRE(log_sync_begin(item->log->log, false, &sync, &item->log->error) == 0 && sync != NULL);
-    item->sync = (struct writer_job){.sync = sync, .done = on_synced};
+    item->sync = (struct writer_job){.sync = sync, .is_patient = is_patient, .done = on_synced};
     writer_thread_submit(thread, &item->sync);
 }
 
@@ -47,7 +47,7 @@ static void on_written(struct writer_job *job)
     CHECK_EQUAL(done->status, 0);
     CHECK_EQUAL(done->base_offset, 0);
     if (item->is_synced)
-        submit_sync(item);
+        submit_sync(item, false);
     else
         order[done_count++] = item->number;
 }
@@ -125,8 +125,8 @@ static void a_write_does_not_wait_for_a_sync(void)
     turn_until(2);
     writer_thread_set_sync_delay(thread, 50);
     done_count = 0;
-    submit_sync(&items[0]);
-    submit_sync(&items[1]);
+    submit_sync(&items[0], false);
+    submit_sync(&items[1], false);
     uv_sleep(10);
     submit(2, false);
     turn_until(3);
@@ -135,6 +135,26 @@ static void a_write_does_not_wait_for_a_sync(void)
     CHECK_EQUAL(order[2], 1);
     CHECK_EQUAL(log_synced_end_offset(logs[2].log), 0);
     CHECK_EQUAL(log_end_offset(logs[2].log), 1);
+    close_thread();
+    tear_down();
+}
+
+static void who_is_patient_lets_others_go_first(void)
+{
+    set_up();
+    for (int i = 0; i < LOGS; i++)
+        submit(i, false);
+    turn_until(LOGS);
+    writer_thread_set_sync_delay(thread, 50);
+    done_count = 0;
+    submit_sync(&items[0], false);
+    uv_sleep(10);
+    submit_sync(&items[1], true);
+    submit_sync(&items[2], false);
+    turn_until(LOGS);
+    CHECK_EQUAL(order[0], 0);
+    CHECK_EQUAL(order[1], 2);
+    CHECK_EQUAL(order[2], 1);
     close_thread();
     tear_down();
 }
@@ -148,7 +168,7 @@ static void closing_finishes_what_was_submitted(void)
     writer_thread_set_sync_delay(thread, 5);
     done_count = 0;
     for (int i = 0; i < LOGS; i++)
-        submit_sync(&items[i]);
+        submit_sync(&items[i], i == 0);
     close_thread();
     CHECK_EQUAL(done_count, LOGS);
     for (int i = 0; i < LOGS; i++)
@@ -168,5 +188,5 @@ static void opening_may_fail(void)
 }
 
 SUITE("writer thread", CHECK_TEST(a_write_and_a_sync_are_executed_and_handed_back),
-      CHECK_TEST(a_write_does_not_wait_for_a_sync), CHECK_TEST(closing_finishes_what_was_submitted),
-      CHECK_TEST(opening_may_fail))
+      CHECK_TEST(a_write_does_not_wait_for_a_sync), CHECK_TEST(who_is_patient_lets_others_go_first),
+      CHECK_TEST(closing_finishes_what_was_submitted), CHECK_TEST(opening_may_fail))

@@ -459,6 +459,38 @@ static void a_sync_promises_what_was_written_before_it_began(void)
     CHECK(log_fixture_close(&f));
 }
 
+static void a_sync_of_all_is_one_call_and_a_failure_is_its_owners(void)
+{
+    int failed = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct log_fixture f;
+        log_fixture_init(&f, seed);
+        REQUIRE(log_fixture_open(&f) == 0);
+        struct test_batch batch = {.content = 1};
+        REQUIRE(log_fixture_append(&f, &batch, true) == 0);
+        for (int i = 0; i < 2; i++) {
+            REQUIRE(log_fixture_append(&f, &batch, false) == i + 1);
+            struct log_sync *sync;
+            REQUIRE(log_sync_begin(f.log, false, &sync, &f.error) == 0 && sync != NULL && log_sync_can_join(sync));
+            CHECK_EQUAL(log_sync_pauses(sync), 1);
+            uint64_t syncs = simulated_disk_calls_of(f.disk, SIMULATED_SYNC);
+            if (i == 1)
+                simulated_disk_fail_call_at(f.disk, SIMULATED_SYNC_ALL, 0, -EIO);
+            log_sync_execute_together(&sync, 1);
+            CHECK_EQUAL(simulated_disk_calls_of(f.disk, SIMULATED_SYNC), syncs + (uint64_t)i);
+            CHECK_EQUAL(log_sync_can_join(sync), i == 0); /* a later success would prove nothing */
+            int rc = log_sync_end(f.log, sync, &f.error);
+            CHECK(rc == 0 || (i == 1 && rc == -EIO));
+            CHECK_EQUAL(log_synced_end_offset(f.log), rc == 0 ? i + 2 : i + 1);
+            CHECK_EQUAL(log_is_offline(f.log), rc != 0);
+            CHECK(rc != 0 || simulated_disk_is_all_synced(f.disk));
+            failed += rc != 0;
+        }
+        CHECK(log_fixture_close(&f));
+    }
+    CHECK(failed > 0 && failed < 20); /* another's file was it sometimes */
+}
+
 static void a_full_disk_refuses_and_takes_again_when_there_is_room(void)
 {
     struct log_fixture f;
@@ -567,6 +599,7 @@ SUITE("log_write", CHECK_TEST(what_is_appended_is_read_back), CHECK_TEST(on_a_re
       CHECK_TEST(a_failed_sync_takes_the_log_offline_and_reading_goes_on),
       CHECK_TEST(what_is_written_can_be_read_before_it_is_synced),
       CHECK_TEST(a_sync_promises_what_was_written_before_it_began),
+      CHECK_TEST(a_sync_of_all_is_one_call_and_a_failure_is_its_owners),
       CHECK_TEST(a_full_disk_refuses_and_takes_again_when_there_is_room),
       CHECK_TEST(appending_survives_each_disk_call_that_fails),
       CHECK_TEST(appending_survives_each_allocation_that_fails))

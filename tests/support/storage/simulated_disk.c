@@ -203,11 +203,16 @@ static int simulated_sync(struct file *base)
     struct simulated_file *file = file_of(base);
     int rc;
     enum outcome outcome = begin_file_call(file, SIMULATED_SYNC, &rc);
-    if (outcome == WORKS)
+    if (is_dead(file, outcome) || outcome == POWER_GOES)
+        return rc;
+    bool fails = outcome == FAILS || file->node->sync_failed;
+    file->node->sync_failed = false;
+    if (!fails) {
         simulated_content_sync(&file->node->content);
-    else if (outcome == FAILS && !is_dead(file, outcome))
-        simulated_content_fail_sync(&file->node->content, &file->disk->random);
-    return rc;
+        return 0;
+    }
+    simulated_content_fail_sync(&file->node->content, &file->disk->random);
+    return rc != 0 ? rc : -EIO;
 }
 
 static int simulated_truncate(struct file *base, uint64_t size)
@@ -412,6 +417,27 @@ static int simulated_sync_folder(struct disk *base, const char *path)
     return 0;
 }
 
+static int simulated_sync_all(struct disk *base)
+{
+    HOLD(of(base));
+    struct simulated_disk *disk = of(base);
+    int rc;
+    enum outcome outcome = begin_call(disk, SIMULATED_SYNC_ALL, &rc);
+    if (outcome == POWER_GOES || disk->stopped)
+        return rc;
+    for (struct simulated_node *node = disk->names.nodes; node != NULL; node = node->next) {
+        if (outcome == WORKS && node->is_folder)
+            simulated_names_sync(&disk->names, node);
+        if (node->is_folder)
+            continue;
+        if (outcome == FAILS && random_chance(&disk->random, 50))
+            node->sync_failed |= !simulated_content_is_synced(&node->content);
+        else if (!node->sync_failed)
+            simulated_content_sync(&node->content);
+    }
+    return rc;
+}
+
 static int simulated_space(struct disk *base, struct disk_space *space)
 {
     HOLD(of(base));
@@ -441,6 +467,7 @@ static const struct disk_ops simulated_disk_ops = {
     .remove_file = simulated_remove_file,
     .remove_folder = simulated_remove_folder,
     .sync_folder = simulated_sync_folder,
+    .sync_all = simulated_sync_all,
     .space = simulated_space,
     .close = simulated_close,
 };
@@ -471,6 +498,9 @@ void simulated_disk_power_cut(struct disk *base, uint64_t seed)
     struct simulated_disk *disk = of(base);
     struct seeded_random random = {.state = seed};
     simulated_names_power_cut(&disk->names, &random);
+    for (struct simulated_node *node = disk->names.nodes; node != NULL; node = node->next)
+        node->sync_failed = false;
+    disk->disk.sync_all_failed = false;
     disk->boots++;
     disk->stopped = false;
     disk->stop_countdown = -1;

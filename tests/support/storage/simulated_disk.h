@@ -43,6 +43,7 @@ enum simulated_call {
     SIMULATED_RENAME,
     SIMULATED_REMOVE, /* of files and folders */
     SIMULATED_SYNC_FOLDER,
+    SIMULATED_SYNC_ALL,
     SIMULATED_SPACE,
     SIMULATED_READ,
     SIMULATED_WRITE,

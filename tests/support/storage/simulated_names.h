@@ -11,6 +11,7 @@
 struct simulated_node {
     bool is_folder;
     uint32_t open_files;
+    bool sync_failed;                 /* among all: the file's own next sync does the damage and tells */
     struct simulated_content content; /* of a file */
     struct simulated_node *next;
 };
