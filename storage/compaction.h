@@ -78,9 +78,9 @@ void log_compaction_look(const struct log *log, const struct compaction_config *
 /* True from begin to end, and while files of an earlier run wait for their last step. */
 bool log_is_compacting(const struct log *log);
 
-/* `buffer` is log.cleaner.dedupe.buffer.size in bytes (at least 64 KiB are taken): the table of keys. Beside it a run
- * holds about 512 KiB, and the largest batch once or twice. *run is NULL when nothing may be cleaned. Errors: -ENOMEM,
- * -EBUSY (another run), FURROW_OFFLINE. */
+/* `buffer` is log.cleaner.dedupe.buffer.size in bytes (at least 64 KiB are taken): the table of keys, which is
+ * gone when copying begins. Beside it a run holds about 200 KiB, the largest batch once or twice, and what a codec
+ * takes. *run is NULL when nothing may be cleaned. Errors: -ENOMEM, -EBUSY (another run), FURROW_OFFLINE. */
 MUST_USE int log_compaction_begin(struct log *log, const struct compaction_config *config,
                                   const struct compaction_bounds *bounds, int64_t now, size_t buffer,
                                   struct log_compaction **run, struct error *error);
