@@ -4,7 +4,7 @@
  *     POWER_FOLDER    the data folder; it exists
  *     POWER_JOURNAL   the journal; it is gone on with when it is there
  *     POWER_SYNC_US   a sync takes a random time below this, as a disk's would; the real one is not asked
- *     POWER_DEAF      a disk that lies: syncs of `files` or `folders` succeed and are nothing
+ *     POWER_DEAF      a disk that lies: syncs of `files` or `folders` succeed and are nothing, and those of all
  *     POWER_CUT_AT    the process dies in place of the n-th change or sync, counted from 0
  *
  * The journal is written after the call that it tells of, under one lock: a change that the journal does not know has
@@ -458,7 +458,9 @@ static int sync_and_note(enum journal_kind kind, ino_t node)
 {
     pthread_mutex_lock(&lock);
     uint64_t began = journal_size();
-    bool deaf = kind == JOURNAL_SYNC && is_folder(node) ? deaf_to_folders : deaf_to_files;
+    bool deaf = deaf_to_files || deaf_to_folders;
+    if (kind == JOURNAL_SYNC)
+        deaf = is_folder(node) ? deaf_to_folders : deaf_to_files;
     pthread_mutex_unlock(&lock);
     wait_for_disk();
     pthread_mutex_lock(&lock);
