@@ -27,6 +27,11 @@ static void put_octal(uint8_t *block, size_t at, size_t digits, uint64_t value)
         block[at + i] = (uint8_t)('0' + (value & 7));
 }
 
+static void put_text(uint8_t *block, size_t at, slice text)
+{
+    memcpy(block + at, text.data, text.size);
+}
+
 static uint32_t checksum_of(const uint8_t *block)
 {
     uint32_t sum = 8 * ' '; /* the field itself counts as blanks */
@@ -53,12 +58,12 @@ static void write_block(writer *w, const struct tar_entry *entry, const char *pa
     size_t length = strlen(path);
     size_t cut = find_cut(path, length);
     if (cut == length) {
-        memcpy(block + NAME, path, NAME_SIZE); /* the pax entry before has all of it */
+        put_text(block, NAME, slice_of(path, NAME_SIZE)); /* the pax entry before has all of it */
     } else if (cut == 0) {
-        memcpy(block + NAME, path, length);
+        put_text(block, NAME, slice_of(path, length));
     } else {
-        memcpy(block + PREFIX, path, cut);
-        memcpy(block + NAME, path + cut + 1, length - cut - 1);
+        put_text(block, PREFIX, slice_of(path, cut));
+        put_text(block, NAME, slice_of(path + cut + 1, length - cut - 1));
     }
     put_octal(block, MODE, 7, entry->mode);
     put_octal(block, UID, 7, 0);
@@ -66,7 +71,7 @@ static void write_block(writer *w, const struct tar_entry *entry, const char *pa
     put_octal(block, SIZE, 11, entry->size);
     put_octal(block, MTIME, 11, entry->mtime > 0 ? (uint64_t)entry->mtime : 0);
     block[TYPE] = (uint8_t)type;
-    memcpy(block + MAGIC, "ustar\00000", 8);
+    put_text(block, MAGIC, slice_of("ustar\00000", 8));
     put_octal(block, CHECKSUM, 6, checksum_of(block));
     block[CHECKSUM + 7] = ' ';
     write_bytes(w, slice_of(block, sizeof block));
@@ -214,28 +219,41 @@ static bool take_number(slice text, uint64_t *value)
 
 static bool take_record(struct tar_more *more, slice record)
 {
-    static const char path_key[] = "path=";
-    static const char size_key[] = "size=";
-    if (record.size >= 5 && memcmp(record.data, path_key, 5) == 0)
-        return take_path(more, slice_of(record.data + 5, record.size - 5));
-    if (record.size >= 5 && memcmp(record.data, size_key, 5) == 0) {
-        more->has_size = true;
-        return take_number(slice_of(record.data + 5, record.size - 5), &more->size);
-    }
-    return true;
+    static const size_t key_size = 5;
+    if (record.size < key_size)
+        return true;
+    slice key = slice_of(record.data, key_size);
+    slice value = slice_of(record.data + key_size, record.size - key_size);
+    if (slice_equal(key, slice_of_text("path=")))
+        return take_path(more, value);
+    if (!slice_equal(key, slice_of_text("size=")))
+        return true;
+    more->has_size = true;
+    return take_number(value, &more->size);
+}
+
+/* The record at `at`, and its length; 0 when there is none. */
+static size_t take_pax_record(slice content, size_t at, struct tar_more *more)
+{
+    const uint8_t *start = content.data + at;
+    const uint8_t *blank = memchr(start, ' ', content.size - at);
+    uint64_t length;
+    if (blank == NULL)
+        return 0;
+    size_t digits = (size_t)(blank - start);
+    if (!take_number(slice_of(start, digits), &length) || length < digits + 2 || length > content.size - at ||
+        start[length - 1] != '\n')
+        return 0;
+    return take_record(more, slice_of(blank + 1, (size_t)length - digits - 2)) ? (size_t)length : 0;
 }
 
 int tar_parse_pax(slice content, struct tar_more *more, struct error *error)
 {
     for (size_t at = 0; at < content.size;) {
-        const uint8_t *blank = memchr(content.data + at, ' ', content.size - at);
-        size_t digits = blank != NULL ? (size_t)(blank - content.data) - at : 0;
-        uint64_t length;
-        if (!take_number(slice_of(content.data + at, digits), &length) || length < digits + 2 ||
-            length > content.size - at || content.data[at + length - 1] != '\n' ||
-            !take_record(more, slice_of(blank + 1, (size_t)length - digits - 2)))
+        size_t length = take_pax_record(content, at, more);
+        if (length == 0)
             return error_set(error, FURROW_CORRUPT, "tar: a pax record is none");
-        at += (size_t)length;
+        at += length;
     }
     return 0;
 }

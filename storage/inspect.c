@@ -64,10 +64,11 @@ static int tell_pending(struct log_walk *walk, enum finding_level level)
         return 0;
     walk->is_pending = false;
     snprintf(words, sizeof words, "%s%s", walk->pending_words, level == FINDING_NOTE ? torn : followed);
-    walk->pending.path = walk->pending_path;
-    walk->pending.words = words;
-    walk->pending.level = level;
-    return inspect_tell_at(walk->inspection, &walk->pending);
+    struct finding finding = walk->pending;
+    finding.path = walk->pending_path;
+    finding.words = words;
+    finding.level = level;
+    return inspect_tell_at(walk->inspection, &finding);
 }
 
 /* Tells it, or keeps it until it is known what follows. */

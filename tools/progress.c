@@ -33,7 +33,7 @@ void progress_show(struct progress *progress, const char *format, ...)
     fputs("\r", stderr);
     vfprintf(stderr, format, arguments);
     fputs("\033[K", stderr);
-    fflush(stderr);
+    (void)fflush(stderr);
     va_end(arguments);
 }
 
@@ -42,7 +42,7 @@ void progress_clear(struct progress *progress)
     if (!progress->is_drawn)
         return;
     fputs("\r\033[K", stderr);
-    fflush(stderr);
+    (void)fflush(stderr);
     progress->is_drawn = false;
 }
 
