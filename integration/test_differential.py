@@ -27,7 +27,8 @@ INTENDED = {
     # ---- frames
     r"^raw_frames \| (negative size|empty frame)": "closed at once",
     # ---- configuration
-    r"\.configs\[(flush.ms|log.flush.interval.ms|max.connections|listeners)\]\.(value|synonyms)": "other defaults",
+    r"\.configs\[(flush.ms|log.flush.interval.ms|max.connections|listeners|group.max.size|log.cleaner.dedupe.buffer.size|"
+    r"log.cleaner.io.max.bytes.per.second|group.initial.rebalance.delay.ms)\]\.(value|synonyms)": "other defaults",
     r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka \{.*\}, furrowd 'missing'": "settings that Furrow does not have",
     r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka 'missing', furrowd": "settings of Furrow's own, and derived ones",
     r"\.configs\[log\.[a-z.]+\]\.value: kafka None": "what is derived from another setting is shown",

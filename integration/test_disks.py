@@ -162,7 +162,8 @@ def fill(connection: Connection, topic: str) -> int:
 
 @pytest.mark.parametrize("reserve", [6 * MIB, 0])
 def test_a_disk_that_is_full_is_read_from_and_recovers_by_itself(servers, topic, small_disk, reserve):
-    server = servers.new({**SETTINGS, "furrow.disk.reserve.bytes": str(reserve)}, free_port())
+    settings = {"furrow.disk.reserve.bytes": str(reserve), "furrow.retention.total.bytes": "-1"}
+    server = servers.new({**SETTINGS, **settings}, free_port())
     server.data = small_disk / "data"
     other = small_disk / "of-another-program"
     other.write_bytes(bytes(4 * MIB))
@@ -199,6 +200,26 @@ def test_a_disk_that_is_full_is_read_from_and_recovers_by_itself(servers, topic,
     assert [int(record.value) for record in found] == acknowledged
     server.stop()
     check_files(server.data / "steady-0", len(acknowledged))
+
+
+def test_a_small_disk_never_fills(servers, small_disk):
+    """As furrowd comes: old records go before new ones are refused."""
+    server = servers.new({"log.segment.bytes": str(MIB)}, free_port())
+    server.data = small_disk / "data"
+    server.start()
+    with Connection(server.bootstrap) as connection:
+        connection.create_topic("orders")
+        with steady_producer(server, "orders") as acknowledged:
+            for _ in range(1000):  # 100 MB
+                deadline = time.monotonic() + 15
+                while connection.produce("orders", b"x" * 100_000, acks=1)[0] != 0:
+                    assert time.monotonic() < deadline, "no space was made"
+                    time.sleep(0.05)
+                assert free_bytes(small_disk) > 0
+        assert acknowledged == list(range(len(acknowledged)))
+    newest = client.end_offset(server.bootstrap, "orders") - 1
+    assert client.consume(server.bootstrap, "orders", 1, start=newest)
+    assert said(server, "No space left") == 0
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EIO"])
