@@ -8,6 +8,7 @@
 #pragma once
 
 #include "checkpoints.h"
+#include "cleaner.h"
 #include "container.h"
 #include "log_retention.h"
 #include "log_trim.h"
@@ -57,6 +58,7 @@ struct retention {
     struct append_roll roll;
     struct writer_job sync;
     struct retention_aside *moving;
+    struct cleaner_wait let_go;
     struct checkpoint_request checkpoint;
     int status;
     struct error error;

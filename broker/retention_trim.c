@@ -1,4 +1,5 @@
 /* The files of what has gone: set aside, then removed. */
+#include "compaction.h"
 #include "retention_private.h"
 
 #define RETRY_MS 60000
@@ -135,6 +136,28 @@ static bool begin_sync(struct retention *retention, struct partition *partition)
     return true;
 }
 
+/* ---- what is being compacted ---- */
+
+static void on_let_go(struct cleaner_wait *wait)
+{
+    struct retention *retention = CONTAINER_OF(wait, struct retention, let_go);
+    retention_ask_trim(retention, retention->partition);
+    retention_end_step(retention);
+}
+
+/* Space is needed more than a compaction, which loses nothing but work. True: it is being ended. */
+static bool end_compaction(struct retention *retention, struct partition *partition)
+{
+    if (!partition->retention.at_once || !log_is_compacting(partition->log))
+        return false;
+    retention->let_go.done = on_let_go;
+    if (!cleaner_let_go(retention->server->cleaner, partition->topic, &retention->let_go))
+        return false;
+    retention->is_busy = true;
+    retention->partition = partition;
+    return true;
+}
+
 /* ---- one partition ---- */
 
 static void report(struct retention *retention, const struct partition *partition, const struct log_trim *trim)
@@ -148,7 +171,11 @@ static void report(struct retention *retention, const struct partition *partitio
 bool retention_trim(struct retention *retention, struct partition *partition)
 {
     struct memory *memory = retention->server->memory;
-    if (!retention_can_touch(partition) || !log_wants_trim(partition->log))
+    if (!retention_can_touch(partition))
+        return false;
+    if (end_compaction(retention, partition))
+        return true;
+    if (!log_wants_trim(partition->log))
         return false;
     if (log_trim_wants_sync(partition->log))
         return begin_sync(retention, partition);
