@@ -99,6 +99,8 @@ static int sync_part(struct log_sync *sync, int64_t base_offset, enum segment_pa
 
 static int sync_segment(struct log_sync *sync, struct log_sync_file *file)
 {
+    if (file->log.file == NULL)
+        return 0;
     int rc = file_sync(file->log.file, &sync->error);
     if (rc != 0) {
         sync->lost = true;
@@ -138,8 +140,10 @@ static void start_run(struct log_sync *sync)
     sync->executed = true;
     for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++) {
         struct log_sync_file *file = &sync->files[i];
-        sync->status = log_handle_open(&file->log, sync->disk, sync->folder, file->base_offset, SEGMENT_LOG,
-                                       FILE_READ_WRITE, &sync->error);
+        int rc = log_handle_open(&file->log, sync->disk, sync->folder, file->base_offset, SEGMENT_LOG, FILE_READ_WRITE,
+                                 &sync->error);
+        bool is_trimmed = rc == -ENOENT && file->next_base >= 0; /* since the sync began */
+        sync->status = is_trimmed ? 0 : rc;
     }
     if (sync->status == 0)
         sync->status = write_epochs(sync);

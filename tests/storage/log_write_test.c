@@ -459,6 +459,27 @@ static void a_sync_promises_what_was_written_before_it_began(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* Its handle is not in the cache after a start, and the segment is trimmed between the sync's begin and its execution.
+ */
+static void a_segment_that_goes_meanwhile_needs_no_sync(void)
+{
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    f.config.segment_bytes = 1000;
+    REQUIRE(log_fixture_open(&f) == 0);
+    struct test_batch batch = {.size = 600, .content = 1};
+    for (int64_t i = 0; i < 3; i++)
+        REQUIRE(log_fixture_append(&f, &batch, false) == i);
+    REQUIRE(log_fixture_crash(&f) == 0);
+    struct log_sync *sync;
+    REQUIRE(log_sync_begin(f.log, false, &sync, &f.error) == 0 && sync != NULL);
+    REQUIRE(disk_remove_file(f.disk, LOG_FIXTURE_FOLDER "/00000000000000000000.log", &f.error) == 0);
+    log_sync_execute(sync);
+    CHECK_EQUAL(log_sync_end(f.log, sync, &f.error), 0);
+    CHECK_EQUAL(log_synced_end_offset(f.log), 3);
+    CHECK(log_fixture_close(&f));
+}
+
 static void a_sync_of_all_is_one_call_and_a_failure_is_its_owners(void)
 {
     int failed = 0;
@@ -599,6 +620,7 @@ SUITE("log_write", CHECK_TEST(what_is_appended_is_read_back), CHECK_TEST(on_a_re
       CHECK_TEST(a_failed_sync_takes_the_log_offline_and_reading_goes_on),
       CHECK_TEST(what_is_written_can_be_read_before_it_is_synced),
       CHECK_TEST(a_sync_promises_what_was_written_before_it_began),
+      CHECK_TEST(a_segment_that_goes_meanwhile_needs_no_sync),
       CHECK_TEST(a_sync_of_all_is_one_call_and_a_failure_is_its_owners),
       CHECK_TEST(a_full_disk_refuses_and_takes_again_when_there_is_room),
       CHECK_TEST(appending_survives_each_disk_call_that_fails),
