@@ -79,11 +79,12 @@ static struct log_append *take_unsynced(struct partition_append *state, int64_t 
     return taken;
 }
 
-static uint32_t count_entries(const struct log_append *entries)
+/* Those that wait for the disk, or will. */
+static uint32_t count_waiting(struct log_append *entries)
 {
     uint32_t count = 0;
     for (; entries != NULL; entries = entries->next)
-        count++;
+        count += append_part_of(entries)->request->acks == APPEND_ACKS_ALL;
     return count;
 }
 
@@ -107,7 +108,8 @@ static void on_synced(struct writer_job *job)
     if (rc != 0)
         append_report_failure(state, &error);
     uint32_t answered = rc == 0 ? count : 0;
-    if (gather_end_sync(&state->gather, answered, count_entries(state->unsynced), uv_hrtime()))
+    uint32_t waiting = count_waiting(state->unsynced);
+    if (gather_end_sync(&state->gather, answered, waiting, count_waiting(state->queue), uv_hrtime()))
         wait_for_company(state);
     append_ask_for_sync(state);
     append_settle(state->partition, taken);

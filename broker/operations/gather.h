@@ -32,10 +32,12 @@ static inline void gather_start_sync(struct gather *gather, uint64_t now)
     gather->is_waiting = false;
 }
 
-/* The sync has ended for `answered` batches, while `waiting` others were written. True: wait. */
-static inline bool gather_end_sync(struct gather *gather, uint32_t answered, uint32_t waiting, uint64_t now)
+/* The sync has ended for `answered` batches, while `waiting` others were written and `coming` have arrived and will be.
+ * True: wait. */
+static inline bool gather_end_sync(struct gather *gather, uint32_t answered, uint32_t waiting, uint32_t coming,
+                                   uint64_t now)
 {
-    gather->expected = answered + waiting;
+    gather->expected = answered + waiting + coming;
     gather->present = waiting;
     bool is_worth_it = answered != 0 && gather->expected > 1 && now - gather->started >= GATHER_SLOW_SYNC_NS;
     gather->is_waiting = is_worth_it && gather->to_skip == 0;
