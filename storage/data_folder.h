@@ -6,6 +6,7 @@
  *     recovery-point-offset-checkpoint   what was synced, per partition
  *     log-start-offset-checkpoint        where logs start that do not start at their first segment
  *     cleaner-offset-checkpoint          how far compaction has come, per partition
+ *     furrow-clock-checkpoint            how much time has certainly passed (proven_time.h); not needed
  *     furrow.properties                  version=1, leader.epoch: raised durably at each unclean start, so that every
  *                                        log's leader epoch rises before its first append and never goes back (KIP-320)
  *

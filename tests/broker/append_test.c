@@ -591,6 +591,59 @@ static void any_allocation_may_fail(void)
     }
 }
 
+struct noted_roll {
+    struct append_roll roll;
+    bool is_done;
+    int status;
+};
+
+static void on_rolled(struct append_roll *roll, int status)
+{
+    struct noted_roll *noted = CONTAINER_OF(roll, struct noted_roll, roll);
+    noted->is_done = true;
+    noted->status = status;
+}
+
+static void a_roll_comes_between_two_writes(void)
+{
+    open_default(1);
+    append_first();
+    struct fixture_append before, behind;
+    fixture_append_init(&f, &before, APPEND_ACKS_LEADER);
+    fixture_append_add(&f, &before, 0, fixture_make_batch(&f, &(struct fixture_batch){.records = 2}));
+    append_start(f.operations.appends, &before.request);
+    uv_run(f.operations.loop, UV_RUN_NOWAIT); /* it is being written */
+    struct noted_roll roll = {.roll = {.partition = fixture_partition(&f, 0), .done = on_rolled}};
+    struct noted_roll another = roll;
+    append_roll_start(f.operations.appends, &roll.roll);
+    append_roll_start(f.operations.appends, &another.roll);
+    CHECK(another.is_done && another.status == -EBUSY);
+    fixture_append_init(&f, &behind, APPEND_ACKS_ALL);
+    fixture_append_add(&f, &behind, 0, fixture_make_batch(&f, &(struct fixture_batch){.records = 3}));
+    fixture_append_run(&f, &behind);
+    fixture_run_until(&f, &roll.is_done);
+    CHECK(before.is_done && before.parts[0].base_offset == 1);
+    CHECK_EQUAL(roll.status, 0);
+    CHECK_EQUAL(behind.parts[0].base_offset, 3);
+    CHECK_EQUAL(log_active_base(fixture_partition(&f, 0)->log), 3);
+    CHECK_EQUAL(log_end_offset(fixture_partition(&f, 0)->log), 6);
+    close_all();
+}
+
+static void a_roll_that_fails_takes_no_batch_along(void)
+{
+    open_default(1);
+    append_first();
+    struct noted_roll roll = {.roll = {.partition = fixture_partition(&f, 0), .done = on_rolled}};
+    simulated_disk_fail_at(f.disk, 0, -EIO);
+    append_roll_start(f.operations.appends, &roll.roll);
+    fixture_run_until(&f, &roll.is_done);
+    CHECK_EQUAL(roll.status, -EIO);
+    CHECK_EQUAL(log_active_base(fixture_partition(&f, 0)->log), 0);
+    CHECK_EQUAL(fixture_append_one(&f, &(struct fixture_batch){.records = 3}).base_offset, 1);
+    close_all();
+}
+
 SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST(what_one_turn_brings_shares_a_write),
       CHECK_TEST(only_acks_all_waits_for_the_disk), CHECK_TEST(who_completes_flush_messages_waits_for_the_disk),
       CHECK_TEST(one_request_reaches_many_partitions), CHECK_TEST(what_clients_must_not_write_is_refused),
@@ -607,4 +660,5 @@ SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST
       CHECK_TEST(a_sync_that_finds_no_room_is_tried_again_by_the_producer),
       CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
       CHECK_TEST(a_write_that_fails_on_a_deleted_topic_finds_no_topic),
-      CHECK_TEST(parts_that_failed_before_are_passed_over), CHECK_TEST(any_allocation_may_fail))
+      CHECK_TEST(parts_that_failed_before_are_passed_over), CHECK_TEST(a_roll_comes_between_two_writes),
+      CHECK_TEST(a_roll_that_fails_takes_no_batch_along), CHECK_TEST(any_allocation_may_fail))

@@ -45,6 +45,10 @@ static void what_is_set_holds_until_it_is_unset(void)
     CHECK(is_own);
     CHECK(set("retention.ms", "-1") == 0);
     CHECK_EQUAL(topic.retention_ms, -1);
+    CHECK_EQUAL(topic.retention_records, -1);
+    CHECK(set("furrow.retention.records", "12") == 0 && set("file.delete.delay.ms", "5") == 0);
+    CHECK(topic.retention_records == 12 && topic.file_delete_delay_ms == 5);
+    CHECK(set("furrow.retention.records", "-2") == -EINVAL);
     topic_config_unset(&topic, config, &memory, key);
     CHECK_EQUAL(topic.retention_ms, 604800000);
     topic_config_text(&topic, config, key, &is_own);
