@@ -35,15 +35,50 @@ void workload_execute_write(struct workload_partition *p)
     end(p);
 }
 
-void workload_execute_sync(struct workload_partition *p)
+/* NULL: none waits, or one is executed just now. */
+static struct flying_sync *next_sync(struct workload_partition *p)
 {
+    size_t i = 0;
+    while (i < p->sync_count && p->syncs[i].executed)
+        i++;
+    return i < p->sync_count && !p->is_syncing ? &p->syncs[i] : NULL;
+}
+
+/* As the thread that syncs: one of each log. */
+static void sync_together(struct workload *w)
+{
+    struct log_sync *syncs[MAX_PARTITIONS];
+    bool is_taken[MAX_PARTITIONS] = {false};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->partition_count; i++) {
+        struct flying_sync *flying = next_sync(&w->partitions[i]);
+        if (flying == NULL || !log_sync_can_join(flying->sync))
+            continue;
+        w->partitions[i].is_syncing = is_taken[i] = true;
+        flying->executed = true;
+        syncs[count++] = flying->sync;
+    }
+    if (count > 0)
+        log_sync_execute_together(syncs, count);
+    for (uint32_t i = 0; i < w->partition_count; i++)
+        w->partitions[i].is_syncing &= !is_taken[i];
+}
+
+bool workload_execute_sync(struct workload_partition *p)
+{
+    struct flying_sync *flying = next_sync(p);
+    if (flying == NULL)
+        return false;
     begin(p);
-    p->sync.executed = true;
-    if (log_sync_pauses(p->sync.sync) % 2 == 0) /* as good as by chance */
-        log_sync_execute_together(&p->sync.sync, 1);
-    else
-        log_sync_execute(p->sync.sync);
+    if (chance(p->w, 40) && log_sync_can_join(flying->sync)) {
+        sync_together(p->w);
+    } else {
+        p->is_syncing = flying->executed = true;
+        log_sync_execute(flying->sync);
+        p->is_syncing = false;
+    }
     end(p);
+    return true;
 }
 
 void workload_execute_read(struct workload_partition *p, struct flying_read *flying)
@@ -99,8 +134,8 @@ void workload_execute_any(struct workload_partition *p)
         uint64_t which = (first + i) % (KINDS + MAX_READS);
         if (which == 0 && p->write.write != NULL && !p->write.executed)
             workload_execute_write(p);
-        else if (which == 1 && p->sync.sync != NULL && !p->sync.executed)
-            workload_execute_sync(p);
+        else if (which == 1 && workload_execute_sync(p))
+            return;
         else if (which == 2 && p->find.find != NULL && !p->find.executed)
             workload_execute_find(p);
         else if (which == 3 && p->timestamps.job != NULL && !p->timestamps.executed)
@@ -121,7 +156,7 @@ void workload_execute_any(struct workload_partition *p)
 
 static bool is_busy(const struct workload_partition *p)
 {
-    bool busy = p->write.write != NULL || p->sync.sync != NULL || p->find.find != NULL || p->timestamps.job != NULL;
+    bool busy = p->write.write != NULL || p->sync_count > 0 || p->find.find != NULL || p->timestamps.job != NULL;
     for (size_t i = 0; i < MAX_READS; i++)
         busy |= p->reads[i].under_way;
     return busy;
@@ -140,7 +175,7 @@ bool workload_finish(struct workload_partition *p)
     while (right && is_busy(p)) {
         if (p->write.write != NULL)
             right = workload_step_write(p);
-        if (right && p->sync.sync != NULL)
+        if (right && p->sync_count > 0)
             right = workload_step_sync(p);
         if (right && p->find.find != NULL)
             right = workload_step_find(p);
@@ -171,15 +206,15 @@ void workload_drop(struct workload_partition *p)
     int32_t epoch;
     int rc = 0;
     workload_drop_write(p);
-    if (p->sync.sync != NULL)
-        rc = log_sync_end(p->log, p->sync.sync, NULL);
+    for (size_t i = 0; i < p->sync_count; i++)
+        rc = log_sync_end(p->log, p->syncs[i].sync, NULL);
     p->lost |= log_is_offline(p->log);
     if (p->find.find != NULL)
         rc = log_find_end(p->log, p->find.find, &offset, &timestamp, &epoch, NULL);
     if (p->timestamps.job != NULL)
         rc = log_timestamps_end(p->log, p->timestamps.job, NULL);
     (void)rc;
-    p->sync.sync = NULL;
+    p->sync_count = 0;
     p->find.find = NULL;
     p->timestamps.job = NULL;
     drop_trim(p);

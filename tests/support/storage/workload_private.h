@@ -23,6 +23,7 @@
 
 #define MAX_PARTITIONS 4
 #define MAX_READS      3
+#define MAX_SYNCS      2
 #define MAX_QUEUE      6
 
 /* Operations under way: begun, perhaps executed, not ended. */
@@ -38,8 +39,8 @@ struct flying_write {
 };
 
 struct flying_sync {
-    struct log_sync *sync; /* NULL: none */
-    int64_t end;           /* of the log, at the begin */
+    struct log_sync *sync;
+    int64_t end; /* of the log, at the begin */
     bool executed;
 };
 
@@ -91,7 +92,9 @@ struct workload_partition {
     bool lost; /* a sync failed: what was written and not synced may be gone */
 
     struct flying_write write;
-    struct flying_sync sync;
+    struct flying_sync syncs[MAX_SYNCS]; /* in the order of their begin, which is that of their execution */
+    size_t sync_count;
+    bool is_syncing; /* one is executed just now */
     struct flying_read reads[MAX_READS];
     struct flying_find find;
     struct flying_timestamps timestamps;
@@ -184,7 +187,8 @@ bool workload_retain(struct workload_partition *p);
 /* ---- what other threads do: one operation that was begun ---- */
 
 void workload_execute_write(struct workload_partition *p);
-void workload_execute_sync(struct workload_partition *p);
+/* The first that waits for it; false: none does. */
+bool workload_execute_sync(struct workload_partition *p);
 void workload_execute_read(struct workload_partition *p, struct flying_read *flying);
 void workload_execute_find(struct workload_partition *p);
 void workload_execute_timestamps(struct workload_partition *p);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- one queue of appends ---- */
 
@@ -193,22 +194,24 @@ void workload_reset_producers(struct workload_partition *p)
 
 /* ---- syncing ---- */
 
+/* The oldest. */
 static bool end_sync(struct workload_partition *p)
 {
-    struct log_sync *sync = p->sync.sync;
+    struct flying_sync flying = p->syncs[0];
     struct model *m = &p->model;
     int64_t before = log_synced_end_offset(p->log);
-    p->sync.sync = NULL;
-    int rc = log_sync_end(p->log, sync, &p->w->error);
+    p->sync_count--;
+    memmove(&p->syncs[0], &p->syncs[1], p->sync_count * sizeof p->syncs[0]);
+    int rc = log_sync_end(p->log, flying.sync, &p->w->error);
     p->lost |= log_is_offline(p->log);
     if (rc != 0) {
         p->w->counts->failed_syncs++;
         return workload_is_disk_failure(rc) || model_fail(m, "a sync ends with status %d", rc);
     }
     p->w->counts->syncs++;
-    if (p->sync.end > m->durable_end)
-        m->durable_end = p->sync.end;
-    int64_t expected = before > p->sync.end ? before : p->sync.end;
+    if (flying.end > m->durable_end)
+        m->durable_end = flying.end;
+    int64_t expected = before > flying.end ? before : flying.end;
     int64_t after = log_synced_end_offset(p->log);
     if (after != expected)
         return model_fail(m, "synced to %" PRId64 ", the log says %" PRId64, expected, after);
@@ -216,24 +219,28 @@ static bool end_sync(struct workload_partition *p)
            model_fail(m, "there is more than is synced, the log says no");
 }
 
+static bool begin_sync(struct workload_partition *p)
+{
+    struct flying_sync *flying = &p->syncs[p->sync_count];
+    *flying = (struct flying_sync){.end = log_end_offset(p->log)};
+    int rc = log_sync_begin(p->log, chance(p->w, 50), &flying->sync, &p->w->error);
+    p->sync_count += flying->sync != NULL;
+    return rc == 0 || workload_is_disk_failure(rc) || model_fail(&p->model, "a sync begins with status %d", rc);
+}
+
 bool workload_step_sync(struct workload_partition *p)
 {
-    if (p->sync.sync == NULL) {
-        p->sync.executed = false;
-        p->sync.end = log_end_offset(p->log);
-        int rc = log_sync_begin(p->log, chance(p->w, 50), &p->sync.sync, &p->w->error);
-        return rc == 0 || workload_is_disk_failure(rc) || model_fail(&p->model, "a sync begins with status %d", rc);
-    }
-    if (p->sync.executed || chance(p->w, 5))
+    if (p->sync_count == 0 || (p->sync_count < MAX_SYNCS && chance(p->w, 30)))
+        return begin_sync(p);
+    if (p->syncs[0].executed ? chance(p->w, 70) : chance(p->w, 5))
         return end_sync(p);
-    workload_execute_sync(p);
-    return true;
+    return workload_execute_sync(p) || end_sync(p);
 }
 
 /* What a failed sync has lost is seen from its execution on. */
 bool workload_is_whole(struct workload_partition *p)
 {
-    if (p->sync.sync != NULL && p->sync.executed)
+    while (p->sync_count > 0 && p->syncs[0].executed)
         (void)end_sync(p);
     return !p->lost;
 }
