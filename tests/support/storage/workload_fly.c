@@ -121,6 +121,8 @@ void workload_execute_compaction(struct workload_partition *p)
 {
     begin(p);
     p->compaction.executed = true;
+    if (chance(p->w, p->w->failing_percent)) /* a replacement is soon done, and must be met in its middle */
+        simulated_disk_stop_at(p->w->disk, (int64_t)below(p->w, 20));
     log_compaction_execute(p->compaction.run, 1 + below(p->w, chance(p->w, 30) ? 3000 : 60000));
     end(p);
 }
