@@ -36,6 +36,8 @@ struct file_kind {
 static const struct file_kind kinds[] = {
     {".log", dump_segment},
     {".log.deleted", dump_segment},
+    {".log.swap", dump_segment},
+    {".log.cleaned", dump_segment},
     {".index", dump_offset_index},
     {".timeindex", dump_time_index},
     {".snapshot", dump_snapshot},
