@@ -68,8 +68,8 @@ MUST_USE int config_finish(struct config *config, struct error *error);
 
 /* After config_finish, when the disk is known: defaults that follow its size. -ENOMEM. */
 MUST_USE int config_size_to_disk(struct config *config, uint64_t total_bytes);
-/* `bytes`: what the disk has free and what the segments have. */
-MUST_USE int config_size_retention(struct config *config, uint64_t bytes);
+/* What the segments have, and what is free beside them. */
+MUST_USE int config_size_retention(struct config *config, uint64_t held, uint64_t free);
 
 /* ---- by index, for the server itself ---- */
 

@@ -84,7 +84,9 @@
       "Bytes that the segments of all partitions may have together. Beyond, and while the disk is nearly full, the "   \
       "oldest segments of topics with delete in their policy go, first of partitions that have more than their "       \
       "share; "                                                                                                        \
-      "-1: any. Default: 80 % of what the disk has free at the start and the segments that are there.")                \
+      "-1: any. Default: 80 % of what the disk has free at the start and the segments that are there, or these "       \
+      "alone. "                                                                                                        \
+      "Of a disk that something else fills, half of the limit is not given up.")                                       \
     N(LOG_RETENTION_CHECK_INTERVAL_MS, "log.retention.check.interval.ms", "300000", 1, INT64_MAX,                      \
       "How often is looked for segments to delete.")                                                                   \
     B(FURROW_CLOCK_TRUSTED, "furrow.clock.trusted", "false",                                                           \

@@ -120,7 +120,8 @@ int config_size_to_disk(struct config *config, uint64_t total_bytes)
     return config_set_default(config, CONFIG_DISK_RESERVE_BYTES, (int64_t)reserve);
 }
 
-int config_size_retention(struct config *config, uint64_t bytes)
+int config_size_retention(struct config *config, uint64_t held, uint64_t free)
 {
-    return config_set_default(config, CONFIG_FURROW_RETENTION_TOTAL_BYTES, (int64_t)(bytes / 5 * 4));
+    uint64_t limit = (held + free) / 5 * 4;
+    return config_set_default(config, CONFIG_FURROW_RETENTION_TOTAL_BYTES, (int64_t)(limit > held ? limit : held));
 }

@@ -175,7 +175,7 @@ void retention_make_space(struct retention *retention)
     uint64_t left = missing > 0 ? let_go(retention, missing, share) : 0;
     if (left > 0 && left < missing) {
         look_again(retention); /* the rest in a later turn */
-    } else if (left > 0 && retention->space_tries < 2 && roll_one(retention, share)) {
+    } else if (left > 0 && is_over && retention->space_tries < 2 && roll_one(retention, share)) {
         look_again(retention);
     } else {
         retention->space_tries = 0;
@@ -195,7 +195,8 @@ bool retention_wants_look(const struct retention *retention, uint64_t *due)
 
 /* ---- its life ---- */
 
-/* Free space runs out: oldest records go before new ones are refused. */
+/* Free space runs out: oldest records go before new ones are refused. It may be another program that fills the disk, so
+ * half of what may be kept stays whatever comes. */
 static void on_low(void *context)
 {
     struct retention *retention = context;
@@ -203,7 +204,11 @@ static void on_low(void *context)
     uint64_t wanted = 2 * watch->reserve + watch->reserve / 4;
     if (retention->total_limit < 0 || retention->is_stopping || watch->free >= wanted)
         return;
-    retention->wanted_bytes = wanted - watch->free;
+    uint64_t kept = measure(retention).kept, floor = (uint64_t)retention->total_limit / 2;
+    uint64_t most = kept > floor ? kept - floor : 0;
+    if (most == 0)
+        return;
+    retention->wanted_bytes = wanted - watch->free < most ? wanted - watch->free : most;
     retention->wants_space = true;
     retention_arm(retention);
 }
@@ -214,7 +219,7 @@ int retention_total_open(struct retention *retention, struct error *error)
     struct disk_space space = {0};
     retention->total = measure(retention).total;
     if (disk_find_space(server->disk, &space, NULL) == 0 && space.total > 0 &&
-        config_size_retention(server->config, space.free + retention->total) != 0)
+        config_size_retention(server->config, retention->total, space.free) != 0)
         return error_set_status(error, -ENOMEM, "configuration");
     retention->total_limit = config_number(server->config, CONFIG_FURROW_RETENTION_TOTAL_BYTES);
     log_info(server->logger, "retention", "total_bytes=%" PRIu64 " furrow.retention.total.bytes=%" PRId64 " source=%s",

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -417,3 +417,53 @@ def test_a_consumer_is_told_of_damage_and_may_go_on_behind_it(servers, topic):
             java_client.consume(server.bootstrap, topic, 3, start=1)
     finally:
         java_client.close()
+
+
+def fill_up(file: Path) -> None:
+    with file.open("wb", buffering=0) as opened, suppress(OSError):
+        while True:
+            opened.write(bytes(4096))
+
+
+def write_fifty(server: Server) -> None:
+    with Connection(server.bootstrap) as connection:
+        connection.create_topic("orders", 2)
+        for number in range(50):
+            assert connection.produce("orders", b"%d" % number) == (0, number)
+
+
+FIFTY = [b"%d" % number for number in range(50)]
+
+
+def test_it_serves_on_a_disk_that_another_program_has_filled(servers, small_disk):
+    server = servers.new(SETTINGS, free_port())
+    server.data = small_disk / "data"
+    other = small_disk / "of-another-program"
+    server.start()
+    write_fifty(server)
+    server.stop()
+    fill_up(other)
+    server.start()
+    with Connection(server.bootstrap) as connection:
+        for _ in range(3):
+            assert connection.produce("orders", b"50")[0] == STORAGE_ERROR
+            time.sleep(0.5)  # and nothing is given up for it
+        assert values_from(server, "orders", 0, 50) == FIFTY
+        other.unlink()
+        wait_for(lambda: connection.produce("orders", b"50") == (0, 50))
+
+
+def test_a_start_that_must_recover_waits_for_a_disk_with_space(servers, small_disk):
+    server = servers.new(SETTINGS, free_port())
+    server.data = small_disk / "data"
+    other = small_disk / "of-another-program"
+    server.start()
+    write_fifty(server)
+    server.kill()
+    fill_up(other)
+    with pytest.raises(RuntimeError, match="No space left"):
+        server.start()
+    server.down_on_purpose = True
+    other.unlink()
+    server.start()
+    assert values_from(server, "orders", 0, 50) == FIFTY

@@ -418,14 +418,34 @@ static void a_disk_that_is_nearly_full_lets_the_oldest_go_at_once(void)
 {
     open_with(seldom);
     struct topic *topic = create("orders", 1, CLEANUP_DELETE);
-    limit_total(1000000);
     append_many(topic->partitions[0], 20, 0);
+    limit_total((int64_t)log_bytes(topic->partitions[0]->log));
     struct disk_watch *watch = &f.server.disk_watch;
     watch->reserve = 1000;
     watch->free = 1000;
     watch->on_low(watch->on_low_context); /* 2250 are wanted, so 1250 go: two segments */
     CHECK(wait_for_start(topic->partitions[0], 8));
     CHECK(wait_for_files(topic->partitions[0], 3, 0));
+    close_all();
+}
+
+/* It is somebody else who fills it: giving all would not help for long. */
+static void half_of_the_limit_stays_however_full_the_disk_is(void)
+{
+    open_with(seldom);
+    struct topic *topic = create("orders", 1, CLEANUP_DELETE);
+    append_many(topic->partitions[0], 20, 0);
+    uint64_t limit = log_bytes(topic->partitions[0]->log);
+    limit_total((int64_t)limit);
+    struct disk_watch *watch = &f.server.disk_watch;
+    watch->reserve = 1 << 20;
+    watch->free = 0;
+    for (int i = 0; i < 6; i++) {
+        watch->on_low(watch->on_low_context);
+        server_fixture_run_ms(&f, 300);
+    }
+    CHECK_EQUAL(log_start_offset(topic->partitions[0]->log), 12); /* closed segments only, to the one that crosses */
+    CHECK_EQUAL(log_end_offset(topic->partitions[0]->log), 20);
     close_all();
 }
 
@@ -464,4 +484,5 @@ SUITE("retention", CHECK_TEST(what_is_too_much_goes_and_the_start_is_saved_first
       CHECK_TEST(of_all_together_the_oldest_go_from_whoever_has_more_than_its_share),
       CHECK_TEST(of_those_that_have_the_same_the_oldest_goes), CHECK_TEST(in_the_end_segments_that_are_appended_to_go),
       CHECK_TEST(a_disk_that_is_nearly_full_lets_the_oldest_go_at_once),
+      CHECK_TEST(half_of_the_limit_stays_however_full_the_disk_is),
       CHECK_TEST(what_is_known_of_the_clock_is_kept_over_a_restart))
