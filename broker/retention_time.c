@@ -7,8 +7,7 @@
 
 #define TIME_FILE      "furrow-clock-checkpoint"
 #define TIME_MAX_BYTES ((size_t)16 << 10)
-#define READ_MS        100     /* what is asked again so soon gets the same answer */
-#define SAVE_MS        3600000 /* flash wears: what is lost at a power cut counts as not proven */
+#define READ_MS        100 /* what is asked again so soon gets the same answer */
 
 static int64_t read_clock(clockid_t id)
 {
@@ -87,7 +86,8 @@ const struct proven_time *retention_time(struct retention *retention)
 
 bool retention_time_is_due(const struct retention *retention)
 {
-    return retention->time_changed || retention_now(retention) - retention->time_saved_at >= SAVE_MS;
+    uint64_t since = retention_now(retention) - retention->time_saved_at;
+    return retention->time_changed || since >= PROVEN_TIME_SAVE_MS; /* seldom, for flash wears */
 }
 
 /* ---- saving ---- */

@@ -69,11 +69,16 @@ static void make_room(struct proven_time *time)
     join_at(time, best);
 }
 
-static void open_period(struct proven_time *time, int64_t wall)
+/* It may have begun up to `since` ms ago. */
+static void open_period(struct proven_time *time, int64_t wall, int64_t since)
 {
     if (time->count == PROVEN_TIME_PERIODS)
         make_room(time);
-    time->periods[time->count++] = (struct proven_period){wall, wall, time->proven, time->proven};
+    if (since > wall)
+        since = wall;
+    if (since > time->proven)
+        since = time->proven;
+    time->periods[time->count++] = (struct proven_period){wall - since, wall, time->proven - since, time->proven};
 }
 
 /* The wall clock went from period to period as the proven one did: they are one. */
@@ -83,8 +88,8 @@ static void join_straight(struct proven_time *time)
         return;
     const struct proven_period *last = &time->periods[time->count - 1];
     const struct proven_period *before = last - 1;
-    int64_t wall = last->wall_from - before->wall_to;
-    int64_t proven = last->proven_from - before->proven_to;
+    int64_t wall = last->wall_from - before->wall_from;
+    int64_t proven = last->proven_from - before->proven_from;
     if (wall >= 0 && wall == proven)
         join_at(time, time->count - 2);
 }
@@ -130,14 +135,15 @@ static void take_reading(struct proven_time *time, const struct clock_reading *r
 void proven_time_init(struct proven_time *time, const struct clock_reading *reading)
 {
     *time = (struct proven_time){.synced_wall = NO_MOMENT};
-    open_period(time, wall_of(reading));
+    open_period(time, wall_of(reading), 0);
     take_reading(time, reading);
 }
 
 void proven_time_resume(struct proven_time *time, const struct clock_reading *reading)
 {
     int64_t wall = wall_of(reading);
-    open_period(time, wall); /* even where the clock seems to go on: it may have stood still */
+    current(time)->wall_to += PROVEN_TIME_SAVE_MS; /* what was stamped after the text was written */
+    open_period(time, wall, 0);                    /* even where the clock seems to go on: it may have stood still */
     take_reading(time, reading);
 }
 
@@ -153,7 +159,7 @@ bool proven_time_note(struct proven_time *time, const struct clock_reading *read
         period->proven_to = time->proven;
         if (time->wall + elapsed > period->wall_to)
             period->wall_to = time->wall + elapsed;
-        open_period(time, wall_of(reading));
+        open_period(time, wall_of(reading), elapsed);
     } else {
         time->proven += elapsed + step > 0 ? elapsed + step : 0;
     }

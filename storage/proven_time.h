@@ -24,6 +24,7 @@
 #include <stdbool.h>
 
 #define PROVEN_TIME_PERIODS 32
+#define PROVEN_TIME_SAVE_MS 3600000 /* the text is to be kept so often; what was stamped since then counts as older */
 
 /* One look at the clocks, in ms. */
 struct clock_reading {

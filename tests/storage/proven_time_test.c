@@ -245,6 +245,32 @@ static void a_jump_while_it_runs_is_told(void)
     CHECK_EQUAL(proven_time_age(&m.time, T0), HOUR + MINUTE);
 }
 
+/* Nobody looks at the clock at the moment of the jump, and what is written down is old at a power cut. */
+static void what_is_stamped_between_two_looks_has_an_age_too(void)
+{
+    struct machine_clock m;
+    first_start(&m, 0, false);
+    run(&m, HOUR);
+    m.real += MINUTE;
+    struct stamped before = stamp(&m);
+    m.real += MINUTE;
+    m.wrong = YEAR;
+    struct stamped behind = stamp(&m);
+    m.real += MINUTE;
+    look(&m);
+    run(&m, HOUR);
+    CHECK_AGE(&m, before, 0);
+    CHECK_AGE(&m, behind, 0);
+    struct proven_time saved = m.time;
+    run(&m, HOUR / 2);
+    struct stamped unsaved = stamp(&m);
+    m.time = saved;
+    power_off(&m, HOUR, YEAR, false);
+    run(&m, HOUR);
+    CHECK_AGE(&m, before, 90 * MINUTE);
+    CHECK_AGE(&m, unsaved, HOUR);
+}
+
 /* ---- off every night ---- */
 
 static void nights_are_proven_where_the_time_is_told_in_the_morning(void)
@@ -380,7 +406,8 @@ SUITE("proven_time", CHECK_TEST(while_the_clock_is_right_an_age_is_what_the_cloc
       CHECK_TEST(what_is_stamped_on_a_clock_that_stood_still_is_not_aged_by_the_jump),
       CHECK_TEST(a_clock_that_nobody_ever_sets_counts_only_what_it_ran),
       CHECK_TEST(a_clock_that_says_2040_and_is_set_back_deletes_nothing_and_stops_nothing),
-      CHECK_TEST(a_jump_while_it_runs_is_told), CHECK_TEST(nights_are_proven_where_the_time_is_told_in_the_morning),
+      CHECK_TEST(a_jump_while_it_runs_is_told), CHECK_TEST(what_is_stamped_between_two_looks_has_an_age_too),
+      CHECK_TEST(nights_are_proven_where_the_time_is_told_in_the_morning),
       CHECK_TEST(nights_without_proof_are_not_counted_and_days_always_are),
       CHECK_TEST(whatever_the_clock_does_nothing_is_older_than_it_is), CHECK_TEST(a_damaged_text_is_refused),
       CHECK_TEST(a_claim_is_believed_once_the_clock_is_known_to_be_right))
