@@ -7,6 +7,7 @@
 
 #define METADATA_TOMBSTONES_MS 86400000
 #define METADATA_DIRTY_RATIO   0.5
+#define SETTLING_RATIO         2.0 /* dirtier than any log can be */
 
 /* The metadata log's records are compacted by (kind, name), which is all of their keys. */
 static struct compaction_config configured(const struct server *server, const struct partition *partition)
@@ -58,11 +59,30 @@ struct search {
     uint64_t loop_now; /* ms */
 };
 
+static bool can_be_begun(const struct search *search, const struct cleaner_target *target)
+{
+    return target->log != NULL && !log_is_offline(target->log) && target->state->retry_at <= search->loop_now;
+}
+
+/* What a failure has left comes before all else, and whatever the topic's policy is by now: without it nothing of the
+ * log can be trimmed. */
+static void look_for_unsettled(struct search *search, struct cleaner_target *target)
+{
+    if (target->log == NULL || !log_wants_settling(target->log))
+        return;
+    search->choice->any_compacted = true;
+    if (!can_be_begun(search, target))
+        return;
+    target->bounds = (struct compaction_bounds){.cleaned_end = target->state->cleaned_end, .recovery_point = 0};
+    target->is_overdue = true;
+    target->dirty_ratio = SETTLING_RATIO;
+    search->choice->target = *target;
+}
+
 static void look_at(struct search *search, struct cleaner_target *target, double min_ratio, int64_t max_lag_ms)
 {
     struct cleaner_choice *choice = search->choice;
-    if (target->log == NULL || log_is_offline(target->log) || log_is_compacting(target->log) ||
-        target->state->retry_at > search->loop_now)
+    if (!can_be_begun(search, target))
         return;
     struct compaction_look look;
     target->bounds = (struct compaction_bounds){.cleaned_end = target->state->cleaned_end,
@@ -77,6 +97,15 @@ static void look_at(struct search *search, struct cleaner_target *target, double
     target->is_overdue = is_overdue(&look, max_lag_ms, search->now);
     if ((target->is_overdue || target->dirty_ratio > min_ratio) && is_dirtier(target, &choice->target))
         choice->target = *target;
+}
+
+static void look_for_unsettled_of(struct search *search, const struct topic *topic)
+{
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        struct partition *partition = topic->partitions[i];
+        struct cleaner_target target = {.partition = partition, .log = partition->log, .state = &partition->clean};
+        look_for_unsettled(search, &target);
+    }
 }
 
 static void look_at_topic(struct search *search, const struct topic *topic)
@@ -94,12 +123,16 @@ void cleaner_choose(struct server *server, struct cleaner_choice *choice)
         .server = server, .choice = choice, .now = server_now(server), .loop_now = uv_now(server->loop)};
     *choice = (struct cleaner_choice){.any_compacted = false};
     for (const struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
-        if ((topic->config.cleanup_policy & CLEANUP_COMPACT) == 0 || topic->is_deleting)
+        if (topic->is_deleting)
+            continue;
+        look_for_unsettled_of(&search, topic);
+        if ((topic->config.cleanup_policy & CLEANUP_COMPACT) == 0)
             continue;
         choice->any_compacted = true;
         look_at_topic(&search, topic);
     }
     struct cleaner_target metadata = {.log = metadata_log_log(server->metadata),
                                       .state = metadata_log_clean(server->metadata)};
+    look_for_unsettled(&search, &metadata);
     look_at(&search, &metadata, METADATA_DIRTY_RATIO, INT64_MAX);
 }

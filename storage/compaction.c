@@ -69,6 +69,11 @@ bool log_is_compacting(const struct log *log)
     return log->compacting || log->unsettled != NULL;
 }
 
+bool log_wants_settling(const struct log *log)
+{
+    return log->unsettled != NULL && !log->compacting;
+}
+
 /* ---- begin ---- */
 
 static void take_inputs(const struct log *log, const struct compaction_bounds *bounds, uint32_t first, uint32_t end,

@@ -77,6 +77,8 @@ void log_compaction_look(const struct log *log, const struct compaction_config *
 
 /* True from begin to end, and while files of an earlier run wait for their last step. */
 bool log_is_compacting(const struct log *log);
+/* Files of an earlier run wait for their last step, which the next run does, whatever it is to clean. */
+bool log_wants_settling(const struct log *log);
 
 /* `buffer` is log.cleaner.dedupe.buffer.size in bytes (at least 64 KiB are taken): the table of keys, which is
  * gone when copying begins. Beside it a run holds about 200 KiB, the largest batch once or twice, and what a codec

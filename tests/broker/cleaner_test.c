@@ -6,6 +6,7 @@
 #include "batch_iterator.h"
 #include "check.h"
 #include "checkpoints.h"
+#include "compaction.h"
 #include "flush.h"
 #include "metadata_log.h"
 #include "metadata_private.h"
@@ -397,6 +398,49 @@ static void any_failing_call_leaves_what_was_there(void)
     }
 }
 
+/* Files that could not get their names stand in the way of trims and of the next run. */
+static void what_could_not_be_settled_is_settled_later(bool is_deleting_policy)
+{
+    bool more = true;
+    for (int64_t nth = 0; more; nth++) {
+        open_with((const char *const[]){"log.cleaner.backoff.ms=1", "log.cleaner.min.cleanable.ratio=0", NULL});
+        struct topic *topic = create("orders", NULL, NULL);
+        struct partition *partition = topic->partitions[0];
+        topic->config.min_cleanable_ratio = 1;
+        append_many(topic);
+        topic->config.min_cleanable_ratio = 0;
+        cleaner_wake(f.server.cleaner);
+        simulated_disk_fail_call_at(f.server.disk, SIMULATED_RENAME, nth, -ENOSPC);
+        for (int i = 0; i < 400 && !is_clean(topic) && partition->clean.retry_at == 0; i++)
+            server_fixture_run_ms(&f, 1);
+        more = !simulated_disk_fail_pending(f.server.disk);
+        simulated_disk_fail_at(f.server.disk, -1, 0);
+        int records = count_records(topic);
+        bool was_unsettled = partition->clean.retry_at != 0 && log_is_compacting(partition->log);
+        if (is_deleting_policy)
+            topic->config.cleanup_policy = CLEANUP_DELETE;
+        partition->clean.retry_at = 0;
+        for (int i = 0; i < 100 && log_is_compacting(partition->log); i++)
+            server_fixture_run_ms(&f, 5);
+        CHECK(!log_is_compacting(partition->log));
+        if (is_deleting_policy && was_unsettled)
+            CHECK_EQUAL(count_records(topic), records);
+        else if (!is_deleting_policy)
+            CHECK(run_until_clean(topic));
+        close_all();
+    }
+}
+
+static void what_a_failure_left_unsettled_is_settled_later(void)
+{
+    what_could_not_be_settled_is_settled_later(false);
+}
+
+static void it_is_settled_even_when_the_topic_is_not_compacted_any_more(void)
+{
+    what_could_not_be_settled_is_settled_later(true);
+}
+
 static void any_allocation_may_fail(void)
 {
     bool more = true;
@@ -424,4 +468,5 @@ SUITE("cleaner", CHECK_TEST(what_is_dirty_is_compacted_and_stays_so_over_a_resta
       CHECK_TEST(a_stop_does_not_wait_for_a_compaction),
       CHECK_TEST(a_topic_may_be_deleted_and_come_again_while_it_is_compacted),
       CHECK_TEST(the_metadata_log_is_compacted), CHECK_TEST(any_failing_call_leaves_what_was_there),
-      CHECK_TEST(any_allocation_may_fail))
+      CHECK_TEST(what_a_failure_left_unsettled_is_settled_later),
+      CHECK_TEST(it_is_settled_even_when_the_topic_is_not_compacted_any_more), CHECK_TEST(any_allocation_may_fail))
