@@ -107,6 +107,8 @@ uint32_t log_search_index_position(struct log_search *s)
         offset_index_find(&s->p->index, s->index.file, s->read->offset, &found, &s->error) != 0 ||
         found.position >= s->p->segment_size)
         return 0;
+    s->entry_offset = found.offset;
+    s->entry_position = found.position;
     return found.position;
 }
 
@@ -221,6 +223,13 @@ static int next_batch(struct log_search *s, struct passed *passed, bool follows,
     return rc != 0 ? rc : 1;
 }
 
+/* No CRC covers a base offset, but the index entry has led to a batch that ends at its offset, or before. */
+static bool is_beyond_entry(const struct log_search *s, const struct segment_batch *batch)
+{
+    return s->entry_position != 0 && batch->position == s->entry_position &&
+           batch_last_offset(&batch->header) > s->entry_offset;
+}
+
 int log_search_batch(struct log_search *s, struct segment_batch *batch)
 {
     int64_t offset = s->read->offset;
@@ -230,7 +239,7 @@ int log_search_batch(struct log_search *s, struct segment_batch *batch)
     for (;;) {
         int64_t expected = s->scan.next_offset;
         bool skipped = false;
-        int rc = next_batch(s, &passed, follows, batch, &skipped);
+        int rc = next_batch(s, &passed, follows || lost, batch, &skipped);
         if (rc == 0)
             return lost ? FURROW_CORRUPT : 0;
         if (rc < 0)
@@ -238,6 +247,12 @@ int log_search_batch(struct log_search *s, struct segment_batch *batch)
         follows = !skipped;
         if (skipped) {
             lost = true;
+            continue;
+        }
+        if (is_beyond_entry(s, batch)) {
+            segment_scan_seek(&s->scan, s->scan.position, expected, s->p->segment_end_offset);
+            lost = true;
+            follows = false;
             continue;
         }
         if (batch_last_offset(&batch->header) < offset) {

@@ -16,7 +16,9 @@ struct log_search {
     uint32_t window_count;                                  /* entries; 0: not read yet */
     uint32_t passed;                                        /* so many entries have a position <= passed_position */
     uint32_t passed_position;
-    struct error error; /* of which nobody wants the words */
+    int64_t entry_offset;    /* the last offset that the batch at entry_position can have; where the search began */
+    uint32_t entry_position; /* 0: it did not begin at an index entry */
+    struct error error;      /* of which nobody wants the words */
 };
 
 /* Position of the index entry at or before the offset. A broken or missing index costs time, not the read. */
