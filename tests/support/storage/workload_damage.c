@@ -11,7 +11,8 @@ static struct model_batch *choose_batch(struct workload_partition *p)
         return NULL;
     struct model_batch *batch = &m->batches[below(p->w, m->count)];
     int64_t last_offset = batch_last_offset(&batch->header);
-    return last_offset < p->saved_point && last_offset >= m->start && !batch->is_damaged ? batch : NULL;
+    bool is_last = batch == &m->batches[m->count - 1]; /* where its header says that the log ends is believed */
+    return last_offset < p->saved_point && last_offset >= m->start && !batch->is_damaged && !is_last ? batch : NULL;
 }
 
 /* While the log is open: where its files have the batch. */
