@@ -158,7 +158,8 @@ static int parse_value(const struct config_key *key, const char *text, int64_t *
         ok = parse_number(text, number) && *number >= key->min && *number <= key->max;
         break;
     case CONFIG_DOUBLE:
-        ok = parse_decimal(text, &decimal) && decimal >= (double)key->min && decimal <= (double)key->max;
+        ok = parse_decimal(text, &decimal) && decimal >= (double)key->min &&
+             (key->max == INT64_MAX || decimal <= (double)key->max);
         break;
     case CONFIG_STRING:
         ok = among(key->valid, slice_of_text(text));

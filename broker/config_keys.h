@@ -116,8 +116,8 @@
     N(LOG_CLEANER_DEDUPE_BUFFER_SIZE, "log.cleaner.dedupe.buffer.size", NULL, 65536, CONFIG_MEMORY_MOST,               \
       "Memory for the keys of a compaction under way; with less, the log is read more often. Default: 1/128 of the "   \
       "memory, 1 to 32 MiB.")                                                                                          \
-    D(LOG_CLEANER_IO_MAX_BYTES_PER_SECOND, "log.cleaner.io.max.bytes.per.second", NULL, 1, INT64_MAX,                  \
-      "The most that compaction reads and writes; unset: any.")                                                        \
+    D(LOG_CLEANER_IO_MAX_BYTES_PER_SECOND, "log.cleaner.io.max.bytes.per.second", "1.7976931348623157E308", 1,         \
+      INT64_MAX, "The most that compaction reads and writes in a second; the default: any.")                           \
     D(LOG_CLEANER_MIN_CLEANABLE_RATIO, "log.cleaner.min.cleanable.ratio", "0.5", 0, 1,                                 \
       "The share of a log that must be uncompacted before it is compacted.")                                           \
     S(LOG_MESSAGE_TIMESTAMP_TYPE, "log.message.timestamp.type", "CreateTime", "CreateTime,LogAppendTime",              \

@@ -384,6 +384,8 @@ static void any_failing_call_leaves_what_was_there(void)
         cleaner_wake(f.server.cleaner);
         simulated_disk_fail_at(f.server.disk, nth, -EIO);
         server_fixture_run_ms(&f, 15);
+        while (!is_idle())
+            uv_run(&f.loop, UV_RUN_ONCE);
         more = !simulated_disk_fail_pending(f.server.disk);
         simulated_disk_fail_at(f.server.disk, -1, 0);
         CHECK(!log_is_offline(topic->partitions[0]->log));
@@ -453,6 +455,8 @@ static void any_allocation_may_fail(void)
         cleaner_wake(f.server.cleaner);
         memory_fail_at(&f.memory, nth);
         server_fixture_run_ms(&f, 10);
+        while (!is_idle())
+            uv_run(&f.loop, UV_RUN_ONCE);
         more = !memory_fail_pending(&f.memory);
         memory_fail_at(&f.memory, -1);
         CHECK(!log_is_offline(topic->partitions[0]->log));
