@@ -327,11 +327,11 @@ static struct log_find *run_again(struct log *log, struct log_find *find)
     bool is_old = false;
     for (uint32_t i = 0; i < find->count; i++)
         is_old |= log_is_replaced(log, find->segments[i].base_offset, find->swaps);
-    struct log_find *again;
+    struct log_find *again = NULL;
     if (!is_old || !find->executed || log->abandoned)
         return find;
     find->status = log_find_begin(log, find->timestamp, find->end_offset, &again, &find->error);
-    if (find->status != 0)
+    if (again == NULL)
         return find;
     drop(find);
     log_find_execute(again);

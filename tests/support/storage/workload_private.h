@@ -82,19 +82,16 @@ struct workload_partition {
     struct workload *w;
     char topic[16];
     char folder[DISK_PATH_MAX];
-    bool exists; /* the topic does, durably */
     struct log_config config;
     struct compaction_config cleaning;
     uint32_t keys; /* of its records */
     struct log *log;
     struct model model;
     struct workload_producer producers[WORKLOAD_PRODUCERS];
-    bool lost; /* a sync failed: what was written and not synced may be gone */
 
     struct flying_write write;
     struct flying_sync syncs[MAX_SYNCS]; /* in the order of their begin, which is that of their execution */
     size_t sync_count;
-    bool is_syncing; /* one is executed just now */
     struct flying_read reads[MAX_READS];
     struct flying_find find;
     struct flying_timestamps timestamps;
@@ -102,6 +99,9 @@ struct workload_partition {
     struct flying_compaction compaction;
     int64_t cleaned_end; /* as the broker knows it */
     int64_t saved_point; /* the recovery point that is certainly durable */
+    bool exists;         /* the topic does, durably */
+    bool lost;           /* a sync failed: what was written and not synced may be gone */
+    bool is_syncing;     /* one is executed just now */
     bool wants_roll;     /* retention would take the active segment */
 };
 
