@@ -135,7 +135,7 @@ static void take_in(struct flush *flush, struct flush_item *item)
 {
     struct error error = {.code = 0};
     struct log *log = item->partition->log;
-    if (item->sync != NULL && log_sync_end(log, item->sync, &error) != 0) {
+    if (item->sync != NULL && log_sync_end(log, item->sync, &error) != 0 && !item->partition->topic->is_deleted) {
         bool is_offline = log_is_offline(log);
         log_line_limited(flush->server->logger, &flush->failures, LOG_ERROR, "storage", "partition=%s %s: %s",
                          log_folder(log), is_offline ? "offline" : "not synced yet", error.message);

@@ -8,6 +8,7 @@
 
 #define STACK_BYTES    ((size_t)128 << 10)
 #define TOGETHER_LIMIT 64 /* syncs */
+#define PATIENCE_NS    ((uint64_t)500000000)
 
 struct queue {
     struct writer_job *first;
@@ -22,6 +23,7 @@ struct lane {
     pthread_cond_t wake;
     struct queue submitted; /* guarded by the mutex, as the next */
     struct queue patient;
+    uint64_t passed_since; /* ns; the patient have been passed over since then; 0: they are not */
 };
 
 struct writer_thread {
@@ -151,6 +153,18 @@ static void take_patient(struct lane *lane, bool all, struct queue *to)
         lane->patient.tail = &lane->patient.first;
 }
 
+/* Others may never come to an end, so patience does. From then on one of the patient is taken each time. */
+static bool is_patience_over(struct lane *lane, const struct queue *others)
+{
+    if (lane->patient.first == NULL || others->first == NULL) {
+        lane->passed_since = 0;
+        return false;
+    }
+    if (lane->passed_since == 0)
+        lane->passed_since = uv_hrtime();
+    return uv_hrtime() - lane->passed_since >= PATIENCE_NS;
+}
+
 static void execute_syncs(struct lane *lane, struct queue *queue)
 {
     struct writer_thread *thread = lane->thread;
@@ -158,7 +172,8 @@ static void execute_syncs(struct lane *lane, struct queue *queue)
     uint32_t pauses = count_pauses(queue->first) + count_pauses(lane->patient.first);
     const struct writer_job *any = queue->first != NULL ? queue->first : lane->patient.first;
     bool together = log_sync_can_join(any->sync) && sync_choice_all(&thread->choice, pauses);
-    if (together || queue->first == NULL)
+    bool is_over = is_patience_over(lane, queue);
+    if (together || queue->first == NULL || is_over)
         take_patient(lane, together, queue);
     pthread_mutex_unlock(&thread->mutex);
     struct writer_job *jobs = queue->first;

@@ -18,7 +18,7 @@ struct writer_thread;
 struct writer_job {
     struct log_write *write;              /* either this */
     struct log_sync *sync;                /* or this */
-    bool is_patient;                      /* a sync that lets all others go first */
+    bool is_patient;                      /* a sync that lets all others go first, for some time */
     void (*done)(struct writer_job *job); /* on the loop; among the likes of it in the order of submission */
     struct writer_job *next;              /* private */
 };

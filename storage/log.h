@@ -10,7 +10,7 @@
  *
  * Every begun operation must be ended, executed or not, before the log is closed. At most one write is under way per
  * log. Syncs may run beside it, and reads beside both and each other; all syncs of one log are executed on one thread,
- * in the order in which they were begun.
+ * in any order.
  *
  * What a log at rest costs: under 2 KiB of heap, no file handle that the file cache does not own.
  *

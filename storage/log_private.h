@@ -116,9 +116,10 @@ struct log {
     bool indexes_made;     /* recovery has written the last segment's indexes and not synced them */
     bool writing;
     bool offline;
-    bool abandoned;  /* the folder's name is not this log's any more */
-    bool sync_alone; /* recovered: what failed before this run is told to the files' own syncs only */
-    bool sync_lost;  /* a sync has failed; for those that come after it, on the same thread */
+    _Atomic bool abandoned; /* the folder's name is not this log's any more */
+    bool sync_alone;        /* recovered: what failed before this run is told to the files' own syncs only */
+    bool sync_lost;         /* a sync has failed; for those that come after it, on the same thread */
+    uint64_t epochs_saved;  /* of the changes of the epochs, in the checkpoint; likewise */
 
     bool compacting;            /* a run of compaction has begun and not ended */
     uint32_t swaps;             /* replacements of segments since the log was opened */

@@ -6,9 +6,11 @@
  * synced with it, so that all of a segment below the recovery point can be trusted.
  *
  * A sync may run beside a write: it promises what was written before it began. The kernel tells of a failed sync once,
- * so the syncs of one log run one after the other and share the bad news. */
+ * so the syncs of one log run one after the other and share the bad news. That need not be the order in which they were
+ * begun: epochs that are older than those on the disk are not written any more. */
 #include "log_mark.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 struct log_sync_file {
@@ -31,9 +33,11 @@ struct log_sync {
     bool sync_folder;
     bool alone; /* also when all is synced at once */
     bool executed;
-    bool *any_lost;        /* the log's sync_lost */
-    struct log_mark *mark; /* NULL: none is made */
-    bool lost;             /* a sync failed, so nothing may be believed of what it covered */
+    bool *any_lost;                /* the log's sync_lost */
+    uint64_t *epochs_saved;        /* likewise */
+    const _Atomic bool *abandoned; /* likewise */
+    struct log_mark *mark;         /* NULL: none is made */
+    bool lost;                     /* a sync failed, so nothing may be believed of what it covered */
     int status;
     struct error error;
 };
@@ -61,6 +65,8 @@ static int prepare(struct log *log, struct log_sync *sync)
     struct memory *memory = log->environment.memory;
     *sync = (struct log_sync){.disk = log->environment.disk,
                               .any_lost = &log->sync_lost,
+                              .epochs_saved = &log->epochs_saved,
+                              .abandoned = &log->abandoned,
                               .folder = log->folder,
                               .end = log->end,
                               .written_bytes = log->written_bytes,
@@ -116,11 +122,14 @@ static int sync_segment(struct log_sync *sync, struct log_sync_file *file)
 
 static int write_epochs(struct log_sync *sync)
 {
-    if (sync->epochs.size == 0)
+    if (sync->epochs.size == 0 || sync->epoch_changes < *sync->epochs_saved)
         return 0;
     char path[DISK_PATH_MAX];
     snprintf(path, sizeof path, "%s/" LOG_EPOCHS_FILE, sync->folder);
-    return disk_replace_file(sync->disk, path, writer_slice(&sync->epochs), &sync->error);
+    int rc = disk_replace_file(sync->disk, path, writer_slice(&sync->epochs), &sync->error);
+    if (rc == 0)
+        *sync->epochs_saved = sync->epoch_changes;
+    return rc;
 }
 
 /* A sync that succeeds after one that failed proves nothing. */
@@ -134,10 +143,13 @@ static void share_loss(struct log_sync *sync)
     }
 }
 
-/* What can fail without a loss comes first. */
+/* What can fail without a loss comes first. When the log is abandoned, another one may have the folder's name, in which
+ * neither epochs nor a mark of this one may be put. */
 static void start_run(struct log_sync *sync)
 {
     sync->executed = true;
+    if (atomic_load(sync->abandoned))
+        sync->status = error_set_status(&sync->error, FURROW_OFFLINE, "sync");
     for (uint32_t i = 0; i < sync->file_count && sync->status == 0; i++) {
         struct log_sync_file *file = &sync->files[i];
         int rc = log_handle_open(&file->log, sync->disk, sync->folder, file->base_offset, SEGMENT_LOG, FILE_READ_WRITE,

@@ -159,6 +159,53 @@ static void who_is_patient_lets_others_go_first(void)
     tear_down();
 }
 
+/* Two logs that are synced again as soon as they are: there is always one that waits. */
+static void on_synced_again(struct writer_job *job)
+{
+    struct item *item = CONTAINER_OF(job, struct item, sync);
+    CHECK_EQUAL(log_sync_end(item->log->log, job->sync, &item->log->error), 0);
+    done_count++;
+    if (order[0] != 0 || done_count > 200)
+        return;
+    struct log_sync *sync = NULL;
+    REQUIRE(log_fixture_append(item->log, &(struct test_batch){.records = 1}, false) > 0);
+    REQUIRE(log_sync_begin(item->log->log, false, &sync, &item->log->error) == 0 && sync != NULL);
+    item->sync = (struct writer_job){.sync = sync, .done = on_synced_again};
+    writer_thread_submit(thread, &item->sync);
+}
+
+static void on_patient_synced(struct writer_job *job)
+{
+    struct item *item = CONTAINER_OF(job, struct item, sync);
+    CHECK_EQUAL(log_sync_end(item->log->log, job->sync, &item->log->error), 0);
+    order[0] = done_count;
+}
+
+static void patience_has_an_end(void)
+{
+    set_up();
+    for (int i = 0; i < LOGS; i++) {
+        submit(i, false);
+        logs[i].disk->sync_all_failed = true; /* nothing is synced together */
+    }
+    turn_until(LOGS);
+    writer_thread_set_sync_delay(thread, 20);
+    done_count = 0;
+    order[0] = 0;
+    submit_sync(&items[0], false);
+    items[0].sync.done = on_synced_again;
+    submit_sync(&items[1], false);
+    items[1].sync.done = on_synced_again;
+    submit_sync(&items[2], true);
+    items[2].sync.done = on_patient_synced;
+    while (!writer_thread_idle(thread))
+        uv_run(&loop, UV_RUN_ONCE);
+    CHECK(order[0] > 2); /* it was patient */
+    CHECK(order[0] < 100);
+    close_thread();
+    tear_down();
+}
+
 static void closing_finishes_what_was_submitted(void)
 {
     set_up();
@@ -189,4 +236,4 @@ static void opening_may_fail(void)
 
 SUITE("writer thread", CHECK_TEST(a_write_and_a_sync_are_executed_and_handed_back),
       CHECK_TEST(a_write_does_not_wait_for_a_sync), CHECK_TEST(who_is_patient_lets_others_go_first),
-      CHECK_TEST(closing_finishes_what_was_submitted), CHECK_TEST(opening_may_fail))
+      CHECK_TEST(patience_has_an_end), CHECK_TEST(closing_finishes_what_was_submitted), CHECK_TEST(opening_may_fail))
