@@ -95,7 +95,7 @@
       "only the time that the server ran.")                                                                            \
     L(LOG_CLEANUP_POLICY, "log.cleanup.policy", "delete", "compact,delete",                                            \
       "What happens to old segments: delete by age or size, compact to the last record of each key. With compact, "    \
-      "every record needs a key.")                                                                                     \
+      "every record needs a key, unless furrow.compaction.key is header:NAME.")                                        \
     N(LOG_SEGMENT_DELETE_DELAY_MS, "log.segment.delete.delay.ms", "60000", 0, INT64_MAX,                               \
       "How long a deleted segment's file stays on the disk, as .deleted, when there is no need for space.")            \
     N(LOG_CLEANER_DELETE_RETENTION_MS, "log.cleaner.delete.retention.ms", "86400000", 0, INT64_MAX,                    \
@@ -107,9 +107,8 @@
     I(FURROW_COMPACTION_KEEP, "furrow.compaction.keep", "1", 1, 65535,                                                 \
       "How many of the last records of each key compaction keeps.")                                                    \
     S(FURROW_COMPACTION_KEY, "furrow.compaction.key", "key", NULL,                                                     \
-      "What compaction takes for a record's key: key, header:NAME or prefix:N (its first N bytes). Kept; nothing "     \
-      "acts "                                                                                                          \
-      "on it yet.")                                                                                                    \
+      "What compaction takes for a record's key: key, header:NAME or prefix:N (its first N bytes). A record without "  \
+      "it is kept.")                                                                                                   \
     B(LOG_CLEANER_ENABLE, "log.cleaner.enable", "true", "Whether topics with compact in their policy are compacted.")  \
     N(LOG_CLEANER_BACKOFF_MS, "log.cleaner.backoff.ms", "15000", 0, INT64_MAX,                                         \
       "How long the cleaner rests when there is nothing to compact.")                                                  \
