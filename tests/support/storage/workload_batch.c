@@ -114,7 +114,7 @@ static void add_record(struct batch_builder *b, struct seeded_random *random,
     uint32_t size = 1 + (uint32_t)random_below(random, random_chance(random, 10) ? LONGEST_VALUE : options->longest);
     slice is = random_chance(random, 10) ? NULL_SLICE : fill(value, size, random_next(random));
     slice has = random_chance(random, 3) ? NULL_SLICE : slice_of_text(key);
-    size_t header_count = options->compaction.key == COMPACTION_HEADER ? random_below(random, 3) : 0;
+    size_t header_count = options->compaction.key == COMPACTION_HEADER ? (size_t)random_below(random, 3) : 0;
     batch_builder_add_with_headers(b, timestamp, has, is, headers, header_count);
 }
 
