@@ -5,13 +5,14 @@ import subprocess
 
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from clients import Record
 from clients.confluent import Confluent
 from clients.kcat import kcat
 from installed import java
 from members import MEMBERS, ConfluentMember, KafkaPythonMember, wait_for
+from servers import free_port
 
 PARTITIONS = 4
 
@@ -242,3 +243,37 @@ def test_kafka_dump_log_decodes_what_is_kept(server, topic, filled, tool):
     assert re.search(rf'key: {key} payload: {{"version":"3","data":{{"offset":25,', dumped)
     assert re.search(rf'"data":{{"group":"{group}"}}}} payload: .*"protocol":"range","leader":"[^"]+"', dumped)
     assert "isvalid: false" not in dumped
+
+
+def test_a_consumer_that_reads_the_offsets_does_not_make_their_topic_one_that_forgets(servers):
+    server = servers.start(port=free_port())
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "g", "allow.auto.create.topics": True})
+    consumer.subscribe(["__consumer_offsets"])
+    consumer.poll(1)
+    admin = AdminClient({"bootstrap.servers": server.bootstrap})
+    resource = ConfigResource(ResourceType.TOPIC, "__consumer_offsets")
+    config = admin.describe_configs([resource])[resource].result(15)
+    consumer.close()
+    assert config["cleanup.policy"].value == "compact"
+
+
+def test_damaged_offsets_stop_no_server_and_are_not_taken_for_none(servers, topic):
+    server = servers.start(port=free_port())
+    client.create_topic(server.bootstrap, topic)
+    for group in ("first", "second"):
+        consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": group})
+        consumer.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
+        consumer.close()
+    server.stop()
+    [log] = server.partition_folder("__consumer_offsets").glob("*.log")
+    log.write_bytes(log.read_bytes().replace(b"first", b"FIRST"))
+    server.start()
+    client.produce(server.bootstrap, [Record(b"served")], topic)
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "second"})
+    with pytest.raises(KafkaException):
+        consumer.committed([TopicPartition(topic, 0)], timeout=2)
+    admin = AdminClient({"bootstrap.servers": server.bootstrap})
+    admin.delete_topics(["__consumer_offsets"])["__consumer_offsets"].result(15)
+    consumer.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
+    assert committed(server, "second", topic) == {0: 1}
+    consumer.close()

@@ -25,6 +25,8 @@ static void answer(struct group_coordinator *coordinator, struct commit_call *co
 static enum kafka_error find_committer(struct group_coordinator *coordinator, const struct commit_call *commit,
                                        struct group **group)
 {
+    if (coordinator->has_given_up)
+        return KAFKA_COORDINATOR_NOT_AVAILABLE;
     *group = group_find(coordinator, commit->group_id);
     if (*group == NULL && commit->generation >= 0)
         return KAFKA_GROUP_ID_NOT_FOUND;
@@ -157,7 +159,8 @@ void group_removal_written(struct group_write *write, enum kafka_error error)
     struct group *group = write->group;
     for (size_t i = 0; i < write->removed_count && error == KAFKA_NONE; i++)
         committed_offsets_remove(&group->offsets, write->removed[i].topic, write->removed[i].partition);
-    group->is_deleting = false;
+    if (write->ends_group)
+        group->is_deleting = false;
     if (write->commit == NULL)
         return;
     error = classic_write_error(error);
@@ -195,10 +198,10 @@ static void refuse_deletion(struct group_coordinator *coordinator, struct commit
     group_give_answers(coordinator);
 }
 
-static enum kafka_error check_deletion(const struct group *group)
+static enum kafka_error check_deletion(const struct group_coordinator *coordinator, const struct group *group)
 {
     if (group == NULL)
-        return KAFKA_GROUP_ID_NOT_FOUND;
+        return coordinator->has_given_up ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_GROUP_ID_NOT_FOUND;
     return group->is_deleting ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_NONE;
 }
 
@@ -228,7 +231,7 @@ void group_coordinator_delete(struct group_coordinator *coordinator, struct comm
 {
     coordinator->time = now;
     struct group *group = group_find(coordinator, deletion->group_id);
-    enum kafka_error error = check_deletion(group);
+    enum kafka_error error = check_deletion(coordinator, group);
     if (error == KAFKA_NONE && classic_group_state(group->classic) != CLASSIC_EMPTY)
         error = KAFKA_NON_EMPTY_GROUP;
     if (error == KAFKA_NONE && group->writes > 0)
@@ -245,7 +248,7 @@ void group_coordinator_delete_offsets(struct group_coordinator *coordinator, str
 {
     coordinator->time = now;
     struct group *group = group_find(coordinator, deletion->group_id);
-    enum kafka_error error = deletion->group_id.size == 0 ? KAFKA_INVALID_GROUP_ID : check_deletion(group);
+    enum kafka_error error = deletion->group_id.size == 0 ? KAFKA_INVALID_GROUP_ID : check_deletion(coordinator, group);
     bool has_members = error == KAFKA_NONE && classic_group_state(group->classic) != CLASSIC_EMPTY;
     if (has_members && !slice_equal(classic_group_protocol_type(group->classic), slice_of_text("consumer")))
         error = KAFKA_NON_EMPTY_GROUP;
@@ -299,7 +302,7 @@ static void remove_chosen(struct group *group, chooses *choose, void *context)
     if (has_records) {
         rc = add_tombstones(write, group->coordinator->time.wall);
         if (group_write_send(write, rc))
-            group->is_deleting = goes;
+            group->is_deleting = group->is_deleting || goes;
         return;
     }
     group_write_drop_unsent(write);

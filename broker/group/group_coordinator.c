@@ -92,7 +92,7 @@ static struct group *find_or_add(struct group_coordinator *coordinator, slice id
     if (group != NULL)
         return group;
     bool is_full = coordinator->group_count >= coordinator->limits->max_groups || !group_has_memory(coordinator);
-    return is_full ? NULL : group_add(coordinator, id);
+    return is_full || coordinator->has_given_up ? NULL : group_add(coordinator, id);
 }
 
 /* ---- life ---- */
@@ -196,7 +196,7 @@ void group_coordinator_join(struct group_coordinator *coordinator, slice group_i
         refuse_join(coordinator, join, error);
         return;
     }
-    bool is_new = join->member_id.size == 0;
+    bool is_new = join->member_id.size == 0 || coordinator->has_given_up;
     struct group *group = is_new ? find_or_add(coordinator, group_id) : group_find(coordinator, group_id);
     if (group == NULL) {
         refuse_join(coordinator, join, is_new ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_UNKNOWN_MEMBER_ID);

@@ -57,6 +57,12 @@ void group_coordinator_end_waits(struct group_coordinator *coordinator, struct g
 MUST_USE int group_coordinator_load(struct group_coordinator *coordinator, slice key, slice value, struct arena *arena);
 void group_coordinator_loaded(struct group_coordinator *coordinator, struct group_time now);
 
+/* The log cannot be read: what was committed is not known, and nobody may take that for nothing. No groups are there,
+ * and none come to be: COORDINATOR_NOT_AVAILABLE. Until `begin_anew`, when there is no such log any more. */
+void group_coordinator_give_up(struct group_coordinator *coordinator);
+void group_coordinator_begin_anew(struct group_coordinator *coordinator);
+bool group_coordinator_available(const struct group_coordinator *coordinator);
+
 /* ---- time ---- */
 
 /* ms, steady: when to call expire; GROUP_NEVER. After any other call it may be earlier than before. */

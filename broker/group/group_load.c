@@ -74,3 +74,21 @@ void group_coordinator_loaded(struct group_coordinator *coordinator, struct grou
     }
     group_give_answers(coordinator);
 }
+
+void group_coordinator_give_up(struct group_coordinator *coordinator)
+{
+    struct group *group, *next;
+    HASH_ITER (by_id, coordinator->groups, group, next)
+        group_remove(group);
+    coordinator->has_given_up = true;
+}
+
+void group_coordinator_begin_anew(struct group_coordinator *coordinator)
+{
+    coordinator->has_given_up = false;
+}
+
+bool group_coordinator_available(const struct group_coordinator *coordinator)
+{
+    return !coordinator->has_given_up;
+}

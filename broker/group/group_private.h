@@ -31,6 +31,7 @@ struct group_coordinator {
     struct group *groups;
     uint32_t group_count;
     unsigned writes;        /* under way */
+    bool has_given_up;      /* nothing could be loaded */
     int64_t wake_at;        /* ms, steady */
     struct group_time time; /* of the call that is being served */
 };

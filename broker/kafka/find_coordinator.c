@@ -19,6 +19,8 @@ static struct coordinator find(const struct kafka_request *request, int8_t type,
         found.error = KAFKA_COORDINATOR_NOT_AVAILABLE;
     else if (type != KEY_GROUP)
         found.error = KAFKA_INVALID_REQUEST;
+    else if (!group_coordinator_available(group_service_coordinator(request->server->groups)))
+        found.error = KAFKA_COORDINATOR_NOT_AVAILABLE;
     else
         found = (struct coordinator){.node_id = request->server->start.node_id, .host = host, .port = port};
     return found;

@@ -52,6 +52,8 @@ void handle_list_groups(struct kafka_request *request)
 {
     struct group_coordinator *coordinator = group_service_coordinator(request->server->groups);
     struct listing listing = {.request = request};
+    if (!group_coordinator_available(coordinator))
+        listing.response.error_code = KAFKA_COORDINATOR_NOT_AVAILABLE;
     int rc = group_coordinator_list(coordinator, count_one, &listing);
     listing.response.groups.items =
         arena_alloc(&request->arena, (size_t)listing.room * sizeof *listing.response.groups.items);

@@ -2,6 +2,7 @@
  * for a topic which does not exist yet can use it at once. */
 #include "kafka/authorized_operations.h"
 #include "kafka/changes.h"
+#include "operations/groups.h"
 #include "operations/new_topic.h"
 
 static bool fill_partitions(struct kafka_request *request, const struct topic *topic,
@@ -141,6 +142,11 @@ static void create_missing(struct kafka_request *request, slice name, int16_t *e
         return;
     if (metadata_log_is_busy(server->metadata, name)) {
         *error_code = KAFKA_LEADER_NOT_AVAILABLE;
+        return;
+    }
+    if (slice_equal(name, slice_of_text(GROUPS_TOPIC))) { /* as it must be, for whom it serves */
+        *error_code = KAFKA_LEADER_NOT_AVAILABLE;
+        group_service_prepare(server->groups);
         return;
     }
     struct new_topic topic = {.name = name, .partitions = -1, .replication_factor = -1};

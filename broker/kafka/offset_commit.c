@@ -53,12 +53,15 @@ static bool take_topic(struct committing *committing, const struct offset_commit
     size_t count = asked->partitions.count > 0 ? (size_t)asked->partitions.count : 0;
     *answer = (struct offset_commit_response_topic){.name = asked->name, .topic_id = asked->topic_id};
     answer->partitions.items = arena_alloc(&request->arena, count * sizeof *answer->partitions.items);
-    if (answer->partitions.items == NULL)
+    /* Until the answer the topic may go. */
+    slice name =
+        request->version >= TOPIC_IDS && topic != NULL ? arena_copy(&request->arena, topic_name(topic)) : asked->name;
+    if (answer->partitions.items == NULL || (topic != NULL && slice_is_null(name)))
         return false;
     for (size_t i = 0; i < count; i++) {
         const struct offset_commit_request_partition *partition = &asked->partitions.items[i];
         committing->commit.partitions[committing->commit.count++] = (struct commit_partition){
-            .topic = topic != NULL ? topic_name(topic) : asked->name,
+            .topic = name,
             .partition = partition->partition_index,
             .value = {.offset = partition->committed_offset,
                       .leader_epoch = partition->committed_leader_epoch,

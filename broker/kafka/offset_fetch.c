@@ -3,6 +3,7 @@
 #include "kafka/request.h"
 #include "operations/groups.h"
 
+#define GROUP_ERROR    2 /* before, each partition has it */
 #define SEVERAL_GROUPS 8
 #define TOPIC_IDS      10
 
@@ -12,6 +13,7 @@ typedef struct offset_fetch_response_group_partition answer_partition;
 struct fetching {
     struct kafka_request *request;
     const struct committed_offsets *offsets; /* NULL: the group is not there */
+    enum kafka_error error;                  /* the group's */
 };
 
 static void fill(answer_partition *answer, int32_t index, const struct committed_offset *committed)
@@ -40,6 +42,7 @@ static bool fetch_topic(const struct fetching *fetching, slice name, struct uuid
             committed = committed_offsets_find(fetching->offsets, by_id ? topic_name(topic) : name, indexes->items[i]);
         answer_partition *partition = &answer->partitions.items[answer->partitions.count++];
         fill(partition, indexes->items[i], committed);
+        partition->error_code = (int16_t)fetching->error;
         if (by_id && topic == NULL)
             partition->error_code = KAFKA_UNKNOWN_TOPIC_ID;
     }
@@ -84,6 +87,10 @@ static bool fetch_group(struct kafka_request *request, const struct offset_fetch
 {
     struct fetching fetching = {.request = request, .offsets = find_offsets(request, asked->group_id)};
     *answer = (struct offset_fetch_response_group){.group_id = asked->group_id};
+    if (!group_coordinator_available(group_service_coordinator(request->server->groups)))
+        answer->error_code = fetching.error = KAFKA_NOT_COORDINATOR;
+    if (fetching.error != KAFKA_NONE && request->version >= GROUP_ERROR)
+        return true;
     if (asked->topics.count < 0)
         return fetch_all(&fetching, answer);
     answer->topics.items = arena_alloc(&request->arena, (size_t)asked->topics.count * sizeof *answer->topics.items);
@@ -114,6 +121,7 @@ static bool fetch_one(struct kafka_request *request, struct offset_fetch_respons
             .name = asked->topics.items[i].name, .partition_indexes = asked->topics.items[i].partition_indexes};
     if (!fetch_group(request, &group, &found))
         return false;
+    response->error_code = found.error_code;
     response->topics.items = arena_alloc(&request->arena, (size_t)found.topics.count * sizeof *response->topics.items);
     if (response->topics.items == NULL)
         return false;

@@ -296,6 +296,8 @@ void group_service_commit(struct group_service *service, struct commit_call *com
 
 void group_service_forget_topic(struct group_service *service, slice topic)
 {
+    if (slice_equal(topic, slice_of_text(GROUPS_TOPIC)))
+        group_coordinator_begin_anew(service->coordinator);
     group_coordinator_forget_topic(service->coordinator, topic, group_service_now(service));
     group_service_rearm(service);
 }
@@ -321,18 +323,34 @@ static int load_record(void *context, const struct record *record, struct error 
     return 0;
 }
 
+/* Everything else is served. A group that was told that it has committed nothing would begin anywhere. */
+static void give_up(struct group_service *service, const char *why)
+{
+    log_error(service->server->logger, "groups",
+              "topic=" GROUPS_TOPIC " %s: no group is served; where its offsets may be lost, delete the topic", why);
+    group_coordinator_give_up(service->coordinator);
+}
+
 static int load(struct group_service *service, struct error *error)
 {
     struct server *server = service->server;
     const struct partition *partition = find_partition(service);
     struct loading loading = {.service = service};
-    if (partition == NULL || partition->log == NULL)
+    if (partition == NULL)
         return 0;
+    if (partition->log == NULL || log_is_offline(partition->log)) {
+        give_up(service, "is offline");
+        return 0;
+    }
     arena_init(&loading.arena, server->memory, MEMORY_GROUPS, RECORD_LIMIT);
     int rc = log_for_each_record(partition->log, server->memory, load_record, &loading, error);
     arena_close(&loading.arena);
-    if (rc != 0)
+    if (rc == -ENOMEM)
         return error_wrap(error, rc, GROUPS_TOPIC);
+    if (rc != 0) {
+        give_up(service, error->message);
+        return 0;
+    }
     group_coordinator_loaded(service->coordinator, group_service_now(service));
     log_info(server->logger, "groups", "records=%llu not_understood=%llu loaded", (unsigned long long)loading.records,
              (unsigned long long)loading.passed_over);

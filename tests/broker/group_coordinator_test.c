@@ -280,6 +280,66 @@ static void a_deleted_topic_takes_its_offsets_along(void)
     close_fixture(&f);
 }
 
+static struct join_call join_of(struct fixture *f, const char *member)
+{
+    static const struct join_protocol range = {{(const uint8_t *)"range", 5}, {(const uint8_t *)"m", 1}};
+    f->answers = 0;
+    return (struct join_call){.call = {.done = on_done, .context = f, .arena = &f->arena},
+                              .member_id = slice_of_text(member),
+                              .client_id = slice_of_text("c"),
+                              .client_host = slice_of_text("/h"),
+                              .protocol_type = slice_of_text("consumer"),
+                              .protocols = &range,
+                              .protocol_count = 1,
+                              .session_timeout_ms = 10000,
+                              .rebalance_timeout_ms = 10000};
+}
+
+static void a_group_that_is_being_deleted_takes_no_commits_though_a_topic_goes(void)
+{
+    struct fixture f;
+    open_fixture(&f);
+    commit(&f, "g", "t", 0, 1);
+    struct commit_call deletion = commit_of(&f, "g", NULL, 0);
+    group_coordinator_delete(f.coordinator, &deletion, f.now);
+    group_coordinator_forget_topic(f.coordinator, slice_of_text("t"), f.now);
+    struct commit_partition one = partition_of("t", 0, 2);
+    struct commit_call call = commit_of(&f, "g", &one, 1);
+    group_coordinator_commit(f.coordinator, &call, f.now);
+    CHECK(f.answers == 1 && one.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    answer_appends(&f, KAFKA_NONE);
+    CHECK(f.answers == 2 && deletion.call.error == KAFKA_NONE);
+    restart(&f);
+    CHECK(group_coordinator_find(f.coordinator, slice_of_text("g")) == NULL);
+    close_fixture(&f);
+}
+
+static void a_coordinator_that_does_not_know_what_is_committed_serves_no_group(void)
+{
+    struct fixture f;
+    open_fixture(&f);
+    commit(&f, "g", "t", 0, 1);
+    group_coordinator_give_up(f.coordinator);
+    CHECK(!group_coordinator_available(f.coordinator) && group_coordinator_count(f.coordinator) == 0);
+    struct commit_partition one = partition_of("t", 0, 2);
+    struct commit_call call = commit_of(&f, "g", &one, 1), deletion = commit_of(&f, "g", NULL, 0);
+    group_coordinator_commit(f.coordinator, &call, f.now);
+    CHECK(f.answers == 1 && one.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    group_coordinator_delete(f.coordinator, &deletion, f.now);
+    CHECK(f.answers == 2 && deletion.call.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    const char *const ids[] = {"", "a member of before"};
+    for (int i = 0; i < 2; i++) {
+        struct join_call join = join_of(&f, ids[i]);
+        group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+        CHECK(f.answers == 1 && join.call.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    }
+    CHECK(f.waiting_count == 0 && group_coordinator_count(f.coordinator) == 0);
+    group_coordinator_begin_anew(f.coordinator);
+    commit(&f, "g", "t", 0, 3);
+    CHECK(find(&f, "g", "t", 0)->offset == 3);
+    close_fixture(&f);
+}
+
 static void offsets_expire_from_their_commit_where_there_was_never_a_member(void)
 {
     struct fixture f;
@@ -301,21 +361,6 @@ static void offsets_expire_from_their_commit_where_there_was_never_a_member(void
 }
 
 /* ---- members ---- */
-
-static struct join_call join_of(struct fixture *f, const char *member)
-{
-    static const struct join_protocol range = {{(const uint8_t *)"range", 5}, {(const uint8_t *)"m", 1}};
-    f->answers = 0;
-    return (struct join_call){.call = {.done = on_done, .context = f, .arena = &f->arena},
-                              .member_id = slice_of_text(member),
-                              .client_id = slice_of_text("c"),
-                              .client_host = slice_of_text("/h"),
-                              .protocol_type = slice_of_text("consumer"),
-                              .protocols = &range,
-                              .protocol_count = 1,
-                              .session_timeout_ms = 10000,
-                              .rebalance_timeout_ms = 10000};
-}
 
 /* A stable group of one; its id is copied to `id`. */
 static void settle(struct fixture *f, char id[80])
@@ -438,6 +483,8 @@ SUITE("group_coordinator", CHECK_TEST(a_commit_is_seen_and_answered_when_it_is_w
       CHECK_TEST(a_deleted_group_is_gone_after_a_restart_too), CHECK_TEST(single_offsets_can_be_deleted),
       CHECK_TEST(a_group_is_not_deleted_while_a_commit_is_on_its_way),
       CHECK_TEST(a_deleted_topic_takes_its_offsets_along),
+      CHECK_TEST(a_group_that_is_being_deleted_takes_no_commits_though_a_topic_goes),
+      CHECK_TEST(a_coordinator_that_does_not_know_what_is_committed_serves_no_group),
       CHECK_TEST(offsets_expire_from_their_commit_where_there_was_never_a_member),
       CHECK_TEST(a_group_and_its_members_survive_a_restart),
       CHECK_TEST(offsets_of_a_group_expire_from_when_its_last_member_left),
