@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from clients import Record
@@ -245,16 +245,16 @@ def test_kafka_dump_log_decodes_what_is_kept(server, topic, filled, tool):
     assert "isvalid: false" not in dumped
 
 
-def test_a_consumer_that_reads_the_offsets_does_not_make_their_topic_one_that_forgets(servers):
-    server = servers.start(port=free_port())
-    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "g", "allow.auto.create.topics": True})
-    consumer.subscribe(["__consumer_offsets"])
-    consumer.poll(1)
+def test_who_writes_to_the_topic_of_offsets_does_not_make_it_one_that_forgets(servers):
+    server = servers.start({"auto.create.topics.enable": "true"})
+    producer = Producer({"bootstrap.servers": server.bootstrap, "message.timeout.ms": 5000})
+    producer.produce("__consumer_offsets", b"not for clients")
     admin = AdminClient({"bootstrap.servers": server.bootstrap})
+    wait_for(lambda: "__consumer_offsets" in admin.list_topics(timeout=5).topics, what="the topic")
     resource = ConfigResource(ResourceType.TOPIC, "__consumer_offsets")
     config = admin.describe_configs([resource])[resource].result(15)
-    consumer.close()
     assert config["cleanup.policy"].value == "compact"
+    assert producer.flush(10) == 0
 
 
 def test_damaged_offsets_stop_no_server_and_are_not_taken_for_none(servers, topic):

@@ -356,10 +356,11 @@ void append_start_sync(struct append_service *service, struct append_request *re
             request->pending++;
     }
     for (int32_t i = 0; i < request->part_count; i++) {
-        struct partition_append *state =
-            request->parts[i].partition != NULL ? request->parts[i].partition->append : NULL;
-        if (state != NULL)
-            append_ask_for_sync(state);
+        const struct partition *partition = request->parts[i].partition;
+        if (partition != NULL && partition->append != NULL)
+            append_ask_for_sync(partition->append);
+        if (partition != NULL && partition->append != NULL) /* nothing waits where no sync could begin */
+            append_release_if_idle(partition->append);
     }
     if (--request->pending == 0)
         settle_at_turn_end(service, request);

@@ -496,6 +496,36 @@ static void a_sync_that_finds_no_room_is_tried_again_by_the_producer(void)
     close_all();
 }
 
+static void note_done(struct append_request *request)
+{
+    *(bool *)request->context = true;
+}
+
+static void an_awaited_sync_that_cannot_begin_leaves_nothing_behind(void)
+{
+    int answered[2] = {0, 0};
+    for (int64_t nth = 0; nth < 12; nth++) {
+        open_default(1);
+        struct fixture_append append;
+        fixture_append_init(&f, &append, APPEND_ACKS_LEADER);
+        fixture_append_add(&f, &append, 0, fixture_make_batch(&f, &(struct fixture_batch){.records = 2}));
+        fixture_append_run(&f, &append);
+        bool is_done = false;
+        struct append_part part = {.partition = fixture_partition(&f, 0), .base_offset = 2};
+        struct append_request request = {
+            .parts = &part, .part_count = 1, .arena = &f.arena, .done = note_done, .context = &is_done};
+        memory_fail_at(&f.memory, nth);
+        append_start_sync(f.operations.appends, &request);
+        fixture_run_until(&f, &is_done);
+        memory_fail_at(&f.memory, -1);
+        CHECK(part.error != KAFKA_NONE || log_synced_end_offset(part.partition->log) == 2);
+        CHECK(append_service_idle(f.operations.appends));
+        answered[part.error == KAFKA_NONE]++;
+        close_all();
+    }
+    CHECK(answered[0] > 0 && answered[1] > 0);
+}
+
 static void a_topic_deleted_meanwhile_takes_nothing(void)
 {
     open_default(1);
@@ -656,6 +686,7 @@ SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST
       CHECK_TEST(a_batch_sent_twice_is_on_the_disk_when_acks_all_is_answered),
       CHECK_TEST(a_failed_write_fails_what_it_took_and_the_next_one_works),
       CHECK_TEST(a_failed_sync_takes_the_partition_offline),
+      CHECK_TEST(an_awaited_sync_that_cannot_begin_leaves_nothing_behind),
       CHECK_TEST(what_is_written_is_visible_and_holds_nobody_up_while_it_is_synced),
       CHECK_TEST(a_sync_that_finds_no_room_is_tried_again_by_the_producer),
       CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
