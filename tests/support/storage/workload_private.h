@@ -100,6 +100,7 @@ struct workload_partition {
     int64_t cleaned_end; /* as the broker knows it */
     int64_t saved_point; /* the recovery point that is certainly durable */
     bool exists;         /* the topic does, durably */
+    bool is_made;        /* its files were, once: until then a start makes them again */
     bool lost;           /* a sync failed: what was written and not synced may be gone */
     bool is_syncing;     /* one is executed just now */
     bool wants_roll;     /* retention would take the active segment */

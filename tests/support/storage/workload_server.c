@@ -53,6 +53,7 @@ static int open_log(struct workload_partition *p, bool is_new)
 static int make_log(struct workload_partition *p)
 {
     int rc = log_create_files(p->w->disk, p->folder, topic_id(p), &p->w->error);
+    p->is_made |= rc == 0;
     return rc == 0 ? open_log(p, true) : rc;
 }
 
@@ -71,7 +72,8 @@ static int open_partition(struct workload_partition *p)
     if (!p->exists)
         return remove_folders(p);
     int rc = log_read_topic_id(p->w->disk, p->folder, &id, &p->w->error);
-    return rc == -ENOENT ? make_log(p) : rc == 0 ? open_log(p, false) : rc;
+    bool is_missing = rc == -ENOENT || (rc == 0 && !p->is_made);
+    return is_missing ? make_log(p) : rc == 0 ? open_log(p, false) : rc;
 }
 
 /* ---- all of it ---- */
@@ -302,6 +304,7 @@ bool workload_make(struct workload_partition *p)
     model_clear(&p->model);
     memset(p->producers, 0, sizeof p->producers);
     p->exists = true;
+    p->is_made = false;
     p->lost = false;
     w->counts->made++;
     int rc = make_log(p);
