@@ -519,6 +519,7 @@ bool simulated_disk_is_stopped(const struct disk *disk)
 void simulated_disk_fail_call_at(struct disk *base, enum simulated_call call, int64_t nth, int code)
 {
     struct simulated_disk *disk = of(base);
+    HOLD(disk);
     disk->fail_call = call;
     disk->fail_countdown = nth;
     disk->fail_code = code;
@@ -531,6 +532,7 @@ void simulated_disk_fail_at(struct disk *disk, int64_t nth, int code)
 
 bool simulated_disk_fail_pending(const struct disk *disk)
 {
+    HOLD(of(disk));
     return of(disk)->fail_countdown >= 0;
 }
 
