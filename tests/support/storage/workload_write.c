@@ -21,10 +21,11 @@ static bool is_too_large(const struct workload_partition *p, const struct worklo
     return append->append.status == FURROW_TOO_LARGE && (int64_t)append->append.size > p->config.segment_bytes;
 }
 
-/* Of a batch behind one that has failed. */
+/* Of a batch behind one that has failed, or whose producer's header was damaged. */
 static bool is_refusal(int status)
 {
-    return status == FURROW_OUT_OF_ORDER_SEQUENCE || status == FURROW_DUPLICATE_SEQUENCE;
+    return status == FURROW_OUT_OF_ORDER_SEQUENCE || status == FURROW_DUPLICATE_SEQUENCE ||
+           status == FURROW_STALE_PRODUCER_EPOCH;
 }
 
 static bool note_result(struct workload_partition *p, struct workload_append *append)
@@ -38,7 +39,8 @@ static bool note_result(struct workload_partition *p, struct workload_append *ap
     }
     if (status == 0)
         model_fail(&p->model, "appended at %" PRId64 ", not %" PRId64, append->append.base_offset, p->model.end);
-    else if (workload_is_disk_failure(status) || is_too_large(p, append) || (is_refusal(status) && p->write.failed))
+    else if (workload_is_disk_failure(status) || is_too_large(p, append) ||
+             (is_refusal(status) && (p->write.failed || p->model.is_damaged)))
         note_failed(p, append);
     else
         model_fail(&p->model, "an append got status %d", status);
@@ -150,7 +152,7 @@ bool workload_send_again(struct workload_partition *p)
 {
     int64_t id = (int64_t)below(p->w, WORKLOAD_PRODUCERS) + 1000;
     const struct batch_header *last = model_last_of(&p->model, id);
-    if (last == NULL || p->write.write != NULL || log_is_offline(p->log))
+    if (last == NULL || p->write.write != NULL || log_is_offline(p->log) || p->model.is_damaged)
         return true;
     struct workload_append *again = workload_append_again(&p->w->memory, last, ++p->w->content);
     bool right = true;
