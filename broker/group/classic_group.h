@@ -22,9 +22,10 @@
 
 #define GROUP_NEVER INT64_MAX
 #define GROUP_NEW_MEMBER_JOIN_MS                                                                                       \
-    300000                        /* a new member's JoinGroup waits at most so long: it cannot send heartbeats         \
-                                   */
-#define GROUP_MEMBER_ID_RANDOM 16 /* bytes of a member id's random part */
+    300000                         /* a new member's JoinGroup waits at most so long: it cannot send heartbeats        \
+                                    */
+#define GROUP_PROTOCOLS_MAX    100 /* of a member; clients have a handful, and each is compared with all others */
+#define GROUP_MEMBER_ID_RANDOM 16  /* bytes of a member id's random part */
 
 struct classic_group;
 

@@ -352,5 +352,7 @@ enum kafka_error classic_group_check_join(const struct group_limits *limits, sli
     if (join->session_timeout_ms < limits->min_session_timeout_ms ||
         join->session_timeout_ms > limits->max_session_timeout_ms)
         return KAFKA_INVALID_SESSION_TIMEOUT;
+    if (join->protocol_count > GROUP_PROTOCOLS_MAX)
+        return KAFKA_INCONSISTENT_GROUP_PROTOCOL;
     return KAFKA_NONE;
 }

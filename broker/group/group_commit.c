@@ -6,6 +6,9 @@
 
 #include <errno.h>
 
+#define EXPIRY_BYTES_MAX ((size_t)512 << 10)
+#define TOMBSTONE_BYTES  32 /* but for the names */
+
 /* ---- commits ---- */
 
 static void refuse_all(struct commit_call *commit, enum kafka_error error)
@@ -119,7 +122,8 @@ static size_t count_all(const struct group *group, size_t *bytes)
     return count;
 }
 
-/* Fills the write's list with those that are chosen; their topics' names stand behind the list. */
+/* Fills the write's list with those that are chosen; their topics' names stand behind the list. Of those that expire,
+ * no more than the log surely takes in one batch. */
 static int list_removed(struct group_write *write, chooses *choose, void *context)
 {
     const struct group *group = write->group;
@@ -130,13 +134,17 @@ static int list_removed(struct group_write *write, chooses *choose, void *contex
         return -ENOMEM;
     write->removed_size = bytes;
     uint8_t *names = (uint8_t *)(write->removed + most);
+    size_t room = write->kind == WRITE_EXPIRY ? EXPIRY_BYTES_MAX : SIZE_MAX;
     for (uint32_t i = 0; i < group->offsets.topic_count; i++) {
         const struct committed_topic *topic = &group->offsets.topics[i];
         slice name = slice_of(memcpy(names, topic->name.data, topic->name.size), topic->name.size);
         names += name.size;
-        for (uint32_t j = 0; j < topic->count; j++) {
-            if (choose(group, topic, &topic->partitions[j], context))
-                write->removed[write->removed_count++] = (struct removed_offset){name, topic->partitions[j].partition};
+        size_t each = group_id(group).size + name.size + TOMBSTONE_BYTES;
+        for (uint32_t j = 0; j < topic->count && room >= each; j++) {
+            if (!choose(group, topic, &topic->partitions[j], context))
+                continue;
+            room -= each;
+            write->removed[write->removed_count++] = (struct removed_offset){name, topic->partitions[j].partition};
         }
     }
     return 0;

@@ -445,6 +445,49 @@ static void a_group_with_members_is_not_deleted(void)
     close_fixture(&f);
 }
 
+static void what_expires_together_may_take_several_batches(void)
+{
+    enum { COUNT = 1200 };
+    static struct commit_partition parts[COUNT];
+    static char name[1001];
+    struct fixture f;
+    open_fixture(&f);
+    memset(name, 'g', sizeof name - 1);
+    for (int32_t i = 0; i < COUNT; i++)
+        parts[i] = partition_of("t", i, 1);
+    struct commit_call call = commit_of(&f, name, parts, COUNT);
+    group_coordinator_commit(f.coordinator, &call, f.now);
+    answer_appends(&f, KAFKA_NONE);
+    f.now.wall += 200000;
+    int rounds = 0;
+    for (; group_coordinator_count(f.coordinator) > 0 && rounds < 10; rounds++) {
+        group_coordinator_clean(f.coordinator, f.now);
+        REQUIRE(f.waiting_count == 1);
+        CHECK(f.waiting[0]->size < 1 << 20);
+        answer_appends(&f, KAFKA_NONE);
+    }
+    CHECK(rounds == 3);
+    close_fixture(&f);
+}
+
+static void more_protocols_than_any_client_has_are_refused(void)
+{
+    static struct join_protocol protocols[GROUP_PROTOCOLS_MAX + 1];
+    struct fixture f;
+    open_fixture(&f);
+    struct join_call join = join_of(&f, "");
+    for (int i = 0; i <= GROUP_PROTOCOLS_MAX; i++)
+        protocols[i] = join.protocols[0];
+    join.protocols = protocols;
+    join.protocol_count = GROUP_PROTOCOLS_MAX + 1;
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK(f.answers == 1 && join.call.error == KAFKA_INCONSISTENT_GROUP_PROTOCOL);
+    join.protocol_count = GROUP_PROTOCOLS_MAX;
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK(f.answers == 2 && join.call.error == KAFKA_NONE);
+    close_fixture(&f);
+}
+
 static void every_call_survives_any_failing_allocation(void)
 {
     bool failed = true;
@@ -488,4 +531,6 @@ SUITE("group_coordinator", CHECK_TEST(a_commit_is_seen_and_answered_when_it_is_w
       CHECK_TEST(offsets_expire_from_their_commit_where_there_was_never_a_member),
       CHECK_TEST(a_group_and_its_members_survive_a_restart),
       CHECK_TEST(offsets_of_a_group_expire_from_when_its_last_member_left),
-      CHECK_TEST(a_group_with_members_is_not_deleted), CHECK_TEST(every_call_survives_any_failing_allocation))
+      CHECK_TEST(a_group_with_members_is_not_deleted), CHECK_TEST(what_expires_together_may_take_several_batches),
+      CHECK_TEST(more_protocols_than_any_client_has_are_refused),
+      CHECK_TEST(every_call_survives_any_failing_allocation))
