@@ -503,9 +503,7 @@ static void on_start_checkpoint(struct checkpoint_request *request, int status)
 void metadata_log_note_started(struct metadata_log *metadata)
 {
     struct server *server = metadata->server;
-    if (server->start.clean && !server->checkpoints_stale)
-        return;
-    server->checkpoints_stale = true;
+    server->checkpoints_stale |= !server->start.clean;
     metadata->start_checkpoint.done = on_start_checkpoint;
     checkpoints_write(server->checkpoints, &metadata->start_checkpoint);
 }

@@ -24,13 +24,10 @@ struct metadata_log;
 /* Opens or makes the log, reads all of it, opens the logs of all partitions (recovering what needs it), and fills
  * server->topics and the run-time overrides of server->config. Blocking. */
 MUST_USE int metadata_log_open(struct server *server, struct metadata_log **metadata, struct error *error);
-/* When the services are there: what the checkpoints say of logs that are gone, or do not say of those copied in, is put
- * right. */
-void metadata_log_note_started(struct metadata_log *metadata);
 /* Nothing may be under way. Does not close the topics. */
 void metadata_log_close(struct metadata_log *metadata);
 /* When the server serves: checkpoints that speak of logs that are gone, or not of those that were copied in, are put
- * right. */
+ * right; and what is known of the time is saved, or a power cut could make what is stamped from now on look old. */
 void metadata_log_note_started(struct metadata_log *metadata);
 bool metadata_log_idle(const struct metadata_log *metadata);
 struct log *metadata_log_log(const struct metadata_log *metadata);

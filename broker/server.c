@@ -236,10 +236,10 @@ int server_open(struct server *server, const char *data, struct error *error)
     rc = open_listeners(server, lifecycle, error);
     if (rc != 0)
         goto err_close_storage;
-    metadata_log_note_started(server->metadata);
     uv_timer_init(server->loop, &lifecycle->stop_tick);
     lifecycle->stop_tick.data = lifecycle;
     start_signals(lifecycle);
+    metadata_log_note_started(server->metadata);
     notify_supervisor("READY=1");
     return 0;
 

@@ -178,8 +178,18 @@ static void end_fixture(void)
     CHECK(server_fixture_close(&f));
 }
 
+static bool has_saved_time(void)
+{
+    char path[sizeof folder + 32];
+    snprintf(path, sizeof path, "%s/furrow-clock-checkpoint", folder);
+    return access(path, F_OK) == 0 && unlink(path) == 0;
+}
+
+static bool had_saved_time; /* while it ran */
+
 static void on_time_to_stop(uv_timer_t *timer)
 {
+    had_saved_time = has_saved_time();
     kill(getpid(), SIGTERM);
     if (--*(int *)timer->data == 0)
         uv_close((uv_handle_t *)timer, NULL);
@@ -270,6 +280,22 @@ static void asked_twice_it_waits_for_nobody(void)
     remove_all(folder);
 }
 
+/* A record that is stamped now, by whatever clock, is not to look old after a power cut. */
+static void what_is_known_of_the_time_is_saved_by_each_start(void)
+{
+    make_folder();
+    for (int i = 0; i < 2; i++) {
+        prepare_server(0);
+        REQUIRE(server_open(&f.server, folder, &f.error) == 0);
+        CHECK(f.server.start.clean);
+        CHECK(!has_saved_time());
+        (void)run_server(100, 1);
+        CHECK(had_saved_time);
+        CHECK(has_saved_time()); /* by the stop */
+    }
+    remove_all(folder);
+}
+
 static unsigned open_descriptors(void)
 {
     unsigned count = 0;
@@ -352,5 +378,6 @@ static void any_allocation_of_the_start_may_fail(void)
 }
 
 SUITE("server", CHECK_TEST(requests_in_flight_are_answered_before_it_stops),
-      CHECK_TEST(asked_twice_it_waits_for_nobody), CHECK_TEST(a_start_that_fails_leaves_nothing_open),
-      CHECK_TEST(a_start_that_fails_by_its_folder_says_so), CHECK_TEST(any_allocation_of_the_start_may_fail))
+      CHECK_TEST(asked_twice_it_waits_for_nobody), CHECK_TEST(what_is_known_of_the_time_is_saved_by_each_start),
+      CHECK_TEST(a_start_that_fails_leaves_nothing_open), CHECK_TEST(a_start_that_fails_by_its_folder_says_so),
+      CHECK_TEST(any_allocation_of_the_start_may_fail))
