@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdalign.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -273,9 +274,11 @@ static bool tells_all_failures(int root)
     };
     struct utsname system;
     struct statfs status;
-    int major = 0, minor = 0;
-    if (uname(&system) != 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2 || fstatfs(root, &status) != 0)
+    if (uname(&system) != 0 || fstatfs(root, &status) != 0)
         return false;
+    char *rest;
+    long major = strtol(system.release, &rest, 10);
+    long minor = *rest == '.' ? strtol(rest + 1, &rest, 10) : 0;
     if (major < 5 || (major == 5 && minor < 8))
         return false;
     for (size_t i = 0; i < sizeof file_systems / sizeof file_systems[0]; i++) {

@@ -63,7 +63,7 @@ static int dump_in_folder(struct dump *dump, const char *folder, struct error *e
 {
     const struct file_kind *kind = kind_of(dump->name);
     if (kind == NULL)
-        return error_set(error, -EINVAL, "not a kind of file that a data folder has");
+        return error_set(error, -EINVAL, "furrow dump reads no files of this name");
     int rc = disk_open_real(folder, dump->memory, &dump->disk, error);
     if (rc != 0)
         return rc;

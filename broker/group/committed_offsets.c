@@ -30,7 +30,7 @@ static int copy_text(struct committed_offsets *offsets, slice *to, slice from)
 
 static void close_topic(struct committed_offsets *offsets, struct committed_topic *topic)
 {
-    for (uint32_t i = 0; i < topic->count; i++)
+    for (uint32_t i = 0; topic->partitions != NULL && i < topic->count; i++)
         free_text(offsets, topic->partitions[i].value.metadata);
     memory_free(offsets->memory, MEMORY_GROUPS, topic->partitions, topic->capacity * sizeof *topic->partitions);
     free_text(offsets, topic->name);

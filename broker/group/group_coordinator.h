@@ -93,10 +93,10 @@ enum kafka_error group_coordinator_leave(struct group_coordinator *coordinator, 
 /* ---- offsets ---- */
 
 struct commit_partition {
+    struct committed_offset value; /* committed_at is set by the coordinator */
     slice topic;
     int32_t partition;
-    struct committed_offset value; /* committed_at is set by the coordinator */
-    enum kafka_error error;        /* asked: not KAFKA_NONE where it was refused already; found */
+    enum kafka_error error; /* asked: not KAFKA_NONE where it was refused already; found */
 };
 
 struct commit_call {

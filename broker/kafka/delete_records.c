@@ -68,7 +68,7 @@ static void ask_partition(struct delete_records *delete, const struct topic *top
     enum kafka_error error = move_start(topic, partition, asked->offset);
     *answer = (struct delete_records_response_partition){
         .partition_index = asked->partition_index, .low_watermark = -1, .error_code = (int16_t)error};
-    if (error != KAFKA_NONE)
+    if (error != KAFKA_NONE || partition == NULL)
         return;
     topic_hold(partition->topic);
     delete->deletions[delete->count++] = (struct deletion){partition, answer};

@@ -4,6 +4,8 @@
 #include "kafka/request.h"
 #include "operations/groups.h"
 
+#include <stdio.h>
+
 #define REQUIRES_MEMBER_ID  4 /* KIP-394 */
 #define MAY_SKIP_ASSIGNMENT 9 /* KIP-814 */
 #define NULLABLE_PROTOCOL   7
@@ -61,12 +63,10 @@ slice kafka_client_host(struct kafka_request *request)
         peer++;
         size -= 2;
     }
-    char *host = arena_alloc(&request->arena, size + 1);
-    if (host == NULL)
-        return slice_of_text("/");
-    host[0] = '/';
-    memcpy(host + 1, peer, size);
-    return slice_of(host, size + 1);
+    char text[ADDRESS_TEXT_MAX + 1];
+    snprintf(text, sizeof text, "/%.*s", (int)size, peer);
+    slice host = arena_copy(&request->arena, slice_of_text(text));
+    return slice_is_null(host) ? slice_of_text("/") : host;
 }
 
 void handle_join_group(struct kafka_request *request)

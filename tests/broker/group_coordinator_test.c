@@ -76,9 +76,11 @@ static void answer_appends(struct fixture *f, enum kafka_error error)
     for (int i = 0; i < f->waiting_count; i++) {
         struct group_append *append = f->waiting[i];
         if (error == KAFKA_NONE) {
-            f->log[f->log_count] = malloc(append->size);
+            uint8_t *batch = malloc(append->size);
+            REQUIRE(batch != NULL);
+            memcpy(batch, append->batch, append->size);
             f->log_sizes[f->log_count] = append->size;
-            memcpy(f->log[f->log_count++], append->batch, append->size);
+            f->log[f->log_count++] = batch;
         }
         group_coordinator_appended(f->coordinator, append, error, f->now);
     }

@@ -56,7 +56,7 @@ static void what_gnu_tar_wrote_is_read(void)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         writer w;
         struct tar_entry entry;
-        slice content;
+        slice content = NULL_SLICE;
         size_t at = 0;
         start(&w);
         REQUIRE(vector_read(&w, names[i]));

@@ -121,7 +121,7 @@ static void a_disk_that_cannot_be_read_is_a_finding(void)
     for (int i = 0; i < 2; i++) {
         start();
         simulated_disk_fail_call_at(f.disk, calls[i], 0, -EIO);
-        struct log_scrub_result result;
+        struct log_scrub_result result = {0};
         REQUIRE(scrub(-1, UINT32_MAX, &result));
         CHECK_EQUAL(result.found, 1);
         CHECK_EQUAL(count_readable(), BATCHES);

@@ -19,7 +19,7 @@ CLANG = "clang-14"
 CLANG_TIDY = "clang-tidy-14"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / ".clang-tidy"
-# Included before everything else, but not where those functions are defined.
+# Included before everything else, but not where those functions are defined, nor where they are not known.
 ANALYZER = ROOT / "tools/lib/analyzer.h"
 DEFINES_THEM = ROOT / "protocol/status.c"
 
@@ -39,7 +39,8 @@ def check(command, build, cache, settings):
     if clean.exists():
         clean.touch()
         return ""
-    told = [] if command["file"] == str(DEFINES_THEM) else ["--extra-arg=-include", f"--extra-arg={ANALYZER}"]
+    knows_them = f"-I{ROOT / 'protocol'}" in command["command"] and command["file"] != str(DEFINES_THEM)
+    told = ["--extra-arg=-include", f"--extra-arg={ANALYZER}"] if knows_them else []
     run = subprocess.run(
         [CLANG_TIDY, "--quiet", f"-p={build}", *told, command["file"]],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
