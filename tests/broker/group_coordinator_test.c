@@ -3,7 +3,6 @@
 #include "group/group_coordinator.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define APPENDS_MAX 32
 
@@ -57,6 +56,7 @@ static void open_fixture(struct fixture *f)
                    .offsets_retention_ms = 100000},
         .now = {.steady = 1000, .wall = 1700000000000}};
     memory_init(&f->memory);
+    memory_init(&f->log_memory);
     arena_init(&f->arena, &f->memory, MEMORY_REQUESTS, 1 << 20);
     open_coordinator(f);
 }
@@ -66,7 +66,8 @@ static void close_fixture(struct fixture *f)
     group_coordinator_close(f->coordinator);
     arena_close(&f->arena);
     for (int i = 0; i < f->log_count; i++)
-        free(f->log[i]);
+        memory_free(&f->log_memory, MEMORY_LOGS, f->log[i], f->log_sizes[i]);
+    CHECK(memory_total_bytes(&f->log_memory) == 0);
     CHECK(memory_total_bytes(&f->memory) == 0);
 }
 
@@ -76,11 +77,10 @@ static void answer_appends(struct fixture *f, enum kafka_error error)
     for (int i = 0; i < f->waiting_count; i++) {
         struct group_append *append = f->waiting[i];
         if (error == KAFKA_NONE) {
-            uint8_t *batch = malloc(append->size);
-            REQUIRE(batch != NULL);
-            memcpy(batch, append->batch, append->size);
+            f->log[f->log_count] = memory_alloc(&f->log_memory, MEMORY_LOGS, append->size);
+            REQUIRE(f->log[f->log_count] != NULL);
             f->log_sizes[f->log_count] = append->size;
-            f->log[f->log_count++] = batch;
+            memcpy(f->log[f->log_count++], append->batch, append->size);
         }
         group_coordinator_appended(f->coordinator, append, error, f->now);
     }
