@@ -160,7 +160,8 @@ static bool find_near(struct recovery_walk *w, struct segment_scan *scan)
 
 /* Nothing that may stand there follows the last batch that was taken. Its length may be what is wrong, when its CRC was
  * not looked at: the search begins behind its first byte. Or its offset, which no CRC covers: then the batch here is
- * right as if that one had not been there. When nothing is found so, all is as it was. */
+ * right as if that one had not been there. When nothing is found so, all is as it was. The offset of a
+ * batch that ends just where the trusted part does is not doubted: behind it may stand one whose own was torn. */
 static bool find_without_passed(struct recovery_walk *w, struct segment_scan *scan)
 {
     uint32_t position = scan->position;
@@ -170,7 +171,7 @@ static bool find_without_passed(struct recovery_walk *w, struct segment_scan *sc
     w->has_passed = false;
     w->end = w->passed_from;
     segment_scan_seek(scan, position, w->end, w->limit);
-    if (is_near(w, scan))
+    if (end != w->trusted_to && is_near(w, scan))
         return true;
     if (segment_scan_check(scan, &w->passed, NULL) == FURROW_CORRUPT) {
         segment_scan_seek(scan, w->passed.position, w->end, w->limit);

@@ -174,6 +174,25 @@ static void a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch(v
     }
 }
 
+/* The base offset is not in the CRC: a tail whose first bytes never reached the disk looks like a batch at offset 0. */
+static void a_tail_with_a_torn_offset_costs_nothing_that_was_synced(void)
+{
+    static const uint8_t zeros[8] = {0};
+    struct log_fixture f;
+    log_fixture_init(&f, 1);
+    REQUIRE(log_fixture_open(&f) == 0);
+    struct test_batch synced = {.records = 5}, torn = {.records = 2, .content = 1};
+    REQUIRE(log_fixture_append(&f, &synced, true) == 0);
+    uint64_t position = log_bytes(f.log);
+    f.opening.recovery_point = 5;
+    REQUIRE(log_fixture_append(&f, &torn, false) == 5);
+    write_at(&f, FIRST_LOG, position, slice_of(zeros, sizeof zeros));
+    REQUIRE(log_fixture_crash(&f) == 0);
+    CHECK_EQUAL(log_end_offset(f.log), 5);
+    CHECK_EQUAL(log_fixture_count_records(&f, 0, 1000), 5);
+    CHECK(log_fixture_close(&f));
+}
+
 static void segments_behind_a_cut_are_set_aside(void)
 {
     struct log_fixture f;
@@ -749,6 +768,7 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(a_flipped_bit_past_the_recovery_point_ends_the_log_there),
       CHECK_TEST(a_flipped_bit_before_the_recovery_point_costs_only_its_batch),
       CHECK_TEST(a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch),
+      CHECK_TEST(a_tail_with_a_torn_offset_costs_nothing_that_was_synced),
       CHECK_TEST(segments_behind_a_cut_are_set_aside), CHECK_TEST(a_segment_that_lost_whole_batches_ends_the_log),
       CHECK_TEST(a_batch_whose_offset_was_torn_ends_the_log_in_a_closed_segment_too),
       CHECK_TEST(a_torn_snapshot_is_made_again),
