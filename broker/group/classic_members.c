@@ -65,6 +65,13 @@ enum kafka_error classic_validate(const struct classic_group *group, slice membe
     return KAFKA_NONE;
 }
 
+enum kafka_error classic_validate_generation(const struct classic_group *group, slice member_id, slice instance_id,
+                                             int32_t generation, struct classic_member **member)
+{
+    enum kafka_error error = classic_validate(group, member_id, instance_id, member);
+    return error == KAFKA_NONE && generation != group->generation ? KAFKA_ILLEGAL_GENERATION : error;
+}
+
 int32_t classic_count_joining(const struct classic_group *group)
 {
     int32_t count = 0;

@@ -79,6 +79,9 @@ int32_t classic_rebalance_timeout(const struct classic_group *group);
 /* KAFKA_NONE with the member, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID. */
 enum kafka_error classic_validate(const struct classic_group *group, slice member_id, slice instance_id,
                                   struct classic_member **member);
+/* And ILLEGAL_GENERATION: of another one than the group's. */
+enum kafka_error classic_validate_generation(const struct classic_group *group, slice member_id, slice instance_id,
+                                             int32_t generation, struct classic_member **member);
 
 bool classic_same_protocols(const struct classic_member *member, const struct join_call *join);
 bool classic_supports(const struct classic_group *group, const struct join_call *join);

@@ -31,11 +31,9 @@ enum kafka_error classic_group_heartbeat(struct classic_group *group, slice memb
                                          int32_t generation, int64_t now)
 {
     struct classic_member *member;
-    enum kafka_error error = classic_validate(group, member_id, instance_id, &member);
+    enum kafka_error error = classic_validate_generation(group, member_id, instance_id, generation, &member);
     if (error != KAFKA_NONE)
         return error;
-    if (generation != group->generation)
-        return KAFKA_ILLEGAL_GENERATION;
     classic_begin_session(group, member, now);
     return group->state == CLASSIC_PREPARING_REBALANCE ? KAFKA_REBALANCE_IN_PROGRESS : KAFKA_NONE;
 }
@@ -49,11 +47,9 @@ enum kafka_error classic_group_check_commit(struct classic_group *group, slice m
     if (!is_member)
         return transactional ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID;
     struct classic_member *member;
-    enum kafka_error error = classic_validate(group, member_id, instance_id, &member);
+    enum kafka_error error = classic_validate_generation(group, member_id, instance_id, generation, &member);
     if (error != KAFKA_NONE)
         return error;
-    if (generation != group->generation)
-        return KAFKA_ILLEGAL_GENERATION;
     if (!transactional && group->state == CLASSIC_COMPLETING_REBALANCE)
         return KAFKA_REBALANCE_IN_PROGRESS;
     classic_begin_session(group, member, now);

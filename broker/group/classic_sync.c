@@ -117,11 +117,10 @@ static enum kafka_error check(const struct classic_group *group, const struct sy
 {
     if (group->state == CLASSIC_EMPTY)
         return KAFKA_UNKNOWN_MEMBER_ID;
-    enum kafka_error error = classic_validate(group, sync->member_id, sync->instance_id, member);
+    enum kafka_error error =
+        classic_validate_generation(group, sync->member_id, sync->instance_id, sync->generation, member);
     if (error != KAFKA_NONE)
         return error;
-    if (sync->generation != group->generation)
-        return KAFKA_ILLEGAL_GENERATION;
     if (differs(sync->protocol_type, group->protocol_type) || differs(sync->protocol, group->protocol))
         return KAFKA_INCONSISTENT_GROUP_PROTOCOL;
     return group->state == CLASSIC_PREPARING_REBALANCE ? KAFKA_REBALANCE_IN_PROGRESS : KAFKA_NONE;
