@@ -24,6 +24,15 @@ int32_t epochs_latest(const struct epochs *epochs)
     return epochs->count != 0 ? epochs->starts[epochs->count - 1].epoch : -1;
 }
 
+int32_t epochs_at(const struct epochs *epochs, int64_t offset)
+{
+    for (uint32_t i = epochs->count; i-- > 0;) {
+        if (epochs->starts[i].start_offset <= offset)
+            return epochs->starts[i].epoch;
+    }
+    return -1;
+}
+
 static bool make_room(struct epochs *epochs)
 {
     if (epochs->count < epochs->capacity)

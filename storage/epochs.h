@@ -26,6 +26,8 @@ void epochs_close(struct epochs *epochs);
 
 /* -1 while there is none. */
 int32_t epochs_latest(const struct epochs *epochs);
+/* The one that the offset lies in; -1: it lies before the first. */
+int32_t epochs_at(const struct epochs *epochs, int64_t offset);
 
 /* A batch of `epoch` is about to stand at start_offset. Nothing when that is the latest epoch; entries that do not rise
  * to the new one are dropped. Returns 1 when it changed something (the checkpoint is to be written), 0, or -ENOMEM. */

@@ -109,15 +109,6 @@ int inspect_segment(struct inspection *inspection, const char *folder, int64_t b
 
 /* ---- epochs ---- */
 
-static int32_t epoch_at(const struct epochs *epochs, int64_t offset)
-{
-    for (uint32_t i = epochs->count; i-- > 0;) {
-        if (epochs->starts[i].start_offset <= offset)
-            return epochs->starts[i].epoch;
-    }
-    return -1;
-}
-
 void epoch_judge_init(struct epoch_judge *judge, const struct epochs *epochs, const struct inspection *inspection,
                       const struct inspect_known *known)
 {
@@ -131,7 +122,7 @@ void epoch_judge_init(struct epoch_judge *judge, const struct epochs *epochs, co
 bool epoch_judge_takes(struct epoch_judge *judge, const struct batch_header *header)
 {
     int32_t epoch = header->leader_epoch;
-    int32_t said = epoch_at(judge->epochs, header->base_offset);
+    int32_t said = epochs_at(judge->epochs, header->base_offset);
     if (epoch == -1 && judge->seen == -1) /* as Kafka wrote before there were epochs */
         return true;
     if (epoch < said || epoch < judge->seen || epoch > judge->largest)

@@ -25,23 +25,13 @@ static int note_producer(struct recovery_walk *w, struct segment_scan *scan, con
     return rc;
 }
 
-/* What the checkpoint says of the offset; -1: nothing. */
-static int32_t epoch_at(const struct epochs *epochs, int64_t offset)
-{
-    for (uint32_t i = epochs->count; i-- > 0;) {
-        if (epochs->starts[i].start_offset <= offset)
-            return epochs->starts[i].epoch;
-    }
-    return -1;
-}
-
 static int note_epoch(struct recovery_walk *w, const struct batch_header *header)
 {
     int32_t epoch = header->leader_epoch;
     if (batch_last_offset(header) < w->trusted_to && epochs_latest(&w->log->epochs) >= 0)
         return 0; /* it stood in the checkpoint before it was synced */
     if (epoch < 0 || epoch > w->largest_epoch || epoch <= epochs_latest(&w->seen) ||
-        epoch <= epoch_at(&w->log->epochs, header->base_offset))
+        epoch <= epochs_at(&w->log->epochs, header->base_offset))
         return 0;
     int rc = epochs_append(&w->seen, epoch, header->base_offset);
     return rc < 0 ? rc : 0;
@@ -67,7 +57,7 @@ int recovery_take_seen_epochs(struct recovery_walk *w)
 static int judge_epoch(struct recovery_walk *w, const struct segment_batch *batch)
 {
     int32_t epoch = batch->header.leader_epoch;
-    int32_t smallest = epoch_at(&w->log->epochs, batch->header.base_offset);
+    int32_t smallest = epochs_at(&w->log->epochs, batch->header.base_offset);
     if (smallest < epochs_latest(&w->seen))
         smallest = epochs_latest(&w->seen);
     if (epoch < smallest)
