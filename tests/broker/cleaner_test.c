@@ -74,7 +74,7 @@ static int wait_for(const int *status)
 /* Its segments hold a few records; a key without a value: a name of the table and what it is set to. */
 static struct topic *create(const char *name, const char *key, const char *value)
 {
-    int status = INT32_MAX;
+    struct topic *topic;
     struct topic_config config;
     topic_config_init(&config, f.server.config);
     REQUIRE(topic_config_set(&config, f.server.config, &f.memory, topic_config_find(slice_of_text("cleanup.policy")),
@@ -82,10 +82,10 @@ static struct topic *create(const char *name, const char *key, const char *value
     if (key != NULL)
         REQUIRE(topic_config_set(&config, f.server.config, &f.memory, topic_config_find(slice_of_text(key)),
                                  slice_of_text(value), NULL) == 0);
-    metadata_log_create_topic(f.server.metadata, slice_of_text(name), &config, 1, note_status, &status);
+    int status = server_fixture_create_topic(&f, name, 1, &config, &topic);
     topic_config_close(&config, &f.memory);
-    REQUIRE(wait_for(&status) == 0);
-    return topics_find(&f.server.topics, slice_of_text(name));
+    REQUIRE(status == 0);
+    return topic;
 }
 
 static void use_small_segments(struct topic *topic)
@@ -96,41 +96,15 @@ static void use_small_segments(struct topic *topic)
 
 /* ---- records ---- */
 
-static void on_appended(struct append_request *request)
-{
-    *(bool *)request->context = true;
-}
-
 /* The n-th: its key is n % KEYS, its value n. */
 static void append(struct topic *topic, int n)
 {
-    struct memory memory; /* a failure asked for by the test must not hit the test */
-    struct arena arena;
-    struct batch_builder builder;
-    writer w;
     char key[16], value[16];
-    bool is_done = false;
-    memory_init(&memory);
-    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
-    writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
     snprintf(key, sizeof key, "%d", n % KEYS);
     snprintf(value, sizeof value, "%d", n);
-    batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
-    batch_builder_add(&builder, 1700000000000 + n, slice_of_text(key), slice_of_text(value));
-    REQUIRE(batch_builder_close(&builder, NULL) == 0);
-    struct append_part part = {.partition = topic->partitions[0], .batch = w.data, .size = w.size};
-    struct append_request request = {.parts = &part,
-                                     .part_count = 1,
-                                     .acks = APPEND_ACKS_ALL,
-                                     .arena = &arena,
-                                     .done = on_appended,
-                                     .context = &is_done};
-    append_start(f.server.appends, &request);
-    while (!is_done)
-        uv_run(&f.loop, UV_RUN_ONCE);
-    CHECK_EQUAL(part.error, KAFKA_NONE);
-    writer_close(&w);
-    arena_close(&arena);
+    CHECK_EQUAL(server_fixture_append(&f, topic->partitions[0], APPEND_ACKS_ALL, 1700000000000 + n, slice_of_text(key),
+                                      slice_of_text(value)),
+                KAFKA_NONE);
 }
 
 static void append_many(struct topic *topic)

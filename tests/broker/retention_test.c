@@ -42,15 +42,8 @@ static void note_done(void *context, int status, const struct error *error)
 
 static struct topic *create(const char *name, int32_t partitions, unsigned policy)
 {
-    int status = INT32_MAX;
-    struct topic_config config;
-    topic_config_init(&config, f.server.config);
-    metadata_log_create_topic(f.server.metadata, slice_of_text(name), &config, partitions, note_done, &status);
-    topic_config_close(&config, &f.memory);
-    while (status == INT32_MAX)
-        uv_run(&f.loop, UV_RUN_ONCE);
-    REQUIRE(status == 0);
-    struct topic *topic = topics_find(&f.server.topics, slice_of_text(name));
+    struct topic *topic;
+    REQUIRE(server_fixture_create_topic(&f, name, partitions, NULL, &topic) == 0);
     topic->config.log.segment_bytes = SEGMENT;
     topic->config.cleanup_policy = policy;
     topic->config.retention_ms = -1;
@@ -98,38 +91,12 @@ static void close_all(void)
     CHECK(server_fixture_close(&f));
 }
 
-static void on_appended(struct append_request *request)
-{
-    *(bool *)request->context = true;
-}
-
 static void append(struct partition *partition, int64_t age_ms)
 {
     static const uint8_t value[VALUE_BYTES];
-    struct memory memory; /* a failure asked for by the test must not hit the test */
-    struct arena arena;
-    struct batch_builder builder;
-    writer w;
-    bool is_done = false;
-    memory_init(&memory);
-    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
-    writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
-    batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
-    batch_builder_add(&builder, wall() - age_ms, NULL_SLICE, slice_of(value, sizeof value));
-    REQUIRE(batch_builder_close(&builder, NULL) == 0);
-    struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
-    struct append_request request = {.parts = &part,
-                                     .part_count = 1,
-                                     .acks = APPEND_ACKS_LEADER,
-                                     .arena = &arena,
-                                     .done = on_appended,
-                                     .context = &is_done};
-    append_start(f.server.appends, &request);
-    while (!is_done)
-        uv_run(&f.loop, UV_RUN_ONCE);
-    CHECK_EQUAL(part.error, KAFKA_NONE);
-    writer_close(&w);
-    arena_close(&arena);
+    CHECK_EQUAL(server_fixture_append(&f, partition, APPEND_ACKS_LEADER, wall() - age_ms, NULL_SLICE,
+                                      slice_of(value, sizeof value)),
+                KAFKA_NONE);
 }
 
 static void append_many(struct partition *partition, int count, int64_t age_ms)

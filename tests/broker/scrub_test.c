@@ -21,46 +21,16 @@ static void note_done(void *context, int status, const struct error *error)
 
 static struct topic *create(const char *name, int32_t partitions)
 {
-    int status = INT32_MAX;
-    struct topic_config config;
-    topic_config_init(&config, f.server.config);
-    metadata_log_create_topic(f.server.metadata, slice_of_text(name), &config, partitions, note_done, &status);
-    topic_config_close(&config, &f.memory);
-    while (status == INT32_MAX)
-        uv_run(&f.loop, UV_RUN_ONCE);
-    CHECK_EQUAL(status, 0);
-    return topics_find(&f.server.topics, slice_of_text(name));
-}
-
-static void on_appended(struct append_request *request)
-{
-    *(bool *)request->context = true;
+    struct topic *topic;
+    CHECK_EQUAL(server_fixture_create_topic(&f, name, partitions, NULL, &topic), 0);
+    return topic;
 }
 
 static void append(struct partition *partition)
 {
-    struct arena arena;
-    struct batch_builder builder;
-    writer w;
-    bool is_done = false;
-    arena_init(&arena, &f.memory, MEMORY_REQUESTS, 1 << 16);
-    writer_init(&w, &f.memory, MEMORY_REQUESTS, 1 << 10);
-    batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
-    batch_builder_add(&builder, 1700000000000, NULL_SLICE, slice_of_text("a record"));
-    REQUIRE(batch_builder_close(&builder, NULL) == 0);
-    struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
-    struct append_request request = {.parts = &part,
-                                     .part_count = 1,
-                                     .acks = APPEND_ACKS_ALL,
-                                     .arena = &arena,
-                                     .done = on_appended,
-                                     .context = &is_done};
-    append_start(f.server.appends, &request);
-    while (!is_done)
-        uv_run(&f.loop, UV_RUN_ONCE);
-    CHECK_EQUAL(part.error, KAFKA_NONE);
-    writer_close(&w);
-    arena_close(&arena);
+    CHECK_EQUAL(
+        server_fixture_append(&f, partition, APPEND_ACKS_ALL, 1700000000000, NULL_SLICE, slice_of_text("a record")),
+        KAFKA_NONE);
 }
 
 static void open_with(const char *const *settings)

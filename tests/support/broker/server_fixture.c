@@ -1,5 +1,6 @@
 #include "server_fixture.h"
 
+#include "batch_builder.h"
 #include "checkpoints.h"
 #include "cleaner.h"
 #include "flush.h"
@@ -240,4 +241,57 @@ void server_fixture_close_storage(struct server_fixture *f)
     topics_close(&server->topics);
     file_cache_close(server->logs.files);
     data_folder_close(server->folder);
+}
+
+/* ---- topics and records ---- */
+
+static void note_status(void *context, int status, const struct error *error)
+{
+    (void)error;
+    *(int *)context = status;
+}
+
+int server_fixture_create_topic(struct server_fixture *f, const char *name, int32_t partitions,
+                                const struct topic_config *config, struct topic **topic)
+{
+    int status = INT32_MAX;
+    struct topic_config defaults;
+    topic_config_init(&defaults, f->server.config);
+    metadata_log_create_topic(f->server.metadata, slice_of_text(name), config != NULL ? config : &defaults, partitions,
+                              note_status, &status);
+    topic_config_close(&defaults, &f->memory);
+    while (status == INT32_MAX)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    *topic = topics_find(&f->server.topics, slice_of_text(name));
+    return status;
+}
+
+static void on_appended(struct append_request *request)
+{
+    *(bool *)request->context = true;
+}
+
+enum kafka_error server_fixture_append(struct server_fixture *f, struct partition *partition, enum append_acks acks,
+                                       int64_t timestamp, slice key, slice value)
+{
+    struct memory memory;
+    struct arena arena;
+    struct batch_builder builder;
+    writer w;
+    bool is_done = false;
+    memory_init(&memory);
+    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
+    writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
+    batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
+    batch_builder_add(&builder, timestamp, key, value);
+    need(batch_builder_close(&builder, NULL) == 0);
+    struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
+    struct append_request request = {
+        .parts = &part, .part_count = 1, .acks = acks, .arena = &arena, .done = on_appended, .context = &is_done};
+    append_start(f->server.appends, &request);
+    while (!is_done)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    writer_close(&w);
+    arena_close(&arena);
+    return part.error;
 }

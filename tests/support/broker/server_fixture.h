@@ -3,6 +3,7 @@
 #pragma once
 
 #include "connection.h"
+#include "operations/append.h"
 #include "server.h"
 
 struct server_fixture {
@@ -42,3 +43,11 @@ unsigned server_fixture_timers(struct server_fixture *f);
 void server_fixture_make_disk(struct server_fixture *f, uint64_t seed);
 int server_fixture_open_storage(struct server_fixture *f);
 void server_fixture_close_storage(struct server_fixture *f);
+
+/* Turns the loop until the topic is made, or is not; config NULL: as the server's. */
+int server_fixture_create_topic(struct server_fixture *f, const char *name, int32_t partitions,
+                                const struct topic_config *config, struct topic **topic);
+/* One record, a batch of its own; turns the loop until it has its result. An allocation that a test lets fail is not
+ * one of these. */
+enum kafka_error server_fixture_append(struct server_fixture *f, struct partition *partition, enum append_acks acks,
+                                       int64_t timestamp, slice key, slice value);
