@@ -65,24 +65,6 @@ static void stop(struct log_fixture *f)
     log_fixture_shut(f);
 }
 
-static uint64_t size_of(struct log_fixture *f, const char *path)
-{
-    struct file *file;
-    uint64_t size = 0;
-    REQUIRE(disk_open_file(f->disk, path, FILE_READ, &file, NULL) == 0);
-    REQUIRE(file_size(file, &size, NULL) == 0);
-    file_close(file);
-    return size;
-}
-
-static void cut_to(struct log_fixture *f, const char *path, uint64_t size)
-{
-    struct file *file;
-    REQUIRE(disk_open_file(f->disk, path, FILE_READ_WRITE, &file, NULL) == 0);
-    REQUIRE(file_truncate(file, size, NULL) == 0);
-    file_close(file);
-}
-
 /* ---- nothing is wrong ---- */
 
 static void a_log_after_a_clean_stop_is_sound(void)
@@ -141,7 +123,7 @@ static void every_bit_that_flips_is_found(void)
     append(&f, 6, 40);
     stop(&f);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        uint64_t bits = 8 * size_of(&f, paths[i]);
+        uint64_t bits = 8 * log_fixture_file_size(&f, paths[i]);
         CHECK(bits > 0);
         for (uint64_t bit = 0; bit < bits; bit++) {
             if (i == 2 && bit % 96 == 88)
@@ -171,7 +153,7 @@ static void a_torn_tail_is_a_note_where_the_start_cuts_it(void)
     append(&f, 1, 40);
     uint64_t size = log_bytes(f.log);
     stop(&f);
-    cut_to(&f, FIRST(".log"), whole + (size - whole) / 2);
+    log_fixture_cut_file(&f, FIRST(".log"), whole + (size - whole) / 2);
     REQUIRE(inspect(&f, false, 4, &found, &result) == 0);
     CHECK_EQUAL(found.damages, 0);
     CHECK(found.notes > 0);
@@ -266,7 +248,7 @@ static void a_log_that_ends_too_early_is_told(void)
     uint64_t whole = log_bytes(f.log);
     append(&f, 3, 40);
     stop(&f);
-    cut_to(&f, FIRST(".log"), whole);
+    log_fixture_cut_file(&f, FIRST(".log"), whole);
     REQUIRE(inspect(&f, false, 12, &found, &result) == 0);
     CHECK(found.damages > 0);
     CHECK(strstr(found.words, "ends at offset 6, but records up to 12 were synced") != NULL);

@@ -43,17 +43,6 @@ static int adopt(bool clean)
     return log_fixture_open(&f);
 }
 
-static int count_readable(void)
-{
-    int count = 0;
-    for (int64_t offset = 0; offset < log_end_offset(f.log); offset++) {
-        struct log_read read;
-        count += log_fixture_read(&f, &read, offset, 1) == 0 && read.bytes > 0;
-        log_read_release(f.log, &read);
-    }
-    return count;
-}
-
 static void nothing_is_cut_behind_a_bad_batch_of_a_closed_segment(void)
 {
     for (int clean = 0; clean < 2; clean++) {
@@ -62,7 +51,7 @@ static void nothing_is_cut_behind_a_bad_batch_of_a_closed_segment(void)
         REQUIRE(adopt(clean) == 0);
         CHECK(f.recovery.adopted && f.recovery.bytes_cut == 0 && f.recovery.segments_cut == 0);
         CHECK_EQUAL(log_end_offset(f.log), BATCHES);
-        CHECK_EQUAL(count_readable(), BATCHES - 1);
+        CHECK_EQUAL(log_fixture_count_readable(&f), BATCHES - 1);
         CHECK(log_fixture_close(&f));
     }
 }
@@ -95,7 +84,7 @@ static void offsets_that_are_missing_before_the_last_segment_are_no_damage(void)
     REQUIRE(adopt(true) == 0);
     CHECK(f.recovery.bytes_cut == 0 && f.recovery.segments_cut == 0);
     CHECK_EQUAL(log_end_offset(f.log), BATCHES);
-    CHECK_EQUAL(count_readable(), BATCHES);
+    CHECK_EQUAL(log_fixture_count_readable(&f), BATCHES);
     CHECK(log_fixture_close(&f));
 }
 
@@ -145,7 +134,7 @@ static void after_a_clean_stop_nothing_is_cut_of_closed_segments(void)
     REQUIRE(log_fixture_open(&f) == 0);
     CHECK(f.recovery.bytes_cut == 0 && f.recovery.segments_cut == 0);
     CHECK_EQUAL(log_end_offset(f.log), BATCHES);
-    CHECK_EQUAL(count_readable(), BATCHES - 1);
+    CHECK_EQUAL(log_fixture_count_readable(&f), BATCHES - 1);
     CHECK(log_fixture_close(&f));
 }
 

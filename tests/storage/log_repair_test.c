@@ -170,16 +170,6 @@ static void make(struct log_fixture *f, uint64_t seed, int batches)
     REQUIRE(disk_sync_folder(f->disk, "", NULL) == 0);
 }
 
-static uint64_t size_of(struct log_fixture *f, const char *path)
-{
-    struct file *file;
-    uint64_t size = 0;
-    REQUIRE(disk_open_file(f->disk, path, FILE_READ, &file, NULL) == 0);
-    REQUIRE(file_size(file, &size, NULL) == 0);
-    file_close(file);
-    return size;
-}
-
 static void overwrite(struct log_fixture *f, const char *path, uint64_t at, size_t size, struct seeded_random *random)
 {
     uint8_t bytes[700];
@@ -204,7 +194,7 @@ static void damage(struct log_fixture *f, struct seeded_random *random)
         char path[DISK_PATH_MAX];
         struct file *file;
         segment_path(LOG_FIXTURE_FOLDER, names.bases[random_next(random) % (uint64_t)names.count], SEGMENT_LOG, path);
-        uint64_t size = size_of(f, path);
+        uint64_t size = log_fixture_file_size(f, path);
         if (size == 0)
             continue;
         uint64_t at = random_next(random) % size;
@@ -293,14 +283,14 @@ static void what_is_taken_out_is_kept_aside(void)
     struct done done;
     make(&f, 1, 12);
     struct disk *aside = simulated_disk_create(&f.memory, 1);
-    uint64_t size = size_of(&f, FIRST_LOG);
+    uint64_t size = log_fixture_file_size(&f, FIRST_LOG);
     uint8_t *old, *kept;
     size_t old_size, kept_size;
     REQUIRE(simulated_disk_flip_bit(f.disk, FIRST_LOG, 8 * 100));
     REQUIRE(disk_read_file(f.disk, FIRST_LOG, 1 << 20, MEMORY_LOGS, &old, &old_size, NULL) == 0);
     uint32_t first = (uint32_t)(old[8] << 24 | old[9] << 16 | old[10] << 8 | old[11]) + 12;
     REQUIRE(repair(&f, aside, false, f.opening.recovery_point, &done) == 0);
-    CHECK_EQUAL(size_of(&f, FIRST_LOG), size - first);
+    CHECK_EQUAL(log_fixture_file_size(&f, FIRST_LOG), size - first);
     char path[DISK_PATH_MAX];
     snprintf(path, sizeof path, LOG_FIXTURE_FOLDER "/00000000000000000000.0-%" PRIu32 ".log", first);
     REQUIRE(disk_read_file(aside, path, 1 << 20, MEMORY_LOGS, &kept, &kept_size, NULL) == 0);

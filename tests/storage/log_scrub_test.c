@@ -48,17 +48,6 @@ static bool scrub(int64_t behind, uint32_t budget, struct log_scrub_result *resu
     return true;
 }
 
-static int count_readable(void)
-{
-    int count = 0;
-    for (int64_t offset = 0; offset < log_end_offset(f.log); offset++) {
-        struct log_read read;
-        count += log_fixture_read(&f, &read, offset, 1) == 0 && read.bytes > 0;
-        log_read_release(f.log, &read);
-    }
-    return count;
-}
-
 static void every_segment_is_looked_at_once(void)
 {
     start();
@@ -80,9 +69,10 @@ static void every_segment_is_looked_at_once(void)
 static void what_is_found_is_not_served_any_more(void)
 {
     start();
-    CHECK_EQUAL(count_readable(), BATCHES);
+    CHECK_EQUAL(log_fixture_count_readable(&f), BATCHES);
     damage(5, batch_bytes + 100);
-    CHECK_EQUAL(count_readable(), BATCHES); /* from memory, as far as a simulated disk has one: nobody looks again */
+    CHECK_EQUAL(log_fixture_count_readable(&f),
+                BATCHES); /* from memory, as far as a simulated disk has one: nobody looks again */
     struct log_scrub_result result;
     REQUIRE(scrub(0, UINT32_MAX, &result));
     CHECK_EQUAL(result.base_offset, 5);
@@ -94,7 +84,7 @@ static void what_is_found_is_not_served_any_more(void)
     struct log_read read;
     CHECK_EQUAL(log_fixture_read(&f, &read, 6, 1), FURROW_CORRUPT);
     log_read_release(f.log, &read);
-    CHECK_EQUAL(count_readable(), BATCHES - 1);
+    CHECK_EQUAL(log_fixture_count_readable(&f), BATCHES - 1);
     CHECK(!log_is_offline(f.log));
     CHECK(log_fixture_close(&f));
 }
@@ -124,7 +114,7 @@ static void a_disk_that_cannot_be_read_is_a_finding(void)
         struct log_scrub_result result = {0};
         REQUIRE(scrub(-1, UINT32_MAX, &result));
         CHECK_EQUAL(result.found, 1);
-        CHECK_EQUAL(count_readable(), BATCHES);
+        CHECK_EQUAL(log_fixture_count_readable(&f), BATCHES);
         CHECK(log_fixture_close(&f));
     }
 }

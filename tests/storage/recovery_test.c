@@ -19,24 +19,6 @@ static void append(struct log_fixture *f, int count, uint32_t size)
     }
 }
 
-static uint64_t size_of(struct log_fixture *f, const char *path)
-{
-    struct file *file;
-    uint64_t size = 0;
-    REQUIRE(disk_open_file(f->disk, path, FILE_READ, &file, NULL) == 0);
-    REQUIRE(file_size(file, &size, NULL) == 0);
-    file_close(file);
-    return size;
-}
-
-static void cut_to(struct log_fixture *f, const char *path, uint64_t size)
-{
-    struct file *file;
-    REQUIRE(disk_open_file(f->disk, path, FILE_READ_WRITE, &file, NULL) == 0);
-    REQUIRE(file_truncate(file, size, NULL) == 0);
-    file_close(file);
-}
-
 static void write_at(struct log_fixture *f, const char *path, uint64_t position, slice bytes)
 {
     struct file *file;
@@ -67,13 +49,13 @@ static void a_torn_tail_is_cut_and_nothing_before_it(void)
     append(&f, 1, 40);
     uint64_t last = log_bytes(f.log) - whole;
     for (uint64_t left = last - 1; left > 0; left--) {
-        cut_to(&f, FIRST_LOG, whole + left);
+        log_fixture_cut_file(&f, FIRST_LOG, whole + left);
         REQUIRE(log_fixture_crash(&f) == 0);
         CHECK_EQUAL(log_end_offset(f.log), 4);
         CHECK_EQUAL(f.recovery.bytes_cut, left);
         CHECK_EQUAL(f.recovery.cut_offset, 4);
         CHECK(f.recovery.reason[0] != '\0');
-        CHECK_EQUAL(size_of(&f, FIRST_LOG), whole);
+        CHECK_EQUAL(log_fixture_file_size(&f, FIRST_LOG), whole);
         append(&f, 1, 40);
     }
     CHECK(log_fixture_close(&f));
@@ -203,7 +185,7 @@ static void segments_behind_a_cut_are_set_aside(void)
     int64_t base = log_active_base(f.log);
     char path[DISK_PATH_MAX];
     segment_path(LOG_FIXTURE_FOLDER, base, SEGMENT_LOG, path);
-    cut_to(&f, FIRST_LOG, size_of(&f, FIRST_LOG) - 1);
+    log_fixture_cut_file(&f, FIRST_LOG, log_fixture_file_size(&f, FIRST_LOG) - 1);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK(f.recovery.segments_cut > 3);
     CHECK(log_active_base(f.log) == 0 && log_end_offset(f.log) > 0 && log_end_offset(f.log) < base);
@@ -243,7 +225,7 @@ static void a_segment_that_lost_whole_batches_ends_the_log(void)
     append(&f, 1, 40);
     uint64_t one = log_bytes(f.log);
     append(&f, 20, 40);
-    cut_to(&f, FIRST_LOG, one);
+    log_fixture_cut_file(&f, FIRST_LOG, one);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_end_offset(f.log), 2);
     CHECK(f.recovery.segments_cut > 0 && f.recovery.cut_offset == 2);
@@ -258,7 +240,7 @@ static void a_log_whose_start_lies_behind_what_is_left_begins_again_there(void)
     append(&f, 10, 40);
     REQUIRE(log_set_start_offset(f.log, 15, NULL) == 0);
     f.opening.log_start = 15;
-    cut_to(&f, FIRST_LOG, 500);
+    log_fixture_cut_file(&f, FIRST_LOG, 500);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK(log_start_offset(f.log) == 15 && log_end_offset(f.log) == 15);
     append(&f, 2, 40);
@@ -388,11 +370,11 @@ static void a_mark_over_broken_indexes_is_not_believed(void)
         struct log_fixture f;
         open_with_mark(&f);
         if (i == 0)
-            cut_to(&f, FIRST_INDEX, 0);
+            log_fixture_cut_file(&f, FIRST_INDEX, 0);
         else if (i == 1)
             REQUIRE(disk_remove_file(f.disk, FIRST_TIMES, NULL) == 0);
         else if (i == 2)
-            cut_to(&f, FIRST_TIMES, 12);
+            log_fixture_cut_file(&f, FIRST_TIMES, 12);
         else
             simulated_disk_flip_bit(f.disk, FIRST_INDEX, (uint64_t)400 * 8 * 8 + 60);
         REQUIRE(log_fixture_crash(&f) == 0);
@@ -447,7 +429,7 @@ static void a_mark_does_not_hold_what_a_write_under_way_has_noted(void)
     REQUIRE(log_fixture_sync(&f) == 0);
     (void)log_write_end(f.log, write, NULL);
     REQUIRE(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
-    CHECK_EQUAL(size_of(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"), 10);
+    CHECK_EQUAL(log_fixture_file_size(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"), 10);
     test_append_free(&f.memory, one);
     CHECK(log_fixture_close(&f));
 }
@@ -505,12 +487,12 @@ static void indexes_that_are_missing_short_or_wrong_are_made_again(void)
         if (i / 2 == 0)
             REQUIRE(disk_remove_file(f.disk, path, NULL) == 0);
         else if (i / 2 == 1)
-            cut_to(&f, path, 0);
+            log_fixture_cut_file(&f, path, 0);
         else if (i / 2 == 2)
             write_at(&f, path, right_size - (i % 2 == 0 ? 8 : 12),
                      slice_of("\x7f\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff", i % 2 == 0 ? 8 : 12));
         else
-            cut_to(&f, path, i % 2 == 0 ? 80 : 0);
+            log_fixture_cut_file(&f, path, i % 2 == 0 ? 80 : 0);
         REQUIRE(log_fixture_crash(&f) == 0);
         CHECK(f.recovery.indexes_rebuilt > 0);
         REQUIRE(disk_read_file(f.disk, path, 100000, MEMORY_REQUESTS, &made, &made_size, NULL) == 0);
@@ -565,7 +547,7 @@ static void producers_are_as_what_survived(void)
     /* The last batch, of producer 8, is torn. */
     char path[DISK_PATH_MAX];
     segment_path(LOG_FIXTURE_FOLDER, log_active_base(f.log), SEGMENT_LOG, path);
-    cut_to(&f, path, size_of(&f, path) - 1);
+    log_fixture_cut_file(&f, path, log_fixture_file_size(&f, path) - 1);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_end_offset(f.log), 158);
     CHECK_EQUAL(append_for(&f, 8, 80), FURROW_OUT_OF_ORDER_SEQUENCE);
@@ -587,12 +569,12 @@ static void a_torn_snapshot_is_made_again(void)
         REQUIRE(append_for(&f, 8, 2 * i) == 2 * i + 2);
     char path[DISK_PATH_MAX];
     segment_path(LOG_FIXTURE_FOLDER, log_active_base(f.log), SEGMENT_SNAPSHOT, path);
-    uint64_t size = size_of(&f, path);
+    uint64_t size = log_fixture_file_size(&f, path);
     for (int round = 0; round < 2; round++) {
         f.opening.recovery_point = round == 0 ? 0 : log_end_offset(f.log); /* behind it, before it */
-        cut_to(&f, path, size - 1);
+        log_fixture_cut_file(&f, path, size - 1);
         REQUIRE(log_fixture_crash(&f) == 0);
-        CHECK_EQUAL(size_of(&f, path), size);
+        CHECK_EQUAL(log_fixture_file_size(&f, path), size);
     }
     CHECK(log_fixture_close(&f));
 }
@@ -632,7 +614,7 @@ static void the_leader_epoch_rises_and_says_where_logs_diverge(void)
     REQUIRE(log_fixture_open(&f) == 0);
     append(&f, 5, 40);
     CHECK_EQUAL(log_leader_epoch(f.log), 0);
-    cut_to(&f, FIRST_LOG, size_of(&f, FIRST_LOG) - 1);
+    log_fixture_cut_file(&f, FIRST_LOG, log_fixture_file_size(&f, FIRST_LOG) - 1);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_leader_epoch(f.log), 1);
     append(&f, 5, 40);

@@ -23,14 +23,6 @@ static void find(struct log_fixture *f, struct segment_tail *tail)
     file_close(file);
 }
 
-static void cut_to(struct log_fixture *f, uint64_t size)
-{
-    struct file *file;
-    REQUIRE(disk_open_file(f->disk, FIRST_LOG, FILE_READ_WRITE, &file, NULL) == 0);
-    REQUIRE(file_truncate(file, size, NULL) == 0);
-    file_close(file);
-}
-
 static void it_is_behind_the_last_batch_of_a_log_in_use(void)
 {
     struct log_fixture f;
@@ -65,7 +57,7 @@ static void part_of_a_batch_is_left_out(void)
     REQUIRE(log_flush_for_stop(f.log, f.now, &f.error) == 0);
     log_fixture_shut(&f);
     for (uint64_t left = size; left-- > whole;) {
-        cut_to(&f, left);
+        log_fixture_cut_file(&f, FIRST_LOG, left);
         find(&f, &tail);
         CHECK_EQUAL(tail.size, whole);
         CHECK_EQUAL(tail.end_offset, 20);

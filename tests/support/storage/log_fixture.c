@@ -1,5 +1,6 @@
 #include "log_fixture.h"
 
+#include "check.h"
 #include "seeded_random.h"
 #include "simulated_disk.h"
 
@@ -304,4 +305,35 @@ int64_t log_fixture_find(struct log_fixture *f, int64_t timestamp, int64_t *foun
     log_find_execute(find);
     rc = log_find_end(f->log, find, &offset, found_timestamp, &epoch, &f->error);
     return rc != 0 ? rc : offset;
+}
+
+int log_fixture_count_readable(struct log_fixture *f)
+{
+    int count = 0;
+    for (int64_t offset = 0; offset < log_end_offset(f->log); offset++) {
+        struct log_read read;
+        count += log_fixture_read(f, &read, offset, 1) == 0 && read.bytes > 0;
+        log_read_release(f->log, &read);
+    }
+    return count;
+}
+
+/* ---- its files ---- */
+
+uint64_t log_fixture_file_size(struct log_fixture *f, const char *path)
+{
+    struct file *file;
+    uint64_t size = 0;
+    REQUIRE(disk_open_file(f->disk, path, FILE_READ, &file, NULL) == 0);
+    REQUIRE(file_size(file, &size, NULL) == 0);
+    file_close(file);
+    return size;
+}
+
+void log_fixture_cut_file(struct log_fixture *f, const char *path, uint64_t size)
+{
+    struct file *file;
+    REQUIRE(disk_open_file(f->disk, path, FILE_READ_WRITE, &file, NULL) == 0);
+    REQUIRE(file_truncate(file, size, NULL) == 0);
+    file_close(file);
 }

@@ -71,5 +71,13 @@ int log_fixture_read(struct log_fixture *f, struct log_read *read, int64_t offse
 int log_fixture_read_all(struct log_fixture *f, int64_t offset, uint32_t max_bytes, uint8_t **bytes, size_t *size);
 /* Counts what log_fixture_read_all finds; -1 when offsets have holes or a CRC is wrong. */
 int64_t log_fixture_count_records(struct log_fixture *f, int64_t offset, uint32_t max_bytes);
+/* The offsets from 0 on at which something can be read. */
+int log_fixture_count_readable(struct log_fixture *f);
 /* log_find's three steps; the offset, or a negative status. */
 int64_t log_fixture_find(struct log_fixture *f, int64_t timestamp, int64_t *found_timestamp);
+
+/* ---- its files ---- */
+
+/* End the test when the file is not there. */
+uint64_t log_fixture_file_size(struct log_fixture *f, const char *path);
+void log_fixture_cut_file(struct log_fixture *f, const char *path, uint64_t size);
