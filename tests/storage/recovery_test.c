@@ -10,15 +10,6 @@
 #define FIRST_INDEX LOG_FIXTURE_FOLDER "/00000000000000000000.index"
 #define FIRST_TIMES LOG_FIXTURE_FOLDER "/00000000000000000000.timeindex"
 
-static void append(struct log_fixture *f, int count, uint32_t size)
-{
-    for (int i = 0; i < count; i++) {
-        f->now += 10;
-        struct test_batch batch = {.records = 2, .size = size, .content = (uint64_t)(log_end_offset(f->log) + 1)};
-        REQUIRE(log_fixture_append(f, &batch, false) == log_end_offset(f->log) - 2);
-    }
-}
-
 static void write_at(struct log_fixture *f, const char *path, uint64_t position, slice bytes)
 {
     struct file *file;
@@ -28,15 +19,6 @@ static void write_at(struct log_fixture *f, const char *path, uint64_t position,
     file_close(file);
 }
 
-static bool exists(struct log_fixture *f, const char *path)
-{
-    struct file *file;
-    if (disk_open_file(f->disk, path, FILE_READ, &file, NULL) != 0)
-        return false;
-    file_close(file);
-    return true;
-}
-
 /* ---- tails ---- */
 
 static void a_torn_tail_is_cut_and_nothing_before_it(void)
@@ -44,9 +26,9 @@ static void a_torn_tail_is_cut_and_nothing_before_it(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 2, 40);
+    log_fixture_append_pairs(&f, 2, 40);
     uint64_t whole = log_bytes(f.log);
-    append(&f, 1, 40);
+    log_fixture_append_pairs(&f, 1, 40);
     uint64_t last = log_bytes(f.log) - whole;
     for (uint64_t left = last - 1; left > 0; left--) {
         log_fixture_cut_file(&f, FIRST_LOG, whole + left);
@@ -56,7 +38,7 @@ static void a_torn_tail_is_cut_and_nothing_before_it(void)
         CHECK_EQUAL(f.recovery.cut_offset, 4);
         CHECK(f.recovery.reason[0] != '\0');
         CHECK_EQUAL(log_fixture_file_size(&f, FIRST_LOG), whole);
-        append(&f, 1, 40);
+        log_fixture_append_pairs(&f, 1, 40);
     }
     CHECK(log_fixture_close(&f));
 }
@@ -66,7 +48,7 @@ static void zeros_and_garbage_behind_the_end_are_cut(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 3, 40);
+    log_fixture_append_pairs(&f, 3, 40);
     uint64_t whole = log_bytes(f.log);
     uint8_t tail[3000] = {0};
     for (int round = 0; round < 2; round++) {
@@ -85,9 +67,9 @@ static void a_flipped_bit_past_the_recovery_point_ends_the_log_there(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 2, 40);
+    log_fixture_append_pairs(&f, 2, 40);
     uint64_t whole = log_bytes(f.log);
-    append(&f, 2, 40);
+    log_fixture_append_pairs(&f, 2, 40);
     simulated_disk_flip_bit(f.disk, FIRST_LOG, whole * 8 + 8 * 70);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_end_offset(f.log), 4);
@@ -101,12 +83,12 @@ static void a_flipped_bit_before_the_recovery_point_costs_only_its_batch(void)
     for (uint64_t byte = 0; byte < 75; byte++) {
         log_fixture_init(&f, 1);
         REQUIRE(log_fixture_open(&f) == 0);
-        append(&f, 2, 40);
+        log_fixture_append_pairs(&f, 2, 40);
         uint64_t whole = log_bytes(f.log);
-        append(&f, 6, 40);
+        log_fixture_append_pairs(&f, 6, 40);
         REQUIRE(log_fixture_sync(&f) == 0);
         f.opening.recovery_point = log_synced_end_offset(f.log);
-        append(&f, 2, 40);
+        log_fixture_append_pairs(&f, 2, 40);
         simulated_disk_flip_bit(f.disk, FIRST_LOG, (whole + byte) * 8 + 3);
         REQUIRE(log_fixture_crash(&f) == 0);
         CHECK_EQUAL(log_end_offset(f.log), 20);
@@ -132,9 +114,9 @@ static void a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch(v
         struct log_write *roll = NULL;
         log_fixture_init(&f, 1);
         REQUIRE(log_fixture_open(&f) == 0);
-        append(&f, 2, 40);
+        log_fixture_append_pairs(&f, 2, 40);
         uint64_t position = log_bytes(f.log);
-        append(&f, 1, 40);
+        log_fixture_append_pairs(&f, 1, 40);
         if (bit % 2 == 1) {
             REQUIRE(log_roll_begin(f.log, f.now, &roll, NULL) == 0);
             log_write_execute(roll);
@@ -142,7 +124,7 @@ static void a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch(v
         }
         REQUIRE(log_fixture_sync(&f) == 0);
         f.opening.recovery_point = log_synced_end_offset(f.log);
-        append(&f, 3, 40);
+        log_fixture_append_pairs(&f, 3, 40);
         simulated_disk_flip_bit(f.disk, FIRST_LOG, position * 8 + bit / 2);
         REQUIRE(log_fixture_crash(&f) == 0);
         CHECK_EQUAL(log_end_offset(f.log), 12);
@@ -181,7 +163,7 @@ static void segments_behind_a_cut_are_set_aside(void)
     log_fixture_init(&f, 1);
     f.config.segment_bytes = 1000;
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 30, 40);
+    log_fixture_append_pairs(&f, 30, 40);
     int64_t base = log_active_base(f.log);
     char path[DISK_PATH_MAX];
     segment_path(LOG_FIXTURE_FOLDER, base, SEGMENT_LOG, path);
@@ -189,10 +171,10 @@ static void segments_behind_a_cut_are_set_aside(void)
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK(f.recovery.segments_cut > 3);
     CHECK(log_active_base(f.log) == 0 && log_end_offset(f.log) > 0 && log_end_offset(f.log) < base);
-    CHECK(!exists(&f, path));
+    CHECK(!log_fixture_has_file(&f, path));
     int64_t end = log_end_offset(f.log);
     CHECK_EQUAL(log_fixture_count_records(&f, 0, 1000), end);
-    append(&f, 30, 40);
+    log_fixture_append_pairs(&f, 30, 40);
     CHECK_EQUAL(log_fixture_count_records(&f, 0, 1000), end + 60);
     REQUIRE(log_fixture_restart(&f) == 0);
     CHECK_EQUAL(log_fixture_count_records(&f, 0, 1000), end + 60);
@@ -206,9 +188,9 @@ static void a_batch_whose_offset_was_torn_ends_the_log_in_a_closed_segment_too(v
     log_fixture_init(&f, 1);
     f.config.segment_bytes = 1000;
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 3, 40);
+    log_fixture_append_pairs(&f, 3, 40);
     uint64_t position = log_bytes(f.log);
-    append(&f, 20, 40);
+    log_fixture_append_pairs(&f, 20, 40);
     write_at(&f, FIRST_LOG, position, slice_of("\x49\x39\x51\x2a", 4));
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_end_offset(f.log), 6);
@@ -222,9 +204,9 @@ static void a_segment_that_lost_whole_batches_ends_the_log(void)
     log_fixture_init(&f, 1);
     f.config.segment_bytes = 1000;
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 1, 40);
+    log_fixture_append_pairs(&f, 1, 40);
     uint64_t one = log_bytes(f.log);
-    append(&f, 20, 40);
+    log_fixture_append_pairs(&f, 20, 40);
     log_fixture_cut_file(&f, FIRST_LOG, one);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_end_offset(f.log), 2);
@@ -237,13 +219,13 @@ static void a_log_whose_start_lies_behind_what_is_left_begins_again_there(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 10, 40);
+    log_fixture_append_pairs(&f, 10, 40);
     REQUIRE(log_set_start_offset(f.log, 15, NULL) == 0);
     f.opening.log_start = 15;
     log_fixture_cut_file(&f, FIRST_LOG, 500);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK(log_start_offset(f.log) == 15 && log_end_offset(f.log) == 15);
-    append(&f, 2, 40);
+    log_fixture_append_pairs(&f, 2, 40);
     CHECK_EQUAL(log_end_offset(f.log), 19);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_fixture_count_records(&f, 15, 1000), 4);
@@ -259,7 +241,7 @@ static void leftovers_are_removed_at_the_start(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 3, 40);
+    log_fixture_append_pairs(&f, 3, 40);
     char path[DISK_PATH_MAX];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, LOG_FIXTURE_FOLDER "%s", names[i]);
@@ -268,7 +250,7 @@ static void leftovers_are_removed_at_the_start(void)
     REQUIRE(log_fixture_restart(&f) == 0);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, LOG_FIXTURE_FOLDER "%s", names[i]);
-        CHECK(!exists(&f, path));
+        CHECK(!log_fixture_has_file(&f, path));
     }
     CHECK_EQUAL(log_end_offset(f.log), 6);
     CHECK(log_fixture_close(&f));
@@ -281,11 +263,11 @@ static void only_what_lies_past_the_recovery_point_is_checked(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 50, 400);
+    log_fixture_append_pairs(&f, 50, 400);
     REQUIRE(log_fixture_sync(&f) == 0);
     f.opening.recovery_point = log_synced_end_offset(f.log);
     uint64_t synced = log_bytes(f.log);
-    append(&f, 5, 400);
+    log_fixture_append_pairs(&f, 5, 400);
     uint64_t past = log_bytes(f.log) - synced;
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(f.recovery.bytes_scanned, past);
@@ -300,7 +282,7 @@ static void a_clean_start_scans_nothing(void)
     log_fixture_init(&f, 1);
     f.config.segment_bytes = 20000;
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 200, 400);
+    log_fixture_append_pairs(&f, 200, 400);
     REQUIRE(log_flush_for_stop(f.log, f.now, &f.error) == 0);
     CHECK(simulated_disk_is_all_synced(f.disk));
     f.opening.recovery_point = log_end_offset(f.log);
@@ -315,154 +297,6 @@ static void a_clean_start_scans_nothing(void)
     CHECK(log_fixture_close(&f));
 }
 
-/* ---- marks ---- */
-
-static uint64_t bytes_read_by_crash(struct log_fixture *f)
-{
-    uint64_t before = simulated_disk_bytes_read(f->disk);
-    REQUIRE(log_fixture_crash(f) == 0);
-    return simulated_disk_bytes_read(f->disk) - before;
-}
-
-/* A segment with a mark near its end, which a power cut has spared. */
-static void open_with_mark(struct log_fixture *f)
-{
-    log_fixture_init(f, 1);
-    f->config.index_interval_bytes = 1000;
-    f->mark_bytes = 300000;
-    REQUIRE(log_fixture_open(f) == 0);
-    append(f, 500, 1000); /* 1 MB */
-    REQUIRE(log_fixture_sync(f) == 0);
-    append(f, 10, 1000);
-    REQUIRE(log_fixture_sync(f) == 0);
-    f->opening.recovery_point = log_synced_end_offset(f->log);
-    append(f, 10, 1000);
-    log_fixture_shut(f);
-    simulated_disk_power_cut(f->disk, 3);
-}
-
-static void a_mark_spares_recovery_what_lies_before_it(void)
-{
-    struct log_fixture f;
-    uint8_t *right;
-    uint8_t *made;
-    size_t right_size;
-    size_t made_size;
-    open_with_mark(&f);
-    CHECK(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000001000.snapshot"));
-    CHECK(bytes_read_by_crash(&f) < 150000);
-    CHECK(log_end_offset(f.log) >= 1020);
-    CHECK_EQUAL(log_fixture_count_records(&f, 0, 100000), log_end_offset(f.log));
-    /* The indexes are those of a walk from the start. */
-    REQUIRE(disk_read_file(f.disk, FIRST_INDEX, 100000, MEMORY_REQUESTS, &made, &made_size, NULL) == 0);
-    REQUIRE(disk_remove_file(f.disk, LOG_FIXTURE_FOLDER "/00000000000000001000.snapshot", NULL) == 0);
-    CHECK(bytes_read_by_crash(&f) > 1000000);
-    REQUIRE(disk_read_file(f.disk, FIRST_INDEX, 100000, MEMORY_REQUESTS, &right, &right_size, NULL) == 0);
-    CHECK(slice_equal(slice_of(made, made_size), slice_of(right, right_size)));
-    memory_free(&f.memory, MEMORY_REQUESTS, right, right_size);
-    memory_free(&f.memory, MEMORY_REQUESTS, made, made_size);
-    CHECK(log_fixture_close(&f));
-}
-
-static void a_mark_over_broken_indexes_is_not_believed(void)
-{
-    for (int i = 0; i < 4; i++) {
-        struct log_fixture f;
-        open_with_mark(&f);
-        if (i == 0)
-            log_fixture_cut_file(&f, FIRST_INDEX, 0);
-        else if (i == 1)
-            REQUIRE(disk_remove_file(f.disk, FIRST_TIMES, NULL) == 0);
-        else if (i == 2)
-            log_fixture_cut_file(&f, FIRST_TIMES, 12);
-        else
-            simulated_disk_flip_bit(f.disk, FIRST_INDEX, (uint64_t)400 * 8 * 8 + 60);
-        REQUIRE(log_fixture_crash(&f) == 0);
-        int64_t end = log_end_offset(f.log);
-        CHECK(end >= 1020);
-        CHECK_EQUAL(log_fixture_count_records(&f, 0, 100000), end);
-        int64_t found;
-        for (int64_t offset = 0; offset < end; offset += 50)
-            CHECK_EQUAL(log_fixture_find(&f, LOG_FIXTURE_TIME + 10 + offset * 5, &found), offset);
-        CHECK(log_fixture_close(&f));
-    }
-}
-
-static void a_new_mark_replaces_the_one_before(void)
-{
-    struct log_fixture f;
-    log_fixture_init(&f, 1);
-    f.mark_bytes = 10000;
-    REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 20, 1000);
-    REQUIRE(log_fixture_sync(&f) == 0);
-    CHECK(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
-    append(&f, 20, 1000);
-    REQUIRE(log_fixture_sync(&f) == 0);
-    CHECK(!exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
-    CHECK(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000080.snapshot"));
-    struct log_sync *sync;
-    REQUIRE(log_sync_begin(f.log, true, &sync, NULL) == 0);
-    CHECK(sync == NULL);
-    CHECK(log_fixture_close(&f));
-}
-
-static void a_mark_does_not_hold_what_a_write_under_way_has_noted(void)
-{
-    struct log_fixture f;
-    log_fixture_init(&f, 1);
-    f.mark_bytes = 1000;
-    REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 20, 1000);
-    struct test_batch batch = {.idempotent = true, .producer_id = 7, .timestamp = f.now, .content = 1};
-    struct log_append *one = test_append_make(&f.memory, &batch);
-    struct log_append *queue = one;
-    struct log_append *done;
-    struct log_write *write;
-    REQUIRE(log_write_begin(f.log, &queue, f.now, &write, &done, NULL) == 0);
-    REQUIRE(log_fixture_sync(&f) == 0);
-    CHECK(!exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
-    (void)log_write_end(f.log, write, NULL);
-    /* The next begin takes it, the next sync writes it. */
-    queue = one;
-    REQUIRE(log_write_begin(f.log, &queue, f.now, &write, &done, NULL) == 0);
-    REQUIRE(log_fixture_sync(&f) == 0);
-    (void)log_write_end(f.log, write, NULL);
-    REQUIRE(exists(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"));
-    CHECK_EQUAL(log_fixture_file_size(&f, LOG_FIXTURE_FOLDER "/00000000000000000040.snapshot"), 10);
-    test_append_free(&f.memory, one);
-    CHECK(log_fixture_close(&f));
-}
-
-/* Both name a snapshot after the log's end; the failed roll takes it away. */
-static void a_mark_does_not_count_when_a_roll_at_its_offset_fails(void)
-{
-    for (int late = 0; late < 2; late++) {
-        struct log_fixture f;
-        struct log_sync *sync;
-        struct log_write *roll;
-        log_fixture_init(&f, 1);
-        f.mark_bytes = 1000;
-        REQUIRE(log_fixture_open(&f) == 0);
-        struct test_batch batch = {.size = 2000, .idempotent = true, .producer_id = 7, .content = 1};
-        REQUIRE(log_fixture_append(&f, &batch, false) == 0);
-        REQUIRE(log_sync_begin(f.log, true, &sync, NULL) == 0 && sync != NULL);
-        if (!late)
-            log_sync_execute(sync);
-        REQUIRE(log_roll_begin(f.log, f.now, &roll, NULL) == 0 && roll != NULL);
-        simulated_disk_fail_call_at(f.disk, SIMULATED_TRUNCATE, 2, -EIO);
-        log_write_execute(roll);
-        if (late)
-            log_sync_execute(sync);
-        (void)log_write_end(f.log, roll, NULL);
-        REQUIRE(log_sync_end(f.log, sync, NULL) == 0);
-        REQUIRE(log_fixture_restart(&f) == 0);
-        batch.sequence = 5;
-        CHECK_EQUAL(log_fixture_append(&f, &batch, false), FURROW_OUT_OF_ORDER_SEQUENCE);
-        CHECK(log_fixture_close(&f));
-    }
-}
-
 /* ---- indexes ---- */
 
 static void indexes_that_are_missing_short_or_wrong_are_made_again(void)
@@ -474,7 +308,7 @@ static void indexes_that_are_missing_short_or_wrong_are_made_again(void)
         f.config.segment_bytes = 30000;
         f.config.index_interval_bytes = 300;
         REQUIRE(log_fixture_open(&f) == 0);
-        append(&f, 200, 200);
+        log_fixture_append_pairs(&f, 200, 200);
         REQUIRE(log_fixture_sync(&f) == 0);
         f.opening.recovery_point = log_synced_end_offset(f.log);
         uint8_t *right;
@@ -510,13 +344,13 @@ static void a_clean_start_makes_a_missing_index_too(void)
     log_fixture_init(&f, 1);
     f.config.segment_bytes = 30000;
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 200, 200);
+    log_fixture_append_pairs(&f, 200, 200);
     REQUIRE(log_flush_for_stop(f.log, f.now, &f.error) == 0);
     f.opening.recovery_point = log_end_offset(f.log);
     log_fixture_shut(&f);
     REQUIRE(disk_remove_file(f.disk, FIRST_INDEX, NULL) == 0);
     REQUIRE(log_fixture_open(&f) == 0);
-    CHECK(exists(&f, FIRST_INDEX) && f.recovery.indexes_rebuilt > 0 && f.recovery.bytes_cut == 0);
+    CHECK(log_fixture_has_file(&f, FIRST_INDEX) && f.recovery.indexes_rebuilt > 0 && f.recovery.bytes_cut == 0);
     CHECK_EQUAL(log_end_offset(f.log), 400);
     CHECK(log_fixture_close(&f));
 }
@@ -593,7 +427,7 @@ static void without_any_snapshot_the_whole_log_is_replayed(void)
     for (int64_t offset = 0; offset < 100; offset++) {
         char path[DISK_PATH_MAX];
         segment_path(LOG_FIXTURE_FOLDER, offset, SEGMENT_SNAPSHOT, path);
-        if (offset % 4 == 0 && exists(&f, path))
+        if (offset % 4 == 0 && log_fixture_has_file(&f, path))
             write_at(&f, path, 0, slice_of("\xff\xff", 2));
         else
             (void)!disk_remove_file(f.disk, path, NULL);
@@ -612,17 +446,17 @@ static void the_leader_epoch_rises_and_says_where_logs_diverge(void)
     int64_t end;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 5, 40);
+    log_fixture_append_pairs(&f, 5, 40);
     CHECK_EQUAL(log_leader_epoch(f.log), 0);
     log_fixture_cut_file(&f, FIRST_LOG, log_fixture_file_size(&f, FIRST_LOG) - 1);
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_leader_epoch(f.log), 1);
-    append(&f, 5, 40);
+    log_fixture_append_pairs(&f, 5, 40);
     log_find_epoch_end(f.log, 0, &epoch, &end);
     CHECK(epoch == 0 && end == 8);
     /* Synced, it is in the checkpoint; else the batches tell. */
     REQUIRE(log_fixture_crash(&f) == 0);
-    append(&f, 1, 40);
+    log_fixture_append_pairs(&f, 1, 40);
     REQUIRE(log_fixture_sync(&f) == 0);
     f.opening.recovery_point = log_synced_end_offset(f.log);
     REQUIRE(log_fixture_crash(&f) == 0);
@@ -644,12 +478,12 @@ static void a_batch_whose_epoch_was_torn_is_cut(void)
         log_fixture_init(&f, 1);
         f.opening.leader_epoch = 7;
         REQUIRE(log_fixture_open(&f) == 0);
-        append(&f, 2, 40);
+        log_fixture_append_pairs(&f, 2, 40);
         REQUIRE(log_fixture_sync(&f) == 0);
         f.opening.recovery_point = log_synced_end_offset(f.log);
-        append(&f, 1, 40);
+        log_fixture_append_pairs(&f, 1, 40);
         uint64_t whole = log_bytes(f.log);
-        append(&f, 2, 40);
+        log_fixture_append_pairs(&f, 2, 40);
         write_at(&f, FIRST_LOG, whole + 12, slice_of(torn[i], 4));
         REQUIRE(log_fixture_crash(&f) == 0);
         CHECK_EQUAL(log_end_offset(f.log), 6);
@@ -664,7 +498,7 @@ static void what_is_no_epoch_is_not_believed_without_a_checkpoint(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 2, 40);
+    log_fixture_append_pairs(&f, 2, 40);
     write_at(&f, FIRST_LOG, 12, slice_of("\x7f\xff\xff\xff", 4));
     REQUIRE(log_fixture_crash(&f) == 0);
     CHECK_EQUAL(log_end_offset(f.log), 0);
@@ -679,7 +513,7 @@ static void a_log_at_rest_is_small_and_a_clean_start_costs_few_calls(void)
     struct log_fixture f;
     log_fixture_init(&f, 1);
     REQUIRE(log_fixture_open(&f) == 0);
-    append(&f, 100, 400);
+    log_fixture_append_pairs(&f, 100, 400);
     REQUIRE(append_for(&f, 7, 0) >= 0);
     REQUIRE(log_flush_for_stop(f.log, f.now, &f.error) == 0);
     f.opening.recovery_point = log_end_offset(f.log);
@@ -756,11 +590,7 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(a_torn_snapshot_is_made_again),
       CHECK_TEST(a_log_whose_start_lies_behind_what_is_left_begins_again_there),
       CHECK_TEST(leftovers_are_removed_at_the_start), CHECK_TEST(only_what_lies_past_the_recovery_point_is_checked),
-      CHECK_TEST(a_clean_start_scans_nothing), CHECK_TEST(a_mark_spares_recovery_what_lies_before_it),
-      CHECK_TEST(a_mark_over_broken_indexes_is_not_believed), CHECK_TEST(a_new_mark_replaces_the_one_before),
-      CHECK_TEST(a_mark_does_not_hold_what_a_write_under_way_has_noted),
-      CHECK_TEST(a_mark_does_not_count_when_a_roll_at_its_offset_fails),
-      CHECK_TEST(indexes_that_are_missing_short_or_wrong_are_made_again),
+      CHECK_TEST(a_clean_start_scans_nothing), CHECK_TEST(indexes_that_are_missing_short_or_wrong_are_made_again),
       CHECK_TEST(a_clean_start_makes_a_missing_index_too), CHECK_TEST(producers_are_as_what_survived),
       CHECK_TEST(without_any_snapshot_the_whole_log_is_replayed),
       CHECK_TEST(the_leader_epoch_rises_and_says_where_logs_diverge), CHECK_TEST(a_batch_whose_epoch_was_torn_is_cut),

@@ -318,7 +318,25 @@ int log_fixture_count_readable(struct log_fixture *f)
     return count;
 }
 
+void log_fixture_append_pairs(struct log_fixture *f, int count, uint32_t size)
+{
+    for (int i = 0; i < count; i++) {
+        f->now += 10;
+        struct test_batch batch = {.records = 2, .size = size, .content = (uint64_t)(log_end_offset(f->log) + 1)};
+        REQUIRE(log_fixture_append(f, &batch, false) == log_end_offset(f->log) - 2);
+    }
+}
+
 /* ---- its files ---- */
+
+bool log_fixture_has_file(struct log_fixture *f, const char *path)
+{
+    struct file *file;
+    if (disk_open_file(f->disk, path, FILE_READ, &file, NULL) != 0)
+        return false;
+    file_close(file);
+    return true;
+}
 
 uint64_t log_fixture_file_size(struct log_fixture *f, const char *path)
 {

@@ -76,7 +76,13 @@ int log_fixture_count_readable(struct log_fixture *f);
 /* log_find's three steps; the offset, or a negative status. */
 int64_t log_fixture_find(struct log_fixture *f, int64_t timestamp, int64_t *found_timestamp);
 
+/* So many batches of two records with values of `size` bytes, 10 ms after each other; unsynced. Ends the test when one
+ * is not appended. */
+void log_fixture_append_pairs(struct log_fixture *f, int count, uint32_t size);
+
 /* ---- its files ---- */
+
+bool log_fixture_has_file(struct log_fixture *f, const char *path);
 
 /* End the test when the file is not there. */
 uint64_t log_fixture_file_size(struct log_fixture *f, const char *path);
