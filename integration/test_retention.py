@@ -295,6 +295,7 @@ def test_by_count_the_last_records_stay_to_the_record(servers, topic):
     client.create_topic(server.bootstrap, topic, config={"furrow.retention.records": "100"})
     client.produce(server.bootstrap, [Record(b"%d" % number) for number in range(250)], topic)
     eventually(lambda: earliest(server, topic) == 150)
+    eventually(lambda: f"{topic} 0 150" in (server.data / "log-start-offset-checkpoint").read_text().splitlines())
     server.kill()
     server.start()
     assert earliest(server, topic) == 150

@@ -280,11 +280,14 @@ static int swap_in(struct log *log, struct log_compaction *run)
     return 0;
 }
 
+/* Counts as a replacement: who began before it looks for .swap names first, and those may soon be the next one's. */
 static void take_settled(struct log *log, struct log_compaction *run)
 {
     struct segment *segment = &log->segments[log_find_segment(log, log->unsettled->bases[0])];
-    if (segment->base_offset == log->unsettled->bases[0])
+    if (segment->base_offset == log->unsettled->bases[0]) {
         segment->unsettled = false;
+        segment->swap = ++log->swaps;
+    }
     log_swap_free(run->memory, log->unsettled);
     log->unsettled = NULL;
     run->settled = false;

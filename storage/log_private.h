@@ -122,7 +122,7 @@ struct log {
     uint64_t epochs_saved;  /* of the changes of the epochs, in the checkpoint; likewise */
 
     bool compacting;            /* a run of compaction has begun and not ended */
-    uint32_t swaps;             /* replacements of segments since the log was opened */
+    uint32_t swaps;             /* since the log was opened: replacements of segments, and of their files' names */
     struct log_swap *unsettled; /* the last one, when its files are not where they belong yet */
 
     struct log_hint hints[LOG_HINTS];

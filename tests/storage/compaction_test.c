@@ -204,6 +204,76 @@ static void readers_miss_nothing_while_files_are_replaced(void)
     CHECK(reads > 1000);
 }
 
+/* True nine times in ten, so that some begin after each step. */
+static bool begin_late(struct compaction_model *m, struct log_read *read)
+{
+    simulated_disk_set_cached(m->f.disk, false);
+    file_cache_forget(m->f.files, LOG_FIXTURE_FOLDER "/");
+    *read = (struct log_read){.offset = 1 + (int64_t)random_below(&m->random, 300),
+                              .end_offset = log_end_offset(m->f.log),
+                              .max_bytes = 1000,
+                              .whole_batch = true};
+    REQUIRE(log_read_begin(m->f.log, read) == 0);
+    return random_chance(&m->random, 90);
+}
+
+/* Whole batches, the first of them the one for the offset. */
+static void read_late(struct compaction_model *m, struct log_read *read)
+{
+    uint8_t bytes[8192];
+    size_t got = 0;
+    struct batch_header header;
+    slice batch;
+    log_read_execute(read);
+    log_read_end(m->f.log, read);
+    CHECK_EQUAL(read->status, 0);
+    REQUIRE(read->bytes > 0 && read->bytes <= sizeof bytes);
+    REQUIRE(file_read(read->file, bytes, read->bytes, read->position, &got, NULL) == 0);
+    slice rest = slice_of(bytes, got);
+    while (batch_next(&rest, &header, &batch, NULL) == 1)
+        CHECK(batch_crc_matches(batch, &header));
+    CHECK_EQUAL(rest.size, 0);
+    log_read_release(m->f.log, read);
+}
+
+/* Who begins while a segment's files have their .swap names looks for those first, perhaps when the next run has made
+ * new ones. */
+static void a_late_reader_does_not_meet_the_next_replacement(void)
+{
+    static const struct model_batch_plan plan = {.records = 10, .keys = 200, .value_size = 60, .producer = -1};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct compaction_model m;
+        struct log_compaction *run;
+        struct log_read reads[64];
+        int count = 0;
+        compaction_model_init(&m, seed);
+        m.f.config.segment_bytes = 16000;
+        m.f.config.index_interval_bytes = 300;
+        REQUIRE(log_fixture_open(&m.f) == 0);
+        for (int round = 0; round < 2; round++) {
+            write_batches(&m, 40, &plan);
+            REQUIRE(log_fixture_sync(&m.f) == 0);
+            struct compaction_bounds bounds = compaction_model_bounds(&m);
+            REQUIRE(log_compaction_begin(m.f.log, &m.config, &bounds, m.f.now, m.buffer, &run, &m.f.error) == 0);
+            int rc = 1;
+            while (rc == 1) {
+                log_compaction_execute(run, UINT64_MAX);
+                for (; round == 1 && count > 0; count--)
+                    read_late(&m, &reads[count - 1]);
+                rc = log_compaction_step(m.f.log, run, &m.f.error);
+                while (round == 0 && count < 64 && begin_late(&m, &reads[count]))
+                    count++;
+            }
+            CHECK_EQUAL(rc, 0);
+            log_compaction_end(m.f.log, run, &m.result);
+            m.cleaned_end = m.result.cleaned_end;
+        }
+        CHECK_EQUAL(count, 0);
+        simulated_disk_set_cached(m.f.disk, true);
+        CHECK_MODEL(compaction_model_close(&m));
+    }
+}
+
 /* ---- what is left alone ---- */
 
 static void a_segment_with_a_wrong_batch_stays_as_it_is(void)
@@ -371,6 +441,7 @@ static void a_cancelled_run_ends_soon_and_another_goes_on(void)
 SUITE("compaction", CHECK_TEST(the_last_record_of_each_key_stays), CHECK_TEST(what_stays_is_what_the_model_says),
       CHECK_TEST(a_power_cut_anywhere_loses_nothing), CHECK_TEST(a_failing_call_anywhere_loses_nothing),
       CHECK_TEST(without_memory_nothing_is_lost), CHECK_TEST(readers_miss_nothing_while_files_are_replaced),
+      CHECK_TEST(a_late_reader_does_not_meet_the_next_replacement),
       CHECK_TEST(a_segment_with_a_wrong_batch_stays_as_it_is),
       CHECK_TEST(transactions_stay_whole_and_all_tombstones_with_them),
       CHECK_TEST(an_open_transaction_holds_compaction_back), CHECK_TEST(many_keys_take_no_more_memory_but_more_slices),
