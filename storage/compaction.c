@@ -20,11 +20,18 @@ static bool is_too_young(int64_t largest, const struct compaction_config *config
     return config->min_lag_ms > 0 && (largest == SEGMENT_TIMESTAMP_UNKNOWN || largest > now - config->min_lag_ms);
 }
 
+/* Not that of log->start: a power cut may put the start back to where it was saved, and what stands between the two
+ * must not outlive the tombstones that delete it. */
+static uint32_t first_segment(const struct log *log)
+{
+    return log_find_segment(log, log->saved_start);
+}
+
 /* The first segment that may not be cleaned; all behind it may not either. */
 static uint32_t first_uncleanable(const struct log *log, const struct compaction_config *config,
                                   const struct compaction_bounds *bounds, int64_t now, bool *wants_timestamps)
 {
-    uint32_t i = log_find_segment(log, log->start);
+    uint32_t i = first_segment(log);
     *wants_timestamps = false;
     for (; i + 1 < log->segment_count; i++) {
         int64_t end_offset = log_segment_end_offset(log, i);
@@ -48,7 +55,7 @@ void log_compaction_look(const struct log *log, const struct compaction_config *
     look->first_uncleanable = log->segments[end].base_offset;
     look->first_dirty = log->end;
     look->first_dirty_timestamp = -1;
-    for (uint32_t i = log_find_segment(log, log->start); i < log->segment_count; i++) {
+    for (uint32_t i = first_segment(log); i < log->segment_count; i++) {
         bool is_dirty = log_segment_end_offset(log, i) > bounds->cleaned_end;
         if (!is_dirty)
             look->clean_bytes += log->segments[i].size;
@@ -207,7 +214,7 @@ int log_compaction_begin(struct log *log, const struct compaction_config *config
         return error_set_status(error, FURROW_OFFLINE, "%s", log->folder);
     if (log->compacting)
         return error_set_status(error, -EBUSY, "%s: compaction", log->folder);
-    uint32_t first = log_find_segment(log, log->start);
+    uint32_t first = first_segment(log);
     uint32_t end = first_uncleanable(log, config, bounds, now, &wants_timestamps);
     bool is_dirty = end > first && log->segments[end].base_offset > bounds->cleaned_end;
     if (!is_dirty && log->unsettled == NULL)

@@ -274,6 +274,29 @@ static void a_late_reader_does_not_meet_the_next_replacement(void)
     }
 }
 
+/* A start that is not saved yet goes back at a power cut: what lies below it must not outlive its tombstones. */
+static void what_lies_below_an_unsaved_start_is_compacted_too(void)
+{
+    struct model_batch_plan plan = {
+        .records = 10, .keys = 30, .tombstone_percent = 40, .value_size = 60, .producer = -1};
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct compaction_model m;
+        compaction_model_init(&m, seed);
+        m.f.config.segment_bytes = 3000;
+        REQUIRE(log_fixture_open(&m.f) == 0);
+        write_batches(&m, 60, &plan);
+        REQUIRE(log_set_start_offset(m.f.log, 400, &m.f.error) == 0);
+        for (int round = 0; round < 2; round++) {
+            CHECK_MODEL(compaction_model_run(&m));
+            m.f.now += m.config.delete_retention_ms + 1;
+        }
+        REQUIRE(log_fixture_crash(&m.f) == 0);
+        CHECK_EQUAL(log_start_offset(m.f.log), 0);
+        CHECK_MODEL(compaction_model_check(&m));
+        CHECK_MODEL(compaction_model_close(&m));
+    }
+}
+
 /* ---- what is left alone ---- */
 
 static void a_segment_with_a_wrong_batch_stays_as_it_is(void)
@@ -442,6 +465,7 @@ SUITE("compaction", CHECK_TEST(the_last_record_of_each_key_stays), CHECK_TEST(wh
       CHECK_TEST(a_power_cut_anywhere_loses_nothing), CHECK_TEST(a_failing_call_anywhere_loses_nothing),
       CHECK_TEST(without_memory_nothing_is_lost), CHECK_TEST(readers_miss_nothing_while_files_are_replaced),
       CHECK_TEST(a_late_reader_does_not_meet_the_next_replacement),
+      CHECK_TEST(what_lies_below_an_unsaved_start_is_compacted_too),
       CHECK_TEST(a_segment_with_a_wrong_batch_stays_as_it_is),
       CHECK_TEST(transactions_stay_whole_and_all_tombstones_with_them),
       CHECK_TEST(an_open_transaction_holds_compaction_back), CHECK_TEST(many_keys_take_no_more_memory_but_more_slices),
