@@ -137,6 +137,21 @@
     I(GROUP_MAX_SESSION_TIMEOUT_MS, "group.max.session.timeout.ms", "1800000", 0, INT32_MAX,                           \
       "The longest session timeout that a member may ask for.")                                                        \
     I(GROUP_MAX_SIZE, "group.max.size", "1000", 1, INT32_MAX, "Members of a group.")                                   \
+    I(GROUP_CONSUMER_SESSION_TIMEOUT_MS, "group.consumer.session.timeout.ms", "45000", 1, INT32_MAX,                   \
+      "How long a member of a group of the consumer protocol may be silent, where its group has no setting of its "    \
+      "own.")                                                                                                          \
+    I(GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS, "group.consumer.min.session.timeout.ms", "45000", 1, INT32_MAX,           \
+      "The shortest consumer.session.timeout.ms that a group may be given.")                                           \
+    I(GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS, "group.consumer.max.session.timeout.ms", "60000", 1, INT32_MAX,           \
+      "The longest consumer.session.timeout.ms that a group may be given.")                                            \
+    I(GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS, "group.consumer.heartbeat.interval.ms", "5000", 1, INT32_MAX,              \
+      "How often a member of a group of the consumer protocol is told to report, where its group has no setting of "   \
+      "its "                                                                                                           \
+      "own.")                                                                                                          \
+    I(GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS, "group.consumer.min.heartbeat.interval.ms", "5000", 1, INT32_MAX,      \
+      "The shortest consumer.heartbeat.interval.ms that a group may be given.")                                        \
+    I(GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS, "group.consumer.max.heartbeat.interval.ms", "15000", 1, INT32_MAX,     \
+      "The longest consumer.heartbeat.interval.ms that a group may be given.")                                         \
     D(SCRUB_INTERVAL_HOURS, "furrow.scrub.interval.hours", "168", 0, 1000000,                                          \
       "All that is stored is read and checked for bit rot once in so many hours, slowly; 0: never.")                   \
     I(FURROW_GROUPS_MAX, "furrow.groups.max", "10000", 1, INT32_MAX, "Groups in all.")                                 \

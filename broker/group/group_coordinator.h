@@ -11,6 +11,7 @@
 
 #include "group/classic_group.h"
 #include "group/committed_offsets.h"
+#include "group/group_settings.h"
 
 struct group_coordinator;
 struct group;
@@ -40,6 +41,7 @@ struct group_store {
     void (*random)(void *context, void *to, size_t size);
     /* ms that have certainly passed since that moment of the wall clock, whatever it was set to meanwhile. */
     int64_t (*age)(void *context, int64_t since);
+    struct group_settings (*settings)(void *context, slice group_id);
     void *context;
 };
 

@@ -7,6 +7,7 @@
 #include "operations/groups.h"
 
 #include "container.h"
+#include "group_config.h"
 #include "log_records.h"
 #include "metadata_log.h"
 #include "operations/append.h"
@@ -47,6 +48,12 @@ static int64_t age(void *context, int64_t since)
     const struct group_service *service = context;
     int64_t ms = proven_time_age(retention_time(service->server->retention), since);
     return ms == PROVEN_TIME_UNKNOWN ? 0 : ms;
+}
+
+static struct group_settings settings(void *context, slice group_id)
+{
+    const struct group_service *service = context;
+    return group_config_settings(service->server, group_id);
 }
 
 static void on_wake(uv_timer_t *timer)
@@ -396,7 +403,8 @@ int group_service_open(struct server *server, struct group_service **opened, str
     service->memory = server->memory;
     service->waiting_tail = &service->waiting;
     read_limits(service);
-    struct group_store store = {.append = append_batch, .random = fill_random, .age = age, .context = service};
+    struct group_store store = {
+        .append = append_batch, .random = fill_random, .age = age, .settings = settings, .context = service};
     int rc = group_coordinator_open(server->memory, &service->limits, &store, &service->coordinator);
     if (rc != 0) {
         memory_free(server->memory, MEMORY_GROUPS, service, sizeof *service);

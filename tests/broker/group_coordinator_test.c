@@ -41,9 +41,16 @@ static int64_t age(void *context, int64_t since)
     return f->now.wall - since;
 }
 
+static struct group_settings settings(void *context, slice group_id)
+{
+    (void)context;
+    (void)group_id;
+    return (struct group_settings){.consumer_session_timeout_ms = 45000, .consumer_heartbeat_interval_ms = 5000};
+}
+
 static void open_coordinator(struct fixture *f)
 {
-    struct group_store store = {.append = take_append, .random = fill, .age = age, .context = f};
+    struct group_store store = {.append = take_append, .random = fill, .age = age, .settings = settings, .context = f};
     REQUIRE(group_coordinator_open(&f->memory, &f->limits, &store, &f->coordinator) == 0);
 }
 

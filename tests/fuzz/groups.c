@@ -208,9 +208,16 @@ static void change_offsets(struct world *w, struct client *client, slice group, 
 
 /* ---- restarts ---- */
 
+static struct group_settings settings(void *context, slice group_id)
+{
+    (void)context;
+    (void)group_id;
+    return (struct group_settings){.consumer_session_timeout_ms = 45000, .consumer_heartbeat_interval_ms = 5000};
+}
+
 static void open_coordinator(struct world *w)
 {
-    struct group_store store = {.append = take_append, .random = fill, .age = age, .context = w};
+    struct group_store store = {.append = take_append, .random = fill, .age = age, .settings = settings, .context = w};
     require(group_coordinator_open(&w->memory, &w->limits, &store, &w->coordinator) == 0);
 }
 
