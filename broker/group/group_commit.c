@@ -39,8 +39,7 @@ static enum kafka_error find_committer(struct group_coordinator *coordinator, co
         *group = group_add(coordinator, commit->group_id);
     if (*group == NULL || (*group)->is_deleting)
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
-    return classic_group_check_commit((*group)->classic, commit->member_id, commit->instance_id, commit->generation,
-                                      false, coordinator->time.steady);
+    return (*group)->kind->check_commit(*group, commit, false);
 }
 
 static int add_commits(struct group_write *write, const struct commit_call *commit, int64_t now)
@@ -158,7 +157,7 @@ static int add_tombstones(struct group_write *write, int64_t now)
         rc = group_records_add_offset(&write->builder, now, id, write->removed[i].topic, write->removed[i].partition,
                                       NULL);
     if (rc == 0 && write->ends_group)
-        rc = group_records_add_classic_tombstone(&write->builder, now, id);
+        rc = write->group->kind->add_tombstones(write->group, &write->builder, now);
     return rc;
 }
 
@@ -240,7 +239,7 @@ void group_coordinator_delete(struct group_coordinator *coordinator, struct comm
     coordinator->time = now;
     struct group *group = group_find(coordinator, deletion->group_id);
     enum kafka_error error = check_deletion(coordinator, group);
-    if (error == KAFKA_NONE && classic_group_state(group->classic) != CLASSIC_EMPTY)
+    if (error == KAFKA_NONE && !group->kind->is_empty(group))
         error = KAFKA_NON_EMPTY_GROUP;
     if (error == KAFKA_NONE && group->writes > 0)
         error = KAFKA_COORDINATOR_NOT_AVAILABLE; /* what is being committed would outlive the group */
@@ -257,12 +256,12 @@ void group_coordinator_delete_offsets(struct group_coordinator *coordinator, str
     coordinator->time = now;
     struct group *group = group_find(coordinator, deletion->group_id);
     enum kafka_error error = deletion->group_id.size == 0 ? KAFKA_INVALID_GROUP_ID : check_deletion(coordinator, group);
-    bool has_members = error == KAFKA_NONE && classic_group_state(group->classic) != CLASSIC_EMPTY;
-    if (has_members && !slice_equal(classic_group_protocol_type(group->classic), slice_of_text("consumer")))
+    bool has_members = error == KAFKA_NONE && !group->kind->is_empty(group);
+    if (has_members && !slice_equal(group->kind->protocol_type(group), slice_of_text("consumer")))
         error = KAFKA_NON_EMPTY_GROUP;
     for (size_t i = 0; has_members && error == KAFKA_NONE && i < deletion->count; i++) {
         struct commit_partition *partition = &deletion->partitions[i];
-        if (partition->error == KAFKA_NONE && classic_group_subscribes(group->classic, partition->topic))
+        if (partition->error == KAFKA_NONE && group->kind->subscribes(group, partition->topic))
             partition->error = KAFKA_GROUP_SUBSCRIBED_TO_TOPIC;
     }
     if (error == KAFKA_NONE)
@@ -280,7 +279,7 @@ static bool choose_expired(const struct group *group, const struct committed_top
 {
     (void)topic, (void)context;
     const struct group_coordinator *coordinator = group->coordinator;
-    bool is_simple = slice_is_null(classic_group_protocol_type(group->classic));
+    bool is_simple = slice_is_null(group->kind->protocol_type(group));
     int64_t since = is_simple ? partition->value.committed_at : group->since;
     if (since < partition->value.committed_at)
         since = partition->value.committed_at;
@@ -303,7 +302,7 @@ static void remove_chosen(struct group *group, chooses *choose, void *context)
         return;
     size_t bytes;
     int rc = list_removed(write, choose, context);
-    bool goes = classic_group_state(group->classic) == CLASSIC_EMPTY && group->writes == 0 && rc == 0 &&
+    bool goes = group->kind->is_empty(group) && group->writes == 0 && rc == 0 &&
                 write->removed_count == count_all(group, &bytes);
     write->ends_group = goes;
     bool has_records = rc == 0 && (write->removed_count > 0 || (goes && group->is_recorded));
@@ -323,8 +322,7 @@ void group_coordinator_clean(struct group_coordinator *coordinator, struct group
     struct group *group, *next;
     coordinator->time = now;
     HASH_ITER (by_id, coordinator->groups, group, next) {
-        bool is_idle = classic_group_state(group->classic) == CLASSIC_EMPTY &&
-                       !classic_group_has_pending(group->classic) && group->writes == 0;
+        bool is_idle = group->kind->is_empty(group) && !group->kind->is_awaited(group) && group->writes == 0;
         if (is_idle)
             remove_chosen(group, choose_expired, NULL);
     }

@@ -20,58 +20,48 @@ bool group_has_memory(const struct group_coordinator *coordinator)
     return atomic_load(&coordinator->memory->counts[MEMORY_GROUPS].bytes) < coordinator->limits->memory_bytes;
 }
 
-static bool write_classic(void *context, struct classic_group *classic, uint64_t token)
+static void free_group(struct group *group)
 {
-    struct group *group = context;
-    struct group_write *write = group_write_open(group, WRITE_CLASSIC);
-    if (write == NULL)
-        return false;
-    write->token = token;
-    int64_t now = group->coordinator->time.wall;
-    if (classic_group_member_count(classic) == 0)
-        group->since = now;
-    return group_write_send(write, group_records_add_classic(&write->builder, now, classic));
+    struct memory *memory = group->coordinator->memory;
+    memory_free(memory, MEMORY_GROUPS, (void *)(uintptr_t)group->id.data, group->id.size);
+    memory_free(memory, MEMORY_GROUPS, group, sizeof *group);
 }
 
-static void fill_random(void *context, void *to, size_t size)
+static struct group *allocate_group(struct group_coordinator *coordinator, slice id)
 {
-    const struct group *group = context;
-    group->coordinator->store.random(group->coordinator->store.context, to, size);
-}
-
-static int create_classic(struct group *group, slice id)
-{
-    struct group_coordinator *coordinator = group->coordinator;
-    struct group_surroundings surroundings = {.memory = coordinator->memory,
-                                              .limits = &coordinator->limits->groups,
-                                              .answers = &coordinator->answers,
-                                              .write = write_classic,
-                                              .random = fill_random,
-                                              .context = group};
-    return classic_group_create(&surroundings, id, &group->classic);
+    struct group *group = memory_alloc_zeroed(coordinator->memory, MEMORY_GROUPS, sizeof *group);
+    uint8_t *copy = memory_alloc(coordinator->memory, MEMORY_GROUPS, id.size);
+    if (group == NULL || copy == NULL) {
+        memory_free(coordinator->memory, MEMORY_GROUPS, copy, id.size);
+        memory_free(coordinator->memory, MEMORY_GROUPS, group, sizeof *group);
+        return NULL;
+    }
+    if (id.size > 0)
+        memcpy(copy, id.data, id.size);
+    group->coordinator = coordinator;
+    group->id = slice_of(copy, id.size);
+    group->since = coordinator->time.wall;
+    committed_offsets_init(&group->offsets, coordinator->memory);
+    return group;
 }
 
 struct group *group_add(struct group_coordinator *coordinator, slice id)
 {
-    struct group *group = memory_alloc_zeroed(coordinator->memory, MEMORY_GROUPS, sizeof *group);
+    struct group *group = allocate_group(coordinator, id);
     if (group == NULL)
         return NULL;
-    group->coordinator = coordinator;
-    group->since = coordinator->time.wall;
-    committed_offsets_init(&group->offsets, coordinator->memory);
-    if (create_classic(group, id) != 0)
+    if (group_make_classic(group) != 0)
         goto err_free;
-    slice kept = classic_group_id(group->classic);
-    HASH_ADD_KEYPTR(by_id, coordinator->groups, kept.data, kept.size, group);
+    HASH_ADD_KEYPTR(by_id, coordinator->groups, group->id.data, group->id.size, group);
     if (group->by_id.tbl == NULL)
         goto err_close;
     coordinator->group_count++;
     return group;
 
 err_close:
-    classic_group_close(group->classic, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    group->kind->close(group, KAFKA_COORDINATOR_NOT_AVAILABLE);
 err_free:
-    memory_free(coordinator->memory, MEMORY_GROUPS, group, sizeof *group);
+    free_group(group);
     return NULL;
 }
 
@@ -80,9 +70,9 @@ void group_remove(struct group *group)
     struct group_coordinator *coordinator = group->coordinator;
     HASH_DELETE(by_id, coordinator->groups, group);
     coordinator->group_count--;
-    classic_group_close(group->classic, KAFKA_NOT_COORDINATOR);
+    group->kind->close(group, KAFKA_NOT_COORDINATOR);
     committed_offsets_close(&group->offsets);
-    memory_free(coordinator->memory, MEMORY_GROUPS, group, sizeof *group);
+    free_group(group);
 }
 
 /* One for a request that may begin a group; NULL where the bounds or memory forbid. */
@@ -126,7 +116,7 @@ void group_coordinator_end_waits(struct group_coordinator *coordinator, struct g
     struct group *group, *next;
     coordinator->time = now;
     HASH_ITER (by_id, coordinator->groups, group, next)
-        classic_group_end_waits(group->classic, KAFKA_NOT_COORDINATOR);
+        group->kind->end_waits(group, KAFKA_NOT_COORDINATOR);
     group_give_answers(coordinator);
 }
 
@@ -149,7 +139,7 @@ void group_give_answers(struct group_coordinator *coordinator)
 
 void group_note_wake(struct group *group)
 {
-    int64_t at = classic_group_wake_at(group->classic);
+    int64_t at = group->kind->wake_at(group);
     if (at < group->coordinator->wake_at)
         group->coordinator->wake_at = at;
 }
@@ -167,7 +157,7 @@ void group_coordinator_expire(struct group_coordinator *coordinator, struct grou
         return;
     coordinator->wake_at = GROUP_NEVER;
     HASH_ITER (by_id, coordinator->groups, group, next) {
-        classic_group_expire(group->classic, now.steady);
+        group->kind->expire(group);
         group_note_wake(group);
     }
     group_give_answers(coordinator);
@@ -206,7 +196,7 @@ void group_coordinator_join(struct group_coordinator *coordinator, slice group_i
         refuse_join(coordinator, join, KAFKA_COORDINATOR_NOT_AVAILABLE);
         return;
     }
-    classic_group_join(group->classic, join, now.steady);
+    group->kind->join(group, join);
     end_call(group);
 }
 
@@ -223,7 +213,7 @@ void group_coordinator_sync(struct group_coordinator *coordinator, slice group_i
         group_give_answers(coordinator);
         return;
     }
-    classic_group_sync(group->classic, sync, now.steady);
+    group->kind->sync(group, sync);
     end_call(group);
 }
 
@@ -236,7 +226,7 @@ enum kafka_error group_coordinator_heartbeat(struct group_coordinator *coordinat
     struct group *group = group_find(coordinator, group_id);
     if (group == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
-    enum kafka_error error = classic_group_heartbeat(group->classic, member_id, instance_id, generation, now.steady);
+    enum kafka_error error = group->kind->heartbeat(group, member_id, instance_id, generation);
     group_note_wake(group);
     return error;
 }
@@ -250,13 +240,7 @@ enum kafka_error group_coordinator_leave(struct group_coordinator *coordinator, 
     struct group *group = group_find(coordinator, group_id);
     if (group == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
-    bool any = false;
-    for (size_t i = 0; i < count; i++) {
-        members[i].error = classic_group_leave(group->classic, members[i].member_id, members[i].instance_id);
-        any = any || members[i].error == KAFKA_NONE;
-    }
-    if (any)
-        classic_group_settle(group->classic, now.steady);
+    group->kind->leave(group, members, count);
     end_call(group);
     return KAFKA_NONE;
 }
@@ -286,12 +270,27 @@ int group_coordinator_list(const struct group_coordinator *coordinator, group_ca
 
 slice group_id(const struct group *group)
 {
-    return classic_group_id(group->classic);
+    return group->id;
 }
 
 const struct classic_group *group_classic(const struct group *group)
 {
-    return group->classic;
+    return group->kind == &group_kind_classic ? group->classic : NULL;
+}
+
+const char *group_type_text(const struct group *group)
+{
+    return group->kind->type;
+}
+
+const char *group_state_text(const struct group *group)
+{
+    return group->kind->state_text(group);
+}
+
+slice group_protocol_type(const struct group *group)
+{
+    return group->kind->protocol_type(group);
 }
 
 const struct committed_offsets *group_offsets(const struct group *group)

@@ -138,5 +138,8 @@ typedef int group_callback(void *context, const struct group *group);
 int group_coordinator_list(const struct group_coordinator *coordinator, group_callback *callback, void *context);
 
 slice group_id(const struct group *group);
-const struct classic_group *group_classic(const struct group *group);
+const char *group_type_text(const struct group *group);               /* "classic", "consumer" */
+const char *group_state_text(const struct group *group);              /* Kafka's name */
+slice group_protocol_type(const struct group *group);                 /* null: it never had a member */
+const struct classic_group *group_classic(const struct group *group); /* NULL: of another kind */
 const struct committed_offsets *group_offsets(const struct group *group);

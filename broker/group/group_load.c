@@ -69,7 +69,7 @@ void group_coordinator_loaded(struct group_coordinator *coordinator, struct grou
             group_remove(group);
             continue;
         }
-        classic_group_loaded(group->classic, now.steady);
+        group->kind->loaded(group);
         group_note_wake(group);
     }
     group_give_answers(coordinator);

@@ -1,6 +1,7 @@
 /* What the coordinator's files share; nobody else includes it.
  *
  *     group_coordinator.c   the table of groups; members' calls
+ *     group_classic.c       the kind of groups of the classic protocol
  *     group_write.c         batches on their way to the log
  *     group_commit.c        commits, deletions, expiry of offsets
  *     group_load.c          reading the log at start */
@@ -11,9 +12,45 @@
 
 #include <uthash.h>
 
+struct group_write;
+
+/* What differs between the kinds of groups. Every group has exactly one at a time; an empty one may be given another.
+ * The time is the coordinator's. */
+struct group_kind {
+    const char *type; /* as ListGroups tells it */
+    /* Those who wait are answered `error`; frees. */
+    void (*close)(struct group *group, enum kafka_error error);
+    void (*end_waits)(struct group *group, enum kafka_error error);
+    void (*loaded)(struct group *group);
+    int64_t (*wake_at)(const struct group *group);
+    void (*expire)(struct group *group);
+    /* What became of a WRITE_KIND. */
+    void (*written)(struct group *group, struct group_write *write, enum kafka_error error);
+    int (*add_tombstones)(const struct group *group, struct batch_builder *builder, int64_t now);
+
+    /* The requests of the classic protocol. */
+    void (*join)(struct group *group, struct join_call *join);
+    void (*sync)(struct group *group, struct sync_call *sync);
+    enum kafka_error (*heartbeat)(struct group *group, slice member_id, slice instance_id, int32_t generation);
+    void (*leave)(struct group *group, struct leave_member *members, size_t count);
+
+    enum kafka_error (*check_commit)(struct group *group, const struct commit_call *commit, bool transactional);
+    bool (*is_empty)(const struct group *group);                /* has no members */
+    bool (*is_awaited)(const struct group *group);              /* somebody is about to become a member */
+    bool (*subscribes)(const struct group *group, slice topic); /* a member does; when in doubt, it does */
+    slice (*protocol_type)(const struct group *group);          /* null: it never had a member */
+    const char *(*state_text)(const struct group *group);
+};
+
+extern const struct group_kind group_kind_classic;
+
 struct group {
     struct group_coordinator *coordinator;
-    struct classic_group *classic;
+    const struct group_kind *kind;
+    union {
+        struct classic_group *classic;
+    };
+    slice id; /* a copy */
     struct committed_offsets offsets;
     int64_t since;    /* ms, wall clock: when it came to be empty, or began to be looked at */
     unsigned writes;  /* under way */
@@ -37,7 +74,7 @@ struct group_coordinator {
 };
 
 /* What a batch does when it is durable. */
-enum group_write_kind { WRITE_CLASSIC, WRITE_COMMIT, WRITE_DELETION, WRITE_EXPIRY };
+enum group_write_kind { WRITE_KIND, WRITE_COMMIT, WRITE_DELETION, WRITE_EXPIRY };
 
 struct removed_offset {
     slice topic; /* a copy, in the block of the list */
@@ -48,7 +85,7 @@ struct group_write {
     struct group_append append;
     enum group_write_kind kind;
     struct group *group;
-    uint64_t token;                 /* CLASSIC */
+    uint64_t token;                 /* KIND */
     struct commit_call *commit;     /* COMMIT, DELETION */
     struct removed_offset *removed; /* DELETION, EXPIRY */
     size_t removed_count;
@@ -62,6 +99,8 @@ struct group *group_find(const struct group_coordinator *coordinator, slice id);
 /* NULL: a bound, or no memory. */
 struct group *group_add(struct group_coordinator *coordinator, slice id);
 void group_remove(struct group *group);
+/* A classic group without members. -ENOMEM. */
+MUST_USE int group_make_classic(struct group *group);
 void group_note_wake(struct group *group);
 /* After a call: what is finished is given out. */
 void group_give_answers(struct group_coordinator *coordinator);

@@ -57,9 +57,9 @@ void group_coordinator_appended(struct group_coordinator *coordinator, struct gr
     coordinator->writes--;
     group->writes--;
     switch (write->kind) {
-    case WRITE_CLASSIC:
+    case WRITE_KIND:
         group->is_recorded = group->is_recorded || error == KAFKA_NONE;
-        classic_group_written(group->classic, write->token, error, now.steady);
+        group->kind->written(group, write, error);
         break;
     case WRITE_COMMIT:
         group_commit_written(write, error);

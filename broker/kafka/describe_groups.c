@@ -1,4 +1,5 @@
-/* DescribeGroups (key 15). A group that is not there is "Dead"; version 6 on says so with an error (KIP-1043). */
+/* DescribeGroups (key 15). A group that is not there, or of another kind, is "Dead"; version 6 on says so with an error
+ * (KIP-1043). */
 #include "kafka/authorized_operations.h"
 #include "kafka/request.h"
 #include "operations/groups.h"
@@ -29,15 +30,16 @@ static int add_member(void *context, const struct classic_member_view *member)
     return 0;
 }
 
-static bool describe_missing(struct kafka_request *request, struct describe_groups_response_group *answer)
+static bool describe_missing(struct kafka_request *request, struct describe_groups_response_group *answer,
+                             const char *what)
 {
     answer->group_state = slice_of_text("Dead");
     answer->protocol_type = answer->protocol_data = slice_of_text("");
     if (request->version < ERROR_FOR_MISSING)
         return true;
     char words[64];
-    snprintf(words, sizeof words, "Group %.*s not found.", answer->group_id.size < 40 ? (int)answer->group_id.size : 40,
-             (const char *)answer->group_id.data);
+    snprintf(words, sizeof words, "Group %.*s %s", answer->group_id.size < 30 ? (int)answer->group_id.size : 30,
+             (const char *)answer->group_id.data, what);
     answer->error_code = KAFKA_GROUP_ID_NOT_FOUND;
     answer->error_message = arena_copy(&request->arena, slice_of_text(words));
     return true;
@@ -57,8 +59,10 @@ static bool describe(struct kafka_request *request, slice id, struct describe_gr
     if (asked->include_authorized_operations)
         answer->authorized_operations = GROUP_OPERATIONS;
     if (group == NULL)
-        return describe_missing(request, answer);
+        return describe_missing(request, answer, "not found.");
     const struct classic_group *classic = group_classic(group);
+    if (classic == NULL)
+        return describe_missing(request, answer, "is not a classic group.");
     size_t count = (size_t)classic_group_member_count(classic);
     struct describing describing = {
         .request = request, .answer = answer, .is_stable = classic_group_state(classic) == CLASSIC_STABLE};

@@ -4,8 +4,6 @@
 
 #include <strings.h>
 
-#define TYPE "classic"
-
 struct listing {
     struct kafka_request *request;
     struct list_groups_response response;
@@ -34,16 +32,15 @@ static int add_one(void *context, const struct group *group)
 {
     struct listing *listing = context;
     const struct list_groups_request *asked = listing->request->message;
-    const struct classic_group *classic = group_classic(group);
-    const char *state = classic_group_state_text(classic);
-    slice type = classic_group_protocol_type(classic);
-    if (!passes(&asked->states_filter, state) || !passes(&asked->types_filter, TYPE))
+    const char *state = group_state_text(group);
+    slice type = group_protocol_type(group);
+    if (!passes(&asked->states_filter, state) || !passes(&asked->types_filter, group_type_text(group)))
         return 0;
     listing->response.groups.items[listing->response.groups.count++] = (struct list_groups_response_group){
         .group_id = group_id(group),
         .protocol_type = slice_is_null(type) ? slice_of_text("") : type,
         .group_state = slice_of_text(state),
-        .group_type = slice_of_text(TYPE),
+        .group_type = slice_of_text(group_type_text(group)),
     };
     return 0;
 }
