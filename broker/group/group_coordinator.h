@@ -118,6 +118,22 @@ void group_coordinator_delete(struct group_coordinator *coordinator, struct comm
                               struct group_time now);
 void group_coordinator_delete_offsets(struct group_coordinator *coordinator, struct commit_call *deletion,
                                       struct group_time now);
+/* ---- transactions ----
+ *
+ * Offsets that a transaction commits are in the log at once, as batches of its producer, and wait in memory until the
+ * marker behind them is durable: then they hold, or are forgotten. */
+
+/* The end of a transaction that has committed offsets, of whatever groups. */
+struct group_transaction_end {
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t coordinator_epoch;
+    bool commits; /* else it was aborted */
+    /* Once; perhaps from within. Not KAFKA_NONE: nothing has changed, it may be tried again. */
+    void (*done)(struct group_transaction_end *end, enum kafka_error error);
+    void *context;
+};
+
 /* A topic was deleted: what was committed for it goes. */
 void group_coordinator_forget_topic(struct group_coordinator *coordinator, slice topic, struct group_time now);
 

@@ -18,6 +18,10 @@ enum append_acks {
     APPEND_ACKS_ALL,    /* done when the disk has it */
 };
 
+/* Who made the batches. A coordinator's may be transactional or control batches, whatever state the producer's
+ * transaction is in, and carry no sequence; they are never compressed anew. */
+enum append_origin { APPEND_FROM_CLIENT, APPEND_FROM_COORDINATOR };
+
 struct append_record_error {
     int32_t index; /* of the record in the batch */
     slice words;   /* from the request's arena */
@@ -53,6 +57,7 @@ struct append_request {
     struct append_part *parts;
     int32_t part_count;
     enum append_acks acks;
+    enum append_origin origin;
     bool refuse_zstd;    /* the sender's protocol is older than the codec (Produce before v7) */
     struct arena *arena; /* for words and record errors */
     void (*done)(struct append_request *request);
