@@ -1,0 +1,32 @@
+/* A regular expression that names topics to subscribe to (KIP-848): RE2's syntax, as Kafka reads it. A topic's whole
+ * name must match.
+ *
+ * Compiled and matched by PCRE2, after a check that the expression keeps to what RE2 has: no look-around, back
+ * references, atomic groups, possessive quantifiers, recursion, verbs or repetitions beyond 1000, whose cost or meaning
+ * would be others.
+ *
+ * A hostile expression costs little: its length, the memory of what it compiles to and the work of each match are
+ * bounded. A match goes by backtracking, first; what that cannot answer within its limit is asked of the automaton
+ * (pcre2_dfa_match), whose work does not explode, at most REGEX_SLOW_MATCHES_MAX times for one compiled expression.
+ * Compile it for one pass over the topics, and close it. */
+#pragma once
+
+#include "memory.h"
+#include "slice.h"
+#include "status.h"
+
+#include <stdbool.h>
+
+#define REGEX_LENGTH_MAX       4096 /* bytes of the expression */
+#define REGEX_SLOW_MATCHES_MAX 64
+
+struct subscription_regex;
+
+/* The message of a failure is fit for the client. FURROW_MALFORMED: it is no expression, or not RE2's;
+ * FURROW_TOO_LARGE: a bound; both are INVALID_REGULAR_EXPRESSION to a client. -ENOMEM. */
+MUST_USE int subscription_regex_compile(struct memory *memory, slice expression, struct subscription_regex **regex,
+                                        struct error *error);
+/* FURROW_TOO_LARGE: it cannot be said within the bounds; -ENOMEM. */
+MUST_USE int subscription_regex_match(struct subscription_regex *regex, slice topic, bool *matches,
+                                      struct error *error);
+void subscription_regex_close(struct subscription_regex *regex);
