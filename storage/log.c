@@ -1,7 +1,7 @@
 #include "log_mark.h"
 #include "log_swap.h"
 
-#include "batch_iterator.h"
+#include "transaction_marker.h"
 
 #include <stdio.h>
 
@@ -229,34 +229,18 @@ int log_reserve_segment(struct log *log)
 
 /* ---- producers ---- */
 
-/* A marker's value: version i16, coordinator epoch i32 (EndTransactionMarker in Kafka). -1 when it is no such thing;
- * markers are never compressed. */
-static int32_t marker_coordinator_epoch(const struct batch_header *header, slice batch)
-{
-    struct batch_iterator it;
-    if (batch.data == NULL || batch_codec(header) != CODEC_NONE ||
-        batch_iterator_open(&it, batch, NULL, batch.size, NULL) != 0)
-        return -1;
-    struct record record;
-    int32_t epoch = -1;
-    if (batch_iterator_next(&it, &record, NULL) == 1) {
-        reader value = reader_of(record.value);
-        (void)read_i16(&value);
-        int32_t read = read_i32(&value);
-        epoch = reader_ok(&value) ? read : -1;
-    }
-    batch_iterator_close(&it);
-    return epoch;
-}
-
 int log_note_producer(struct producer_state *producers, const struct batch_header *header, slice batch,
                       int64_t timestamp)
 {
     if (!batch_has_producer(header))
         return 0;
-    if (batch_is_control(header))
-        return producer_state_end_transaction(producers, header, marker_coordinator_epoch(header, batch), timestamp);
-    if (header->base_sequence < 0)
+    if (batch_is_control(header)) {
+        struct transaction_marker marker = {.coordinator_epoch = -1};
+        int rc = transaction_marker_parse(batch, header, &marker);
+        (void)rc; /* whatever else it says, a control batch of a producer ends its transaction */
+        return producer_state_end_transaction(producers, header, marker.coordinator_epoch, timestamp);
+    }
+    if (header->base_sequence < 0 && !batch_is_transactional(header))
         return 0;
     return producer_state_update(producers, header, timestamp);
 }
@@ -279,7 +263,9 @@ static int list_producer(void *context, const struct producer *producer)
                                   .epoch = producer->epoch,
                                   .last_sequence = BATCH_NO_SEQUENCE,
                                   .last_offset = -1,
-                                  .last_timestamp = producer->timestamp};
+                                  .last_timestamp = producer->timestamp,
+                                  .coordinator_epoch = producer->coordinator_epoch,
+                                  .transaction_start = producer->transaction_start};
     if (producer->batch_count > 0) {
         const struct producer_batch *last = &producer->batches[producer->batch_count - 1];
         listed.last_sequence = last->last_sequence;

@@ -125,6 +125,7 @@ struct log_append {
     uint8_t *batch;             /* borrowed, stamped in place */
     size_t size;                /* bytes */
     struct batch_header header; /* as parsed by batch_validate */
+    bool is_trusted;            /* from a coordinator of this server: neither sequence nor epoch is checked */
     struct log_append *next;
 
     /* Results, valid after log_write_end or when begin has refused it */
@@ -216,12 +217,19 @@ struct log_read_private {
     uint32_t point_count;
 };
 
+/* A transaction that was aborted: of its producer, the records from first_offset to its marker do not count. */
+struct log_aborted {
+    int64_t producer_id;
+    int64_t first_offset;
+};
+
 struct log_read {
     /* Asked */
     int64_t offset;
     int64_t end_offset; /* read nothing at or past it: log_end_offset, or the last stable one */
     uint32_t max_bytes;
     bool whole_batch; /* at least one whole batch, whatever max_bytes says */
+    bool committed;   /* end_offset is at most the last stable one; the aborted transactions are wanted too */
 
     /* Found, after log_read_end with status 0. bytes 0: nothing at this offset yet. The file is pinned until
      * log_read_release. Starts at a batch (the one that holds `offset`), may end in a part of one. */
@@ -229,6 +237,9 @@ struct log_read {
     uint64_t position;
     uint32_t bytes;
     int status; /* FURROW_OUT_OF_RANGE, FURROW_CORRUPT (that batch; reads past it work), the disk's */
+    /* Of those with records in the range, or around it; in the order of their markers. Until log_read_release. */
+    struct log_aborted *aborted;
+    uint32_t aborted_count;
 
     struct log_read_private private;
 };
@@ -263,9 +274,11 @@ MUST_USE int log_find_end(struct log *log, struct log_find *find, int64_t *offse
 struct log_producer {
     int64_t producer_id;
     int16_t epoch;
+    int32_t coordinator_epoch; /* of the last marker; -1: none */
     int32_t last_sequence;
     int64_t last_offset;
-    int64_t last_timestamp; /* ms */
+    int64_t last_timestamp;    /* ms */
+    int64_t transaction_start; /* first offset of the open transaction; -1: none */
 };
 typedef int log_producer_callback(void *context, const struct log_producer *producer);
 int log_list_producers(const struct log *log, log_producer_callback *callback, void *context);

@@ -153,6 +153,8 @@ int log_read_begin(struct log *log, struct log_read *read)
     read->position = 0;
     read->bytes = 0;
     read->status = 0;
+    read->aborted = NULL;
+    read->aborted_count = 0;
     read->private = (struct log_read_private){0};
     if (read->offset < log->start || read->offset > log->end) {
         read->status = FURROW_OUT_OF_RANGE;

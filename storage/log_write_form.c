@@ -157,7 +157,7 @@ static int check_append(const struct log *log, const struct log_append *append, 
 {
     if (append->size > (uint64_t)log->config.segment_bytes)
         return FURROW_TOO_LARGE;
-    if (!batch_has_producer(&append->header) || batch_is_control(&append->header))
+    if (!batch_has_producer(&append->header) || batch_is_control(&append->header) || append->is_trusted)
         return 0;
     return producer_state_check(log->producers, &append->header, earlier_offset, NULL);
 }

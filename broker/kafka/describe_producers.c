@@ -22,8 +22,8 @@ static int add_one(void *context, const struct log_producer *producer)
             .producer_epoch = producer->epoch,
             .last_sequence = producer->last_sequence,
             .last_timestamp = producer->last_timestamp,
-            .coordinator_epoch = -1,
-            .current_txn_start_offset = -1,
+            .coordinator_epoch = producer->coordinator_epoch,
+            .current_txn_start_offset = producer->transaction_start,
         };
     return 0;
 }
