@@ -125,7 +125,7 @@ struct log_append {
     uint8_t *batch;             /* borrowed, stamped in place */
     size_t size;                /* bytes */
     struct batch_header header; /* as parsed by batch_validate */
-    bool is_trusted;            /* from a coordinator of this server: neither sequence nor epoch is checked */
+    bool is_trusted;            /* from a coordinator of this server: its epoch is checked, not its sequence */
     struct log_append *next;
 
     /* Results, valid after log_write_end or when begin has refused it */

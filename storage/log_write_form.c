@@ -152,13 +152,21 @@ static void take_append(struct log_write *write, struct log_append **queue)
     write->appends_tail = &append->next;
 }
 
+static int check_epoch(const struct log *log, const struct batch_header *header)
+{
+    const struct producer *producer = producer_state_find(log->producers, header->producer_id);
+    return producer != NULL && header->producer_epoch < producer->epoch ? FURROW_STALE_PRODUCER_EPOCH : 0;
+}
+
 /* 0 when it may be appended. */
 static int check_append(const struct log *log, const struct log_append *append, int64_t *earlier_offset)
 {
     if (append->size > (uint64_t)log->config.segment_bytes)
         return FURROW_TOO_LARGE;
-    if (!batch_has_producer(&append->header) || batch_is_control(&append->header) || append->is_trusted)
+    if (!batch_has_producer(&append->header))
         return 0;
+    if (append->is_trusted || batch_is_control(&append->header))
+        return check_epoch(log, &append->header);
     return producer_state_check(log->producers, &append->header, earlier_offset, NULL);
 }
 

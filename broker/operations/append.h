@@ -33,7 +33,8 @@ struct append_part {
     /* Asked; zero what is not set */
     struct partition *partition; /* NULL: `error` is set already, the part is passed over */
     uint8_t *batch;
-    size_t size; /* bytes: exactly one batch, or the part fails */
+    size_t size;         /* bytes: exactly one batch, or the part fails */
+    bool in_transaction; /* the batch's partition is in its producer's transaction; a transactional one fails without */
 
     /* Found */
     enum kafka_error error;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "operations/append.h"
+#include "writer.h"
 
 struct marker_part {
     struct partition *partition; /* asked; NULL: `error` is set already, the part is passed over */
@@ -28,6 +29,7 @@ struct marker_append {
     /* Private */
     struct append_request request;
     struct arena arena;
+    writer batches;
 };
 
 /* Never fails by itself: without memory the parts do. */

@@ -2,6 +2,7 @@
  *
  *     append.c            requests, queues, writes
  *     append_check.c      what a batch must be like
+ *     append_markers.c    batches that end transactions
  *     append_prepare.c    the part of that which a pool job does
  *     append_results.c    what a part is answered
  *     append_roll.c       closing the segment that is appended to

@@ -153,6 +153,7 @@ static void start_append(struct group_service *service, struct partition *partit
     append->request = (struct append_request){.parts = &append->part,
                                               .part_count = 1,
                                               .acks = APPEND_ACKS_ALL,
+                                              .origin = APPEND_FROM_COORDINATOR,
                                               .arena = &append->arena,
                                               .done = on_appended,
                                               .context = append};
