@@ -67,8 +67,6 @@ void log_compaction_look(const struct log *log, const struct compaction_config *
             look->first_dirty_timestamp = largest_timestamp(log, i);
         }
     }
-    if (look->first_uncleanable < log->start)
-        look->first_uncleanable = log->start;
 }
 
 bool log_is_compacting(const struct log *log)
