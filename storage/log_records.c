@@ -11,26 +11,10 @@
 struct walk {
     struct log *log;
     struct memory *memory;
-    log_record_callback *callback;
+    log_batch_callback *callback;
     void *context;
     int64_t offset; /* of what comes next */
 };
-
-static int walk_batch(struct walk *walk, slice batch, struct error *error)
-{
-    struct batch_iterator it;
-    struct record record;
-    int rc = batch_iterator_open(&it, batch, walk->memory, RECORDS_LIMIT, error);
-    if (rc != 0)
-        return rc;
-    while ((rc = batch_iterator_next(&it, &record, error)) == 1) {
-        rc = walk->callback(walk->context, &record, error);
-        if (rc != 0)
-            break;
-    }
-    batch_iterator_close(&it);
-    return rc;
-}
 
 static int walk_batches(struct walk *walk, slice bytes, struct error *error)
 {
@@ -38,7 +22,7 @@ static int walk_batches(struct walk *walk, slice bytes, struct error *error)
     slice batch;
     int rc;
     while ((rc = batch_next(&bytes, &header, &batch, error)) == 1) {
-        rc = batch_is_control(&header) ? 0 : walk_batch(walk, batch, error);
+        rc = walk->callback(walk->context, &header, batch, error);
         if (rc != 0)
             return rc;
         walk->offset = batch_last_offset(&header) + 1;
@@ -77,8 +61,8 @@ static int walk_next(struct walk *walk, struct error *error)
     return rc;
 }
 
-int log_for_each_record(struct log *log, struct memory *memory, log_record_callback *callback, void *context,
-                        struct error *error)
+int log_for_each_batch(struct log *log, struct memory *memory, log_batch_callback *callback, void *context,
+                       struct error *error)
 {
     struct walk walk = {
         .log = log, .memory = memory, .callback = callback, .context = context, .offset = log_start_offset(log)};
@@ -86,4 +70,44 @@ int log_for_each_record(struct log *log, struct memory *memory, log_record_callb
     while (rc == 0 && walk.offset < log_end_offset(log))
         rc = walk_next(&walk, error);
     return rc;
+}
+
+/* ---- records ---- */
+
+int log_walk_records(const struct batch_header *header, slice batch, struct memory *memory,
+                     log_record_callback *callback, void *context, struct error *error)
+{
+    struct batch_iterator it;
+    struct record record;
+    if (batch_is_control(header))
+        return 0;
+    int rc = batch_iterator_open(&it, batch, memory, RECORDS_LIMIT, error);
+    if (rc != 0)
+        return rc;
+    while ((rc = batch_iterator_next(&it, &record, error)) == 1) {
+        rc = callback(context, &record, error);
+        if (rc != 0)
+            break;
+    }
+    batch_iterator_close(&it);
+    return rc;
+}
+
+struct records_walk {
+    struct memory *memory;
+    log_record_callback *callback;
+    void *context;
+};
+
+static int walk_records(void *context, const struct batch_header *header, slice batch, struct error *error)
+{
+    const struct records_walk *walk = context;
+    return log_walk_records(header, batch, walk->memory, walk->callback, walk->context, error);
+}
+
+int log_for_each_record(struct log *log, struct memory *memory, log_record_callback *callback, void *context,
+                        struct error *error)
+{
+    struct records_walk walk = {.memory = memory, .callback = callback, .context = context};
+    return log_for_each_batch(log, memory, walk_records, &walk, error);
 }
