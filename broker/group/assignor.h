@@ -11,10 +11,10 @@
  * member owned before is given by topic id, as it was remembered; topics and partitions that are gone, or to which the
  * member no longer subscribes, are passed over, and so is what an earlier member of the array claims, too.
  *
- * Cost. Memory: about 24 bytes for a partition, 16 for a member, 8 for a subscription to a topic, from the ledger
- * (MEMORY_GROUPS), of which 8 for a partition remain. Time: near linear; where the subscriptions of members differ,
- * the work of evening out is bounded by ASSIGNOR_STEPS_MAX, beyond which the assignment is complete but less even (and
- * the next one goes on from there). */
+ * Cost. Memory from the ledger (MEMORY_GROUPS): about 16 bytes for a partition, 28 for a member, 24 for a topic, 4 for
+ * a subscription to a topic; 8 for a partition and 4 for a member remain. Time: near linear; where the subscriptions of
+ * members differ, the work of evening out is bounded by ASSIGNOR_STEPS_MAX, beyond which the assignment is complete but
+ * less even (and the next one goes on from there). */
 #pragma once
 
 #include "memory.h"
