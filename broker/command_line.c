@@ -121,8 +121,8 @@ void command_line_print_help(void)
 static void print_range(const struct config_key *key)
 {
     if (key->valid != NULL)
-        printf("# %s of: %s\n", key->type == CONFIG_LIST ? "a list" : "one", key->valid);
-    else if (key->type == CONFIG_INT || key->type == CONFIG_LONG || key->type == CONFIG_DOUBLE)
+        printf("# %s of: %s\n", key->type == SETTING_LIST ? "a list" : "one", key->valid);
+    else if (key->type == SETTING_INT || key->type == SETTING_LONG || key->type == SETTING_DOUBLE)
         printf("# from %" PRId64 " to %" PRId64 "\n", key->min, key->max);
 }
 
@@ -135,7 +135,7 @@ static void print_documented(const struct config_key *key, const char *text)
 
 void command_line_print_config(const struct config *config, bool documentation)
 {
-    static const char *const sources[] = {NULL, "the file", "the environment", "the command line", "an operator"};
+    static const char *const sources[] = {NULL, "the file", "the environment", "the command line"};
     for (int id = 0; id < CONFIG_KEY_COUNT; id++) {
         const struct config_key *key = config_key(id);
         const char *text = config_text_at(config, id);

@@ -8,12 +8,12 @@
 #include <strings.h>
 
 static const struct config_key keys[CONFIG_KEY_COUNT] = {
-#define B(id, name, text, help)              [CONFIG_##id] = {name, CONFIG_BOOLEAN, text, 0, 1, "true,false", help},
-#define S(id, name, text, valid, help)       [CONFIG_##id] = {name, CONFIG_STRING, text, 0, 0, valid, help},
-#define L(id, name, text, valid, help)       [CONFIG_##id] = {name, CONFIG_LIST, text, 0, 0, valid, help},
-#define I(id, name, text, least, most, help) [CONFIG_##id] = {name, CONFIG_INT, text, least, most, NULL, help},
-#define N(id, name, text, least, most, help) [CONFIG_##id] = {name, CONFIG_LONG, text, least, most, NULL, help},
-#define D(id, name, text, least, most, help) [CONFIG_##id] = {name, CONFIG_DOUBLE, text, least, most, NULL, help},
+#define B(id, name, text, help)              [CONFIG_##id] = {name, SETTING_BOOLEAN, text, 0, 1, "true,false", help},
+#define S(id, name, text, valid, help)       [CONFIG_##id] = {name, SETTING_STRING, text, 0, 0, valid, help},
+#define L(id, name, text, valid, help)       [CONFIG_##id] = {name, SETTING_LIST, text, 0, 0, valid, help},
+#define I(id, name, text, least, most, help) [CONFIG_##id] = {name, SETTING_INT, text, least, most, NULL, help},
+#define N(id, name, text, least, most, help) [CONFIG_##id] = {name, SETTING_LONG, text, least, most, NULL, help},
+#define D(id, name, text, least, most, help) [CONFIG_##id] = {name, SETTING_DOUBLE, text, least, most, NULL, help},
     CONFIG_KEYS(B, S, L, I, N, D)
 #undef B
 #undef S
@@ -134,8 +134,8 @@ static int refuse(const struct config_key *key, const char *text, struct error *
 {
     if (key->valid != NULL)
         return error_set(error, -EINVAL, "%s=%s: must be %s%s", key->name, text,
-                         key->type == CONFIG_LIST ? "a list of " : "one of ", key->valid);
-    if (key->type == CONFIG_DOUBLE)
+                         key->type == SETTING_LIST ? "a list of " : "one of ", key->valid);
+    if (key->type == SETTING_DOUBLE)
         return error_set(error, -EINVAL, "%s=%s: must be a number from %" PRId64 " to %" PRId64, key->name, text,
                          key->min, key->max);
     return error_set(error, -EINVAL, "%s=%s: must be a whole number from %" PRId64 " to %" PRId64, key->name, text,
@@ -149,22 +149,22 @@ static int parse_value(const struct config_key *key, const char *text, int64_t *
     double decimal;
     *number = 0;
     switch (key->type) {
-    case CONFIG_BOOLEAN:
+    case SETTING_BOOLEAN:
         *number = strcasecmp(text, "true") == 0;
         ok = *number != 0 || strcasecmp(text, "false") == 0;
         break;
-    case CONFIG_INT:
-    case CONFIG_LONG:
+    case SETTING_INT:
+    case SETTING_LONG:
         ok = parse_number(text, number) && *number >= key->min && *number <= key->max;
         break;
-    case CONFIG_DOUBLE:
+    case SETTING_DOUBLE:
         ok = parse_decimal(text, &decimal) && decimal >= (double)key->min &&
              (key->max == INT64_MAX || decimal <= (double)key->max);
         break;
-    case CONFIG_STRING:
+    case SETTING_STRING:
         ok = among(key->valid, slice_of_text(text));
         break;
-    case CONFIG_LIST:
+    case SETTING_LIST:
         ok = all_among(key->valid, text);
         break;
     }
@@ -208,7 +208,8 @@ int config_set(struct config *config, slice name, slice value, enum config_sourc
         return rc;
     }
     free_text(config->memory, present->text);
-    *present = (struct config_value){.text = text, .number = number, .source = source};
+    *present = (struct config_value){.text = text, .source = source};
+    config_refresh(config, id);
     return 0;
 }
 
@@ -221,8 +222,7 @@ int config_set_default(struct config *config, enum config_id id, int64_t number)
         return -ENOMEM;
     free_text(config->memory, config->sized[id]);
     config->sized[id] = copy;
-    if (config->values[id].text == NULL)
-        config->values[id].number = number;
+    config_refresh(config, (int)id);
     return 0;
 }
 
@@ -232,10 +232,8 @@ struct config *config_create(struct memory *memory, const struct machine *machin
     if (config == NULL)
         return NULL;
     config->memory = memory;
-    for (int id = 0; id < CONFIG_KEY_COUNT; id++) {
-        if (keys[id].default_text != NULL)
-            (void)parse_value(&keys[id], keys[id].default_text, &config->values[id].number, NULL);
-    }
+    for (int id = 0; id < CONFIG_KEY_COUNT; id++)
+        config_refresh(config, id);
     if (config_size_defaults(config, machine) != 0) {
         config_destroy(config);
         return NULL;
@@ -256,7 +254,7 @@ void config_destroy(struct config *config)
 
 int64_t config_number(const struct config *config, enum config_id id)
 {
-    return config->values[id].number;
+    return config->numbers[id];
 }
 
 double config_decimal(const struct config *config, enum config_id id)
@@ -266,17 +264,41 @@ double config_decimal(const struct config *config, enum config_id id)
 
 bool config_flag(const struct config *config, enum config_id id)
 {
-    return config->values[id].number != 0;
+    return config->numbers[id] != 0;
 }
 
-const char *config_default_at(const struct config *config, int id)
+const char *config_text_of(const struct config *config, int id, enum config_level level)
 {
-    return config->sized[id] != NULL ? config->sized[id] : keys[id].default_text;
+    switch (level) {
+    case CONFIG_OF_BROKER:
+    case CONFIG_OF_CLUSTER:
+        return config->changes[level] != NULL ? settings_find(config->changes[level], id) : NULL;
+    case CONFIG_OF_START:
+        return config->values[id].text;
+    default:
+        return config->sized[id] != NULL ? config->sized[id] : keys[id].default_text;
+    }
+}
+
+enum config_level config_level_at(const struct config *config, int id)
+{
+    int level = CONFIG_OF_BROKER;
+    while (level < CONFIG_OF_DEFAULT && config_text_of(config, id, (enum config_level)level) == NULL)
+        level++;
+    return (enum config_level)level;
 }
 
 const char *config_text_at(const struct config *config, int id)
 {
-    return config->values[id].text != NULL ? config->values[id].text : config_default_at(config, id);
+    return config_text_of(config, id, config_level_at(config, id));
+}
+
+void config_refresh(struct config *config, int id)
+{
+    const char *text = config_text_at(config, id);
+    config->numbers[id] = 0;
+    if (text != NULL)
+        (void)parse_value(&keys[id], text, &config->numbers[id], NULL);
 }
 
 const char *config_string(const struct config *config, enum config_id id)
@@ -293,5 +315,14 @@ const char *config_text(const struct config *config, const char *name)
 
 enum config_source config_source_at(const struct config *config, int id)
 {
-    return config->values[id].source;
+    switch (config_level_at(config, id)) {
+    case CONFIG_OF_BROKER:
+        return CONFIG_FROM_BROKER;
+    case CONFIG_OF_CLUSTER:
+        return CONFIG_FROM_CLUSTER;
+    case CONFIG_OF_START:
+        return config->values[id].source;
+    default:
+        return CONFIG_FROM_DEFAULT;
+    }
 }

@@ -1,9 +1,9 @@
 /* The server's configuration: Kafka's own key names where Kafka has the thing.
  *
  * One table (config_keys.h) declares each key once. A value comes from, strongest first: an operator's change at run
- * time, --set, a FURROW_KEY_NAME variable of the environment (dots become underscores), the properties file, the
- * default. Some defaults are worked out from the machine. Texts are kept as they were set, and typed values beside
- * them.
+ * time (of this broker, then of the cluster), --set, a FURROW_KEY_NAME variable of the environment (dots become
+ * underscores), the properties file, the default. Some defaults are worked out from the machine. Texts are kept as they
+ * were set, and typed values beside them.
  *
  * Where Kafka has one thing under several keys (log.retention.ms, .minutes, .hours), the most precise one that is set
  * decides, and the .ms key reads as that value. */
@@ -12,31 +12,28 @@
 #include "config_keys.h"
 #include "machine.h"
 #include "memory.h"
+#include "setting_check.h"
+#include "settings.h"
 #include "slice.h"
-
-enum config_type {
-    CONFIG_BOOLEAN,
-    CONFIG_STRING,
-    CONFIG_INT,
-    CONFIG_LONG,
-    CONFIG_DOUBLE,
-    CONFIG_LIST, /* separated by commas */
-};
 
 enum config_source {
     CONFIG_FROM_DEFAULT,
     CONFIG_FROM_FILE,
     CONFIG_FROM_ENVIRONMENT,
     CONFIG_FROM_ARGUMENT,
-    CONFIG_FROM_OPERATOR, /* changed at run time, kept in the metadata log */
+    CONFIG_FROM_CLUSTER, /* changed at run time for all brokers of the cluster; kept in the metadata log, like */
+    CONFIG_FROM_BROKER,  /* changed for this one */
 };
+
+/* Where a key can be set, strongest first. */
+enum config_level { CONFIG_OF_BROKER, CONFIG_OF_CLUSTER, CONFIG_OF_START, CONFIG_OF_DEFAULT, CONFIG_LEVELS };
 
 struct config_key {
     const char *name;
-    enum config_type type;
+    enum setting_type type;
     const char *default_text; /* NULL: unset, or worked out from the machine */
-    int64_t min, max;         /* of CONFIG_INT and CONFIG_LONG */
-    const char *valid;        /* the values of CONFIG_STRING and CONFIG_LIST, "a,b,c"; NULL: any */
+    int64_t min, max;         /* of SETTING_INT and SETTING_LONG */
+    const char *valid;        /* the values of SETTING_STRING and SETTING_LIST, "a,b,c"; NULL: any */
     const char *documentation;
 };
 
@@ -73,9 +70,9 @@ MUST_USE int config_size_retention(struct config *config, uint64_t held, uint64_
 
 /* ---- by index, for the server itself ---- */
 
-int64_t config_number(const struct config *config, enum config_id id); /* CONFIG_INT, CONFIG_LONG */
-double config_decimal(const struct config *config, enum config_id id); /* CONFIG_DOUBLE; 0 when unset */
-bool config_flag(const struct config *config, enum config_id id);      /* CONFIG_BOOLEAN */
+int64_t config_number(const struct config *config, enum config_id id); /* SETTING_INT, SETTING_LONG */
+double config_decimal(const struct config *config, enum config_id id); /* SETTING_DOUBLE; 0 when unset */
+bool config_flag(const struct config *config, enum config_id id);      /* SETTING_BOOLEAN */
 /* "" when unset. */
 const char *config_string(const struct config *config, enum config_id id);
 
@@ -88,8 +85,20 @@ const struct config_key *config_key(int id);
 const char *config_text(const struct config *config, const char *name);
 const char *config_text_at(const struct config *config, int id);
 enum config_source config_source_at(const struct config *config, int id);
-/* The default's text, the machine's share included; NULL when there is none. */
-const char *config_default_at(const struct config *config, int id);
+/* The level that decides. */
+enum config_level config_level_at(const struct config *config, int id);
+/* What is set at that level; NULL when nothing is. Defaults include the machine's share. */
+const char *config_text_of(const struct config *config, int id, enum config_level level);
+
+/* ---- changes at run time ---- */
+
+/* Whether the key may be changed while the server runs. */
+bool config_is_dynamic(int id);
+/* Whether such a key takes the value. -EINVAL with Kafka's words. */
+MUST_USE int config_check_change(int id, slice value, struct error *error);
+/* From now on these hold at the level, CONFIG_OF_BROKER or CONFIG_OF_CLUSTER; NULL: none do. They are borrowed and were
+ * checked. Again after each change of them. */
+void config_use_changes(struct config *config, enum config_level level, const struct settings *changes);
 
 /* The known key that is written most like `name`; NULL when none comes near. */
 const char *config_nearest(slice name);

@@ -309,15 +309,15 @@ static int encode_topic(struct metadata_change *change, slice name, struct uuid 
     struct memory *memory = server->memory;
     const struct topic_config_key *keys;
     topic_config_keys(&keys);
-    size_t size = config->override_count * sizeof(struct metadata_topic_value_config);
+    size_t size = config->own.count * sizeof(struct metadata_topic_value_config);
     struct metadata_topic_value value = {.topic_id = id, .partitions = partitions};
     value.configs.items = memory_alloc_zeroed(memory, MEMORY_TOPICS, size);
     if (value.configs.items == NULL)
         return -ENOMEM;
-    value.configs.count = config->override_count;
-    for (uint16_t i = 0; i < config->override_count; i++) {
-        value.configs.items[i].name = slice_of_text(keys[config->overrides[i].key].name);
-        value.configs.items[i].value = slice_of_text(config->overrides[i].text);
+    value.configs.count = config->own.count;
+    for (uint16_t i = 0; i < config->own.count; i++) {
+        value.configs.items[i].name = slice_of_text(keys[config->own.items[i].key].name);
+        value.configs.items[i].value = slice_of_text(config->own.items[i].text);
     }
     int rc =
         metadata_encode(&change->record, METADATA_TOPIC, name, &metadata_topic_value_type, &value, server_now(server));
@@ -443,7 +443,7 @@ void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *
     change->config = topic->config;
     if (topic_config_copy(&topic->config, config, metadata->server->memory) != 0) {
         topic->config = change->config;
-        change->config = (struct topic_config){.override_count = 0};
+        change->config = (struct topic_config){.cleanup_policy = 0};
         refuse(change, -ENOMEM, "out of memory");
         return;
     }

@@ -19,18 +19,9 @@ int topic_config_find(slice name)
     return -1;
 }
 
-static const char *own_text(const struct topic_config *topic, int key)
-{
-    for (uint16_t i = 0; i < topic->override_count; i++) {
-        if (topic->overrides[i].key == key)
-            return topic->overrides[i].text;
-    }
-    return NULL;
-}
-
 const char *topic_config_text(const struct topic_config *topic, const struct config *config, int key, bool *is_own)
 {
-    const char *text = own_text(topic, key);
+    const char *text = settings_find(&topic->own, key);
     *is_own = text != NULL;
     if (text == NULL && topic_config_table[key].broker_name != NULL)
         text = config_text(config, topic_config_table[key].broker_name);
@@ -129,82 +120,32 @@ static void apply(struct topic_config *topic, const struct config *config)
 
 void topic_config_init(struct topic_config *topic, const struct config *config)
 {
-    *topic = (struct topic_config){.override_count = 0};
+    *topic = (struct topic_config){.cleanup_policy = 0};
     apply(topic, config);
 }
 
 void topic_config_close(struct topic_config *topic, struct memory *memory)
 {
-    for (uint16_t i = 0; i < topic->override_count; i++)
-        memory_free(memory, MEMORY_TOPICS, topic->overrides[i].text, strlen(topic->overrides[i].text) + 1);
-    memory_free(memory, MEMORY_TOPICS, topic->overrides, topic->override_capacity * sizeof *topic->overrides);
-    topic->overrides = NULL;
-    topic->override_count = 0;
-    topic->override_capacity = 0;
-}
-
-static char *copy_text(struct memory *memory, slice text)
-{
-    char *copy = memory_alloc(memory, MEMORY_TOPICS, text.size + 1);
-    if (copy == NULL)
-        return NULL;
-    if (text.size != 0)
-        memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    return copy;
-}
-
-static bool grow_overrides(struct topic_config *topic, struct memory *memory)
-{
-    uint16_t capacity = (uint16_t)(topic->override_capacity + 4);
-    struct topic_config_override *overrides =
-        memory_realloc(memory, MEMORY_TOPICS, topic->overrides, topic->override_capacity * sizeof *overrides,
-                       capacity * sizeof *overrides);
-    if (overrides == NULL)
-        return false;
-    topic->overrides = overrides;
-    topic->override_capacity = capacity;
-    return true;
-}
-
-static int add_override(struct topic_config *topic, struct memory *memory, int key, slice value)
-{
-    if (topic->override_count == topic->override_capacity && !grow_overrides(topic, memory))
-        return -ENOMEM;
-    char *text = copy_text(memory, value);
-    if (text == NULL)
-        return -ENOMEM;
-    topic->overrides[topic->override_count++] = (struct topic_config_override){.key = (uint16_t)key, .text = text};
-    return 0;
+    settings_close(&topic->own, memory);
 }
 
 int topic_config_copy(struct topic_config *to, const struct topic_config *from, struct memory *memory)
 {
     *to = *from;
-    to->overrides = NULL;
-    to->override_count = 0;
-    to->override_capacity = 0;
-    for (uint16_t i = 0; i < from->override_count; i++) {
-        int rc = add_override(to, memory, from->overrides[i].key, slice_of_text(from->overrides[i].text));
-        if (rc != 0) {
-            topic_config_close(to, memory);
-            return rc;
-        }
-    }
-    return 0;
+    return settings_copy(&to->own, &from->own, memory);
 }
+
 int topic_config_set(struct topic_config *topic, const struct config *config, struct memory *memory, int key,
                      slice value, struct error *error)
 {
     if (key < 0 || key >= TOPIC_KEY_COUNT)
         return error_set(error, -ENOENT, "Unknown topic config name");
-    if (topic_config_table[key].type != TOPIC_CONFIG_STRING)
-        value = topic_config_trim(value);
+    if (topic_config_table[key].type != SETTING_STRING)
+        value = setting_trim(value);
     int rc = topic_config_check_value(&topic_config_table[key], value, error);
     if (rc != 0)
         return rc;
-    topic_config_unset(topic, config, memory, key);
-    rc = add_override(topic, memory, key, value);
+    rc = settings_set(&topic->own, memory, key, value);
     if (rc != 0)
         return error_set_status(error, rc, "%s", topic_config_table[key].name);
     apply(topic, config);
@@ -225,14 +166,8 @@ int topic_config_check(const struct topic_config *topic, const struct config *co
 
 void topic_config_unset(struct topic_config *topic, const struct config *config, struct memory *memory, int key)
 {
-    for (uint16_t i = 0; i < topic->override_count; i++) {
-        if (topic->overrides[i].key != key)
-            continue;
-        memory_free(memory, MEMORY_TOPICS, topic->overrides[i].text, strlen(topic->overrides[i].text) + 1);
-        topic->overrides[i] = topic->overrides[--topic->override_count];
+    if (settings_unset(&topic->own, memory, key))
         apply(topic, config);
-        return;
-    }
 }
 
 void topic_config_refresh(struct topic_config *topic, const struct config *config)

@@ -7,26 +7,17 @@
 
 #include "compression.h"
 #include "log.h"
+#include "setting_check.h"
+#include "settings.h"
 
 struct config;
 
-#define TOPIC_CONFIG_TEXT_MAX 4096 /* bytes of a value; lists are walked once for each of their elements */
-
 enum cleanup_policy { CLEANUP_DELETE = 1, CLEANUP_COMPACT = 2 }; /* bits */
-
-enum topic_config_type {
-    TOPIC_CONFIG_BOOLEAN,
-    TOPIC_CONFIG_STRING,
-    TOPIC_CONFIG_INT,
-    TOPIC_CONFIG_LONG,
-    TOPIC_CONFIG_DOUBLE,
-    TOPIC_CONFIG_LIST
-};
 
 struct topic_config_key {
     const char *name;
     const char *broker_name; /* the broker setting that gives the default; NULL when none */
-    enum topic_config_type type;
+    enum setting_type type;
     const char *default_text; /* when there is no such broker setting */
     int64_t min, max;         /* of INT and LONG */
     const char *valid;        /* of STRING and LIST: the values, "a,b,c"; NULL: a LIST of replicas, "p:b,p:b" or "*", or
@@ -48,16 +39,8 @@ struct topic_compaction_key {
     uint32_t prefix; /* bytes */
 };
 
-/* What is set explicitly on the topic; everything else is inherited. */
-struct topic_config_override {
-    uint16_t key; /* index into the table */
-    char *text;   /* from the ledger, NUL-terminated */
-};
-
 struct topic_config {
-    struct topic_config_override *overrides;
-    uint16_t override_count;
-    uint16_t override_capacity;
+    struct settings own; /* what is set on the topic; everything else is inherited */
 
     /* Typed, with defaults applied */
     struct log_config log;
@@ -102,9 +85,6 @@ MUST_USE int topic_config_check(const struct topic_config *topic, const struct c
 bool topic_config_parse_compaction_key(slice text, struct topic_compaction_key *key);
 /* The one in force; valid as long as the topic's and the broker's configuration are not changed. */
 struct topic_compaction_key topic_config_compaction_key(const struct topic_config *topic, const struct config *config);
-/* The elements of a LIST, without the blanks around them; `rest` starts as the list (null when that is empty), and is
- * null behind the last one. False when there is none. */
-bool topic_config_next_element(slice *rest, slice *element);
 /* Back to what is inherited. */
 void topic_config_unset(struct topic_config *topic, const struct config *config, struct memory *memory, int key);
 /* The text in force: the topic's own (*is_own), else the broker's, else the default. */

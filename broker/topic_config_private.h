@@ -47,8 +47,5 @@ enum topic_key {
 
 extern const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT];
 
-/* Kafka drops the blanks around every value that is not just text, and around the elements of a list. */
-slice topic_config_trim(slice text);
-
 /* Whether the key takes the value. -EINVAL with Kafka's words. */
 MUST_USE int topic_config_check_value(const struct topic_config_key *key, slice value, struct error *error);

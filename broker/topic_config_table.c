@@ -4,27 +4,27 @@
 
 #define BOOLEAN(name, broker, text, help)                                                                              \
     {                                                                                                                  \
-        name, broker, TOPIC_CONFIG_BOOLEAN, text, 0, 1, "true,false", help                                             \
+        name, broker, SETTING_BOOLEAN, text, 0, 1, "true,false", help                                                  \
     }
 #define STRING(name, broker, text, valid, help)                                                                        \
     {                                                                                                                  \
-        name, broker, TOPIC_CONFIG_STRING, text, 0, 0, valid, help                                                     \
+        name, broker, SETTING_STRING, text, 0, 0, valid, help                                                          \
     }
 #define LIST(name, broker, text, valid, help)                                                                          \
     {                                                                                                                  \
-        name, broker, TOPIC_CONFIG_LIST, text, 0, 0, valid, help                                                       \
+        name, broker, SETTING_LIST, text, 0, 0, valid, help                                                            \
     }
 #define INT(name, broker, text, min, max, help)                                                                        \
     {                                                                                                                  \
-        name, broker, TOPIC_CONFIG_INT, text, min, max, NULL, help                                                     \
+        name, broker, SETTING_INT, text, min, max, NULL, help                                                          \
     }
 #define LONG(name, broker, text, min, help)                                                                            \
     {                                                                                                                  \
-        name, broker, TOPIC_CONFIG_LONG, text, min, INT64_MAX, NULL, help                                              \
+        name, broker, SETTING_LONG, text, min, INT64_MAX, NULL, help                                                   \
     }
 #define RATIO(name, broker, text, help)                                                                                \
     {                                                                                                                  \
-        name, broker, TOPIC_CONFIG_DOUBLE, text, 0, 1, NULL, help                                                      \
+        name, broker, SETTING_DOUBLE, text, 0, 1, NULL, help                                                           \
     }
 
 const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
@@ -104,7 +104,7 @@ const struct topic_config_key topic_config_table[TOPIC_KEY_COUNT] = {
                 "Whether remote segments go when remote storage is disabled. Kept, but without effect: there is none."),
     [REMOTE_STORAGE_ENABLE] = BOOLEAN("remote.storage.enable", NULL, "false",
                                       "Whether segments are moved to remote storage: there is none, so only false."),
-    [RETENTION_BYTES] = {"retention.bytes", "log.retention.bytes", TOPIC_CONFIG_LONG, "-1", INT64_MIN, INT64_MAX, NULL,
+    [RETENTION_BYTES] = {"retention.bytes", "log.retention.bytes", SETTING_LONG, "-1", INT64_MIN, INT64_MAX, NULL,
                          "Bytes that a partition may have before its oldest segments are deleted; -1: any."},
     [RETENTION_MS] = LONG("retention.ms", "log.retention.ms", "604800000", -1,
                           "Age in ms at which segments are deleted, by time that is proven to have passed; -1: never."),

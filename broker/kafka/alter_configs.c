@@ -49,7 +49,7 @@ static slice list_of(slice text)
 static bool has_element(slice list, slice wanted)
 {
     slice element;
-    while (topic_config_next_element(&list, &element)) {
+    while (setting_next_element(&list, &element)) {
         if (slice_equal(element, wanted))
             return true;
     }
@@ -69,11 +69,11 @@ static void merge_lists(writer *w, slice from, slice without, slice added)
 {
     slice rest = list_of(from), element;
     bool is_first = true;
-    while (topic_config_next_element(&rest, &element)) {
+    while (setting_next_element(&rest, &element)) {
         if (!has_element(without, element))
             write_element(w, element, &is_first);
     }
-    while (topic_config_next_element(&added, &element)) {
+    while (setting_next_element(&added, &element)) {
         if (!has_element(list_of(from), element))
             write_element(w, element, &is_first);
     }
@@ -92,9 +92,9 @@ static int16_t change_list(struct server *server, struct topic_config *config, i
     const struct topic_config_key *keys;
     bool is_own;
     topic_config_keys(&keys);
-    if (keys[key].type != TOPIC_CONFIG_LIST)
+    if (keys[key].type != SETTING_LIST)
         return refuse_list(error, operation, keys[key].name);
-    if (value.size > TOPIC_CONFIG_TEXT_MAX)
+    if (value.size > SETTING_TEXT_MAX)
         return refuse(error, KAFKA_INVALID_CONFIG, "The list is too long", slice_of_text(keys[key].name));
     slice current = slice_of_text(topic_config_text(config, server->config, key, &is_own));
     writer w;
@@ -181,7 +181,7 @@ static void alter_incrementally(struct kafka_request *request,
     const struct incremental_alter_configs_request *asked = request->message;
     struct server *server = request->server;
     struct topic *topic = NULL;
-    struct topic_config config = {.override_count = 0};
+    struct topic_config config = {.cleanup_policy = 0};
     struct error error = {0};
     slice *keys = arena_alloc(&request->arena, (size_t)resource->configs.count * sizeof *keys);
     for (int32_t i = 0; keys != NULL && i < resource->configs.count; i++)

@@ -9,22 +9,13 @@
 
 enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
 
-#define SYNONYMS_MAX 3 /* the topic's own, the broker's, the default */
+#define SYNONYMS_MAX (CONFIG_LEVELS + 1) /* the resource's own, then the broker's */
 
-static int8_t topic_type(enum topic_config_type type)
+static int8_t type_code(enum setting_type type)
 {
     static const int8_t codes[] = {
-        [TOPIC_CONFIG_BOOLEAN] = 1, [TOPIC_CONFIG_STRING] = 2, [TOPIC_CONFIG_INT] = 3,
-        [TOPIC_CONFIG_LONG] = 5,    [TOPIC_CONFIG_DOUBLE] = 6, [TOPIC_CONFIG_LIST] = 7,
-    };
-    return codes[type];
-}
-
-static int8_t broker_type(enum config_type type)
-{
-    static const int8_t codes[] = {
-        [CONFIG_BOOLEAN] = 1, [CONFIG_STRING] = 2, [CONFIG_INT] = 3,
-        [CONFIG_LONG] = 5,    [CONFIG_DOUBLE] = 6, [CONFIG_LIST] = 7,
+        [SETTING_BOOLEAN] = 1, [SETTING_STRING] = 2, [SETTING_INT] = 3,
+        [SETTING_LONG] = 5,    [SETTING_DOUBLE] = 6, [SETTING_LIST] = 7,
     };
     return codes[type];
 }
@@ -34,10 +25,17 @@ static slice text_slice(const char *text)
     return text != NULL ? slice_of_text(text) : NULL_SLICE;
 }
 
+static const int8_t level_sources[] = {
+    [CONFIG_OF_BROKER] = SOURCE_DYNAMIC_BROKER,
+    [CONFIG_OF_CLUSTER] = SOURCE_DYNAMIC_DEFAULT_BROKER,
+    [CONFIG_OF_START] = SOURCE_STATIC_BROKER,
+    [CONFIG_OF_DEFAULT] = SOURCE_DEFAULT,
+};
+
 static int8_t broker_source(const struct config *config, const char *name)
 {
     int id = name != NULL ? config_find(slice_of_text(name)) : -1;
-    return id >= 0 && config_source_at(config, id) != CONFIG_FROM_DEFAULT ? SOURCE_STATIC_BROKER : SOURCE_DEFAULT;
+    return id >= 0 ? level_sources[config_level_at(config, id)] : SOURCE_DEFAULT;
 }
 
 void describe_topic_config(const struct server *server, const struct topic_config *topic, int key,
@@ -48,15 +46,14 @@ void describe_topic_config(const struct server *server, const struct topic_confi
     topic_config_keys(&keys);
     described->value = text_slice(topic_config_text(topic, server->config, key, &is_own));
     described->source = is_own ? SOURCE_TOPIC : broker_source(server->config, keys[key].broker_name);
-    described->type = topic_type(keys[key].type);
+    described->type = type_code(keys[key].type);
 }
 
 void describe_broker_config(const struct server *server, int key, struct described_config *described)
 {
     described->value = text_slice(config_text_at(server->config, key));
-    described->source =
-        config_source_at(server->config, key) != CONFIG_FROM_DEFAULT ? SOURCE_STATIC_BROKER : SOURCE_DEFAULT;
-    described->type = broker_type(config_key(key)->type);
+    described->source = level_sources[config_level_at(server->config, key)];
+    described->type = type_code(config_key(key)->type);
 }
 
 /* ---- one entry of the answer ---- */
@@ -77,9 +74,11 @@ static void add_broker_synonyms(struct synonyms *synonyms, const struct config *
     int id = config_find(slice_of_text(name));
     if (id < 0)
         return;
-    if (config_source_at(config, id) != CONFIG_FROM_DEFAULT)
-        add_synonym(synonyms, name, config_text_at(config, id), SOURCE_STATIC_BROKER);
-    add_synonym(synonyms, name, config_default_at(config, id), SOURCE_DEFAULT);
+    for (int level = 0; level < CONFIG_LEVELS; level++) {
+        const char *text = config_text_of(config, id, (enum config_level)level);
+        if (text != NULL || level == CONFIG_OF_DEFAULT)
+            add_synonym(synonyms, name, text, level_sources[level]);
+    }
 }
 
 static bool fill_entry(struct kafka_request *request, struct describe_configs_response_config *entry, const char *name,

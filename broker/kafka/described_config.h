@@ -5,8 +5,11 @@
 
 enum config_source_code {
     SOURCE_TOPIC = 1,
+    SOURCE_DYNAMIC_BROKER = 2,
+    SOURCE_DYNAMIC_DEFAULT_BROKER = 3,
     SOURCE_STATIC_BROKER = 4,
     SOURCE_DEFAULT = 5,
+    SOURCE_GROUP = 8,
 };
 
 struct described_config {

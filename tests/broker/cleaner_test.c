@@ -341,7 +341,7 @@ static void the_metadata_log_is_compacted(void)
     topic = topics_find(&f.server.topics, slice_of_text("orders"));
     REQUIRE(topic != NULL);
     CHECK_EQUAL(topic->config.cleanup_policy, CLEANUP_COMPACT);
-    CHECK_EQUAL(topic->config.override_count, 2);
+    CHECK_EQUAL(topic->config.own.count, 2);
     close_all();
 }
 

@@ -32,7 +32,7 @@ static void every_default_is_a_valid_value_of_its_key(void)
     for (int id = 0; id < CONFIG_KEY_COUNT; id++) {
         CHECK_EQUAL(config_find(slice_of_text(config_key(id)->name)), id);
         CHECK(config_key(id)->documentation[0] != '\0');
-        const char *text = config_default_at(config, id);
+        const char *text = config_text_of(config, id, CONFIG_OF_DEFAULT);
         if (text != NULL)
             CHECK_EQUAL(set(config, config_key(id)->name, text, CONFIG_FROM_FILE), 0);
     }

@@ -312,7 +312,7 @@ static size_t bytes_in_use(void)
 {
     size_t bytes = memory_total_bytes(&f.memory);
     for (int id = 0; id < CONFIG_KEY_COUNT; id++) {
-        const char *text = config_default_at(f.server.config, id);
+        const char *text = config_text_of(f.server.config, id, CONFIG_OF_DEFAULT);
         bytes -= text != NULL ? strlen(text) + 1 : 0;
     }
     return bytes;

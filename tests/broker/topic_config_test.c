@@ -176,12 +176,12 @@ static void values_at_the_edges_are_taken(void)
 
 static void a_list_of_replicas_is_not_endless(void)
 {
-    char text[TOPIC_CONFIG_TEXT_MAX + 2];
+    char text[SETTING_TEXT_MAX + 2];
     memset(text, ',', sizeof text);
-    text[TOPIC_CONFIG_TEXT_MAX + 1] = '\0';
+    text[SETTING_TEXT_MAX + 1] = '\0';
     open_config(NULL);
     CHECK_EQUAL(set("leader.replication.throttled.replicas", text), -EINVAL);
-    text[TOPIC_CONFIG_TEXT_MAX] = '\0';
+    text[SETTING_TEXT_MAX] = '\0';
     CHECK_EQUAL(set("leader.replication.throttled.replicas", text), 0);
     close_config();
 }
@@ -272,7 +272,7 @@ static void a_copy_survives_any_refused_allocation(void)
         memory_fail_at(&memory, -1);
         CHECK_EQUAL(rc, failed ? -ENOMEM : 0);
         if (rc == 0) {
-            CHECK_EQUAL(copy.override_count, 3);
+            CHECK_EQUAL(copy.own.count, 3);
             CHECK_EQUAL(copy.log.segment_bytes, 2000000);
             topic_config_close(&copy, &memory);
         }
