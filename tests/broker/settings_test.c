@@ -130,6 +130,6 @@ static void a_change_is_checked_as_kafka_does(void)
     CHECK(!config_is_dynamic(CONFIG_LISTENERS) && !config_is_dynamic(CONFIG_NODE_ID));
 }
 
-CHECK_MAIN(CHECK_TEST(what_is_set_is_found_until_it_is_unset), CHECK_TEST(out_of_memory_changes_nothing),
-           CHECK_TEST(a_change_for_this_broker_is_stronger_than_one_for_all_and_both_than_the_start),
-           CHECK_TEST(a_change_is_checked_as_kafka_does))
+SUITE("broker/settings", CHECK_TEST(what_is_set_is_found_until_it_is_unset), CHECK_TEST(out_of_memory_changes_nothing),
+      CHECK_TEST(a_change_for_this_broker_is_stronger_than_one_for_all_and_both_than_the_start),
+      CHECK_TEST(a_change_is_checked_as_kafka_does))
