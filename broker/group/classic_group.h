@@ -184,8 +184,10 @@ slice classic_group_protocol_type(const struct classic_group *group); /* null: i
 slice classic_group_protocol(const struct classic_group *group);      /* null while there is none */
 slice classic_group_leader(const struct classic_group *group);        /* null while there is none */
 int32_t classic_group_generation(const struct classic_group *group);
-/* Of a group of consumers: whether a member's subscription names the topic. One that cannot be read names all. */
-bool classic_group_subscribes(const struct classic_group *group, slice topic);
+/* Of a group of consumers: every topic that a member's subscription names, some more than once. False: one cannot be
+ * read. */
+bool classic_group_list_subscribed(const struct classic_group *group, void (*callback)(void *context, slice topic),
+                                   void *context);
 int32_t classic_group_member_count(const struct classic_group *group);
 bool classic_group_has_pending(const struct classic_group *group); /* somebody was given an id and has not joined yet */
 /* Members that have joined, in the order in which they did; a non-zero return ends it and is returned. */

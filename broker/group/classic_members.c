@@ -294,26 +294,28 @@ slice classic_metadata(const struct classic_member *member, slice protocol)
 }
 
 /* ConsumerProtocolSubscription: in each of its versions the topics come first. */
-static bool subscription_names(slice subscription, slice topic)
+static bool list_subscription(slice subscription, void (*callback)(void *context, slice topic), void *context)
 {
     reader r = reader_of(subscription);
     int16_t version = read_i16(&r);
     int32_t count = read_i32(&r);
     if (!reader_ok(&r) || version < 0)
-        return true;
+        return false;
     for (int32_t i = 0; i < count; i++) {
         slice name = read_bytes(&r, (size_t)(uint16_t)read_i16(&r));
-        if (!reader_ok(&r) || slice_equal(name, topic))
-            return true;
+        if (!reader_ok(&r))
+            return false;
+        callback(context, name);
     }
-    return false;
+    return true;
 }
 
-bool classic_group_subscribes(const struct classic_group *group, slice topic)
+bool classic_group_list_subscribed(const struct classic_group *group, void (*callback)(void *context, slice topic),
+                                   void *context)
 {
     for (const struct classic_member *member = group->members; member != NULL; member = member->next) {
-        if (!member->is_pending && subscription_names(classic_metadata(member, group->protocol), topic))
-            return true;
+        if (!member->is_pending && !list_subscription(classic_metadata(member, group->protocol), callback, context))
+            return false;
     }
-    return false;
+    return true;
 }

@@ -128,9 +128,9 @@ static bool is_awaited(const struct group *group)
     return classic_group_has_pending(group->classic);
 }
 
-static bool subscribes(const struct group *group, slice topic)
+static bool list_subscribed(const struct group *group, group_topic_callback *callback, void *context)
 {
-    return classic_group_subscribes(group->classic, topic);
+    return classic_group_list_subscribed(group->classic, callback, context);
 }
 
 static slice protocol_type(const struct group *group)
@@ -159,7 +159,7 @@ const struct group_kind group_kind_classic = {
     .check_commit = check_commit,
     .is_empty = is_empty,
     .is_awaited = is_awaited,
-    .subscribes = subscribes,
+    .list_subscribed = list_subscribed,
     .protocol_type = protocol_type,
     .state_text = state_text,
 };

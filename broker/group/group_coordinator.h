@@ -106,7 +106,8 @@ struct commit_call {
     slice group_id;
     slice member_id;
     slice instance_id;
-    int32_t generation; /* -1: of no member */
+    int32_t generation;   /* -1: of no member */
+    int64_t retention_ms; /* of a commit: as the client wants it; 0: as the server does */
     struct commit_partition *partitions;
     size_t count;
 };

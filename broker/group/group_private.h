@@ -3,7 +3,8 @@
  *     group_coordinator.c   the table of groups; members' calls
  *     group_classic.c       the kind of groups of the classic protocol
  *     group_write.c         batches on their way to the log
- *     group_commit.c        commits, deletions, expiry of offsets
+ *     group_commit.c        commits
+ *     group_removal.c       deletion and expiry of offsets, and of groups with them
  *     group_load.c          reading the log at start */
 #pragma once
 
@@ -13,6 +14,8 @@
 #include <uthash.h>
 
 struct group_write;
+
+typedef void group_topic_callback(void *context, slice topic);
 
 /* What differs between the kinds of groups. Every group has exactly one at a time; an empty one may be given another.
  * The time is the coordinator's. */
@@ -35,10 +38,11 @@ struct group_kind {
     void (*leave)(struct group *group, struct leave_member *members, size_t count);
 
     enum kafka_error (*check_commit)(struct group *group, const struct commit_call *commit, bool transactional);
-    bool (*is_empty)(const struct group *group);                /* has no members */
-    bool (*is_awaited)(const struct group *group);              /* somebody is about to become a member */
-    bool (*subscribes)(const struct group *group, slice topic); /* a member does; when in doubt, it does */
-    slice (*protocol_type)(const struct group *group);          /* null: it never had a member */
+    bool (*is_empty)(const struct group *group);   /* has no members */
+    bool (*is_awaited)(const struct group *group); /* somebody is about to become a member */
+    /* Every topic that a member subscribes to, some more than once. False: it cannot be told, each may be one. */
+    bool (*list_subscribed)(const struct group *group, group_topic_callback *callback, void *context);
+    slice (*protocol_type)(const struct group *group); /* null: it never had a member */
     const char *(*state_text)(const struct group *group);
 };
 
@@ -52,10 +56,11 @@ struct group {
     };
     slice id; /* a copy */
     struct committed_offsets offsets;
-    int64_t since;    /* ms, wall clock: when it came to be empty, or began to be looked at */
-    unsigned writes;  /* under way */
-    bool is_recorded; /* the log has a record of it that is no tombstone */
-    bool is_deleting;
+    int64_t since;      /* ms, wall clock: when it came to be empty, or began to be looked at */
+    unsigned writes;    /* under way */
+    bool is_recorded;   /* the log has a record of it that is no tombstone */
+    bool is_deleting;   /* takes no calls */
+    bool is_forgetting; /* offsets of topics that are going are being removed */
     UT_hash_handle by_id;
 };
 
@@ -74,23 +79,35 @@ struct group_coordinator {
 };
 
 /* What a batch does when it is durable. */
-enum group_write_kind { WRITE_KIND, WRITE_COMMIT, WRITE_DELETION, WRITE_EXPIRY };
+enum group_write_kind {
+    WRITE_KIND,
+    WRITE_COMMIT,
+    WRITE_END,        /* removal of the group */
+    WRITE_DELETION,   /* of single offsets */
+    WRITE_FORGETTING, /* of topics that are going */
+    WRITE_EXPIRY,
+};
 
 struct removed_offset {
-    slice topic; /* a copy, in the block of the list */
+    slice topic;
     int32_t partition;
+    struct removed_offset *next;
 };
 
 struct group_write {
     struct group_append append;
     enum group_write_kind kind;
     struct group *group;
-    uint64_t token;                 /* KIND */
-    struct commit_call *commit;     /* COMMIT, DELETION */
-    struct removed_offset *removed; /* DELETION, EXPIRY */
+    uint64_t token;             /* KIND */
+    struct commit_call *commit; /* COMMIT, END, DELETION */
+    /* A removal: */
+    struct arena arena; /* the list's */
+    struct removed_offset *removed;
     size_t removed_count;
-    size_t removed_size; /* bytes of that block */
-    bool ends_group;     /* DELETION, EXPIRY: the group goes too */
+    size_t removed_bytes; /* of tombstones, about */
+    bool is_cut;          /* the batch is full: there is more */
+    size_t next;          /* of DELETION's partitions, where it was cut */
+    bool ends_group;      /* the group goes too */
     writer batch;
     struct batch_builder builder;
 };
@@ -113,5 +130,7 @@ bool group_write_send(struct group_write *write, int rc);
 /* Closes and frees one that is not sent. */
 void group_write_drop_unsent(struct group_write *write);
 
+/* All partitions that have no error yet. */
+void group_commit_refuse(struct commit_call *commit, enum kafka_error error);
 void group_commit_written(struct group_write *write, enum kafka_error error);
 void group_removal_written(struct group_write *write, enum kafka_error error);

@@ -4,9 +4,10 @@
 
 #include <errno.h>
 
-#define GROUP_VALUE_VERSION  3
-#define OFFSET_VALUE_VERSION 3
-#define TEXT_MAX             ((size_t)16 << 20) /* bytes of a key or a value */
+#define GROUP_VALUE_VERSION           3
+#define OFFSET_VALUE_VERSION          3
+#define EXPIRING_OFFSET_VALUE_VERSION 1                  /* the only one that says when, but no leader epoch */
+#define TEXT_MAX                      ((size_t)16 << 20) /* bytes of a key or a value */
 
 /* ---- writing ---- */
 
@@ -38,8 +39,10 @@ int group_records_add_offset(struct batch_builder *builder, int64_t now, slice g
         record.leader_epoch = value->leader_epoch;
         record.metadata = slice_is_null(value->metadata) ? slice_of_text("") : value->metadata;
         record.commit_timestamp = value->committed_at;
+        record.expire_timestamp = value->expires_at;
     }
-    return add(builder, now, &offset_commit_key_type, &key, &offset_commit_value_type, OFFSET_VALUE_VERSION,
+    int16_t version = value != NULL && value->expires_at != 0 ? EXPIRING_OFFSET_VALUE_VERSION : OFFSET_VALUE_VERSION;
+    return add(builder, now, &offset_commit_key_type, &key, &offset_commit_value_type, version,
                value != NULL ? &record : NULL);
 }
 
@@ -110,10 +113,12 @@ static int parse_offset(reader *key, slice value, struct arena *arena, struct gr
     struct offset_commit_value committed;
     reader r = reader_of(value);
     rc = kafka_decode_value(&offset_commit_value_type, &r, &committed, arena);
-    record->offset = (struct committed_offset){.offset = committed.offset,
-                                               .committed_at = committed.commit_timestamp,
-                                               .leader_epoch = committed.leader_epoch,
-                                               .metadata = committed.metadata};
+    record->offset =
+        (struct committed_offset){.offset = committed.offset,
+                                  .committed_at = committed.commit_timestamp,
+                                  .expires_at = committed.expire_timestamp > 0 ? committed.expire_timestamp : 0,
+                                  .leader_epoch = committed.leader_epoch,
+                                  .metadata = committed.metadata};
     return rc;
 }
 

@@ -4,6 +4,7 @@
 #include "container.h"
 
 #define BATCH_BYTES_MAX ((size_t)16 << 20)
+#define LIST_BYTES_MAX  ((size_t)4 << 20)
 
 struct group_write *group_write_open(struct group *group, enum group_write_kind kind)
 {
@@ -13,6 +14,7 @@ struct group_write *group_write_open(struct group *group, enum group_write_kind 
         return NULL;
     write->kind = kind;
     write->group = group;
+    arena_init(&write->arena, coordinator->memory, MEMORY_GROUPS, LIST_BYTES_MAX);
     writer_init(&write->batch, coordinator->memory, MEMORY_GROUPS, BATCH_BYTES_MAX);
     batch_builder_open(&write->builder, &write->batch, &BATCH_OPTIONS_PLAIN);
     return write;
@@ -22,7 +24,7 @@ static void drop(struct group_write *write)
 {
     struct memory *memory = write->group->coordinator->memory;
     writer_close(&write->batch);
-    memory_free(memory, MEMORY_GROUPS, write->removed, write->removed_size);
+    arena_close(&write->arena);
     memory_free(memory, MEMORY_GROUPS, write, sizeof *write);
 }
 
@@ -64,7 +66,9 @@ void group_coordinator_appended(struct group_coordinator *coordinator, struct gr
     case WRITE_COMMIT:
         group_commit_written(write, error);
         break;
+    case WRITE_END:
     case WRITE_DELETION:
+    case WRITE_FORGETTING:
     case WRITE_EXPIRY:
         group_removal_written(write, error);
         break;

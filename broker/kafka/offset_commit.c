@@ -73,6 +73,14 @@ static bool take_topic(struct committing *committing, const struct offset_commit
     return true;
 }
 
+/* What had to expire before it was committed does so at once. */
+static int64_t retention_of(const struct offset_commit_request *asked)
+{
+    if (asked->retention_time_ms == -1)
+        return 0;
+    return asked->retention_time_ms > 0 ? asked->retention_time_ms : 1;
+}
+
 static size_t count_partitions(const struct offset_commit_request *asked)
 {
     size_t count = 0;
@@ -98,6 +106,7 @@ void handle_offset_commit(struct kafka_request *request)
                                  .member_id = asked->member_id,
                                  .instance_id = asked->group_instance_id,
                                  .generation = asked->generation_id_or_member_epoch,
+                                 .retention_ms = retention_of(asked),
                                  .partitions = partitions};
     }
     for (size_t i = 0; ok && i < count; i++)

@@ -58,9 +58,9 @@ static bool fetch_all(const struct fetching *fetching, struct offset_fetch_respo
     if (answer->topics.items == NULL)
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        const struct committed_topic *committed = &fetching->offsets->topics[i];
+        const struct committed_topic *committed = fetching->offsets->topics[i];
         const struct topic *topic = topics_find(&request->server->topics, committed->name);
-        if (topic == NULL && request->version >= TOPIC_IDS)
+        if (committed->is_going || (topic == NULL && request->version >= TOPIC_IDS))
             continue;
         answer_topic *to = &answer->topics.items[answer->topics.count++];
         *to = (answer_topic){.name = committed->name};
@@ -69,9 +69,13 @@ static bool fetch_all(const struct fetching *fetching, struct offset_fetch_respo
         to->partitions.items = arena_alloc(&request->arena, committed->count * sizeof *to->partitions.items);
         if (to->partitions.items == NULL)
             return false;
-        for (uint32_t j = 0; j < committed->count; j++)
-            fill(&to->partitions.items[to->partitions.count++], committed->partitions[j].partition,
-                 &committed->partitions[j].value);
+        for (uint32_t j = 0; j < committed->count; j++) {
+            const struct committed_partition *partition = &committed->partitions[j];
+            if (partition->has_value)
+                fill(&to->partitions.items[to->partitions.count++], partition->partition, &partition->value);
+        }
+        if (to->partitions.count == 0) /* what is on its way to the log alone */
+            answer->topics.count--;
     }
     return true;
 }

@@ -2,7 +2,9 @@
 #include "group/committed_offsets.h"
 #include "seeded_random.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 static struct committed_offset value_of(int64_t offset, const char *metadata)
 {
@@ -96,5 +98,75 @@ static void without_memory_what_was_there_stays(void)
     }
 }
 
+static void a_value_on_its_way_is_not_found_but_has_its_place(void)
+{
+    struct memory memory;
+    struct committed_offsets offsets;
+    memory_init(&memory);
+    committed_offsets_init(&offsets, &memory);
+    slice topic = slice_of_text("topic"), text = slice_of_text("some words");
+    struct committed_offset first = value_of(1, ""), second = value_of(2, "");
+    REQUIRE(committed_offsets_reserve(&offsets, topic, 1, text, &first.metadata) == 0);
+    REQUIRE(committed_offsets_reserve(&offsets, topic, 1, text, &second.metadata) == 0);
+    CHECK(committed_offsets_find(&offsets, topic, 1) == NULL && !committed_offsets_remove(&offsets, topic, 1));
+    memory_fail_at(&memory, 0);
+    committed_offsets_settle(&offsets, topic, 1, &first);
+    memory_fail_at(&memory, -1);
+    REQUIRE(committed_offsets_find(&offsets, topic, 1) != NULL);
+    CHECK(slice_equal(committed_offsets_find(&offsets, topic, 1)->metadata, text));
+    CHECK(committed_offsets_remove(&offsets, topic, 1) && offsets.topic_count == 1);
+    committed_offsets_release(&offsets, topic, 1, second.metadata);
+    CHECK(offsets.topic_count == 0);
+    committed_offsets_close(&offsets);
+    CHECK(memory_total_bytes(&memory) == 0);
+}
+
+static void a_topic_that_is_going_takes_nothing_and_is_not_found(void)
+{
+    struct memory memory;
+    struct committed_offsets offsets;
+    struct committed_offset value = value_of(1, "x");
+    memory_init(&memory);
+    committed_offsets_init(&offsets, &memory);
+    slice topic = slice_of_text("topic");
+    REQUIRE(committed_offsets_put(&offsets, topic, 1, &value) == 0);
+    committed_offsets_find_topic(&offsets, topic)->is_going = true;
+    CHECK(committed_offsets_find(&offsets, topic, 1) == NULL);
+    CHECK(committed_offsets_put(&offsets, topic, 1, &value) == -EBUSY);
+    CHECK(committed_offsets_put(&offsets, topic, 2, &value) == -EBUSY);
+    CHECK(committed_offsets_remove(&offsets, topic, 1));
+    CHECK(committed_offsets_put(&offsets, topic, 1, &value) == 0);
+    CHECK(committed_offsets_find(&offsets, topic, 1) != NULL);
+    committed_offsets_close(&offsets);
+    CHECK(memory_total_bytes(&memory) == 0);
+}
+
+/* Comparing each with all others takes many times the seconds. */
+static void many_topics_take_little_time(void)
+{
+    enum { TOPICS = 30000 };
+    struct memory memory;
+    struct committed_offsets offsets;
+    struct committed_offset value = value_of(1, "");
+    memory_init(&memory);
+    committed_offsets_init(&offsets, &memory);
+    clock_t start = clock();
+    for (int i = 0; i < TOPICS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "topic-%06d", i * 7 % TOPICS);
+        REQUIRE(committed_offsets_put(&offsets, slice_of_text(name), 0, &value) == 0);
+    }
+    for (int i = 0; i < TOPICS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "topic-%06d", i);
+        REQUIRE(committed_offsets_find(&offsets, slice_of_text(name), 0) != NULL);
+    }
+    CHECK(clock() - start < 2 * CLOCKS_PER_SEC);
+    committed_offsets_close(&offsets);
+    CHECK(memory_total_bytes(&memory) == 0);
+}
+
 SUITE("committed_offsets", CHECK_TEST(what_was_put_last_is_found),
-      CHECK_TEST(any_order_of_changes_ends_as_in_a_plain_table), CHECK_TEST(without_memory_what_was_there_stays))
+      CHECK_TEST(any_order_of_changes_ends_as_in_a_plain_table), CHECK_TEST(without_memory_what_was_there_stays),
+      CHECK_TEST(a_value_on_its_way_is_not_found_but_has_its_place),
+      CHECK_TEST(a_topic_that_is_going_takes_nothing_and_is_not_found), CHECK_TEST(many_topics_take_little_time))

@@ -1,0 +1,170 @@
+#include "group_fixture.h"
+
+#include "batch_iterator.h"
+
+#include <stdio.h>
+
+static void take_append(void *context, struct group_append *append)
+{
+    struct group_fixture *f = context;
+    REQUIRE(f->waiting_count < APPENDS_MAX);
+    f->waiting[f->waiting_count++] = append;
+}
+
+static void fill(void *context, void *to, size_t size)
+{
+    (void)context;
+    memset(to, 7, size);
+}
+
+static int64_t age(void *context, int64_t since)
+{
+    const struct group_fixture *f = context;
+    return f->now.wall - since;
+}
+
+static struct group_settings settings(void *context, slice group_id)
+{
+    (void)context;
+    (void)group_id;
+    return (struct group_settings){.consumer_session_timeout_ms = 45000, .consumer_heartbeat_interval_ms = 5000};
+}
+
+static void open_coordinator(struct group_fixture *f)
+{
+    struct group_store store = {.append = take_append, .random = fill, .age = age, .settings = settings, .context = f};
+    REQUIRE(group_coordinator_open(&f->memory, &f->limits, &store, &f->coordinator) == 0);
+}
+
+void group_fixture_open(struct group_fixture *f)
+{
+    *f = (struct group_fixture){
+        .limits = {.groups = {.max_size = 10, .min_session_timeout_ms = 6000, .max_session_timeout_ms = 60000},
+                   .max_groups = 3,
+                   .memory_bytes = 1 << 20,
+                   .offsets_retention_ms = 100000},
+        .protocol = {slice_of_text("range"), slice_of_text("m")},
+        .now = {.steady = 1000, .wall = 1700000000000}};
+    memory_init(&f->memory);
+    memory_init(&f->log_memory);
+    arena_init(&f->arena, &f->memory, MEMORY_REQUESTS, 1 << 20);
+    open_coordinator(f);
+}
+
+void group_fixture_close(struct group_fixture *f)
+{
+    group_coordinator_close(f->coordinator);
+    arena_close(&f->arena);
+    for (int i = 0; i < f->log_count; i++)
+        memory_free(&f->log_memory, MEMORY_LOGS, f->log[i], f->log_sizes[i]);
+    CHECK(memory_total_bytes(&f->log_memory) == 0);
+    CHECK(memory_total_bytes(&f->memory) == 0);
+}
+
+void group_fixture_answer_one(struct group_fixture *f, enum kafka_error error)
+{
+    struct group_append *append = f->waiting[0];
+    f->waiting_count--;
+    memmove(f->waiting, f->waiting + 1, (size_t)f->waiting_count * sizeof f->waiting[0]);
+    if (error == KAFKA_NONE) {
+        REQUIRE(f->log_count < LOG_BATCHES_MAX);
+        f->log[f->log_count] = memory_alloc(&f->log_memory, MEMORY_LOGS, append->size);
+        REQUIRE(f->log[f->log_count] != NULL);
+        f->log_sizes[f->log_count] = append->size;
+        memcpy(f->log[f->log_count++], append->batch, append->size);
+    }
+    group_coordinator_appended(f->coordinator, append, error, f->now);
+}
+
+void group_fixture_answer(struct group_fixture *f, enum kafka_error error)
+{
+    while (f->waiting_count > 0)
+        group_fixture_answer_one(f, error);
+}
+
+void group_fixture_restart(struct group_fixture *f)
+{
+    group_coordinator_close(f->coordinator);
+    open_coordinator(f);
+    for (int i = 0; i < f->log_count; i++) {
+        struct batch_iterator it;
+        struct record record;
+        REQUIRE(batch_iterator_open(&it, slice_of(f->log[i], f->log_sizes[i]), &f->memory, 1 << 20, NULL) == 0);
+        while (batch_iterator_next(&it, &record, NULL) == 1)
+            REQUIRE(group_coordinator_load(f->coordinator, record.key, record.value, &f->arena) == 0);
+        batch_iterator_close(&it);
+    }
+    group_coordinator_loaded(f->coordinator, f->now);
+}
+
+void group_fixture_done(struct group_call *call)
+{
+    ((struct group_fixture *)call->context)->answers++;
+}
+
+struct commit_partition group_fixture_partition(const char *topic, int32_t partition, int64_t offset)
+{
+    return (struct commit_partition){.topic = slice_of_text(topic),
+                                     .partition = partition,
+                                     .value = {.offset = offset, .leader_epoch = 2, .metadata = slice_of_text("mine")}};
+}
+
+struct commit_call group_fixture_commit_call(struct group_fixture *f, const char *group,
+                                             struct commit_partition *partitions, size_t count)
+{
+    f->answers = 0;
+    return (struct commit_call){.call = {.done = group_fixture_done, .context = f, .arena = &f->arena},
+                                .group_id = slice_of_text(group),
+                                .member_id = slice_of_text(""),
+                                .generation = -1,
+                                .partitions = partitions,
+                                .count = count};
+}
+
+const struct committed_offset *group_fixture_find(const struct group_fixture *f, const char *group, const char *topic,
+                                                  int32_t partition)
+{
+    const struct group *found = group_coordinator_find(f->coordinator, slice_of_text(group));
+    return found != NULL ? committed_offsets_find(group_offsets(found), slice_of_text(topic), partition) : NULL;
+}
+
+void group_fixture_commit(struct group_fixture *f, const char *group, const char *topic, int32_t partition,
+                          int64_t offset)
+{
+    struct commit_partition one = group_fixture_partition(topic, partition, offset);
+    struct commit_call call = group_fixture_commit_call(f, group, &one, 1);
+    group_coordinator_commit(f->coordinator, &call, f->now);
+    group_fixture_answer(f, KAFKA_NONE);
+    REQUIRE(f->answers == 1 && one.error == KAFKA_NONE);
+}
+
+struct join_call group_fixture_join_call(struct group_fixture *f, const char *member)
+{
+    f->answers = 0;
+    return (struct join_call){.call = {.done = group_fixture_done, .context = f, .arena = &f->arena},
+                              .member_id = slice_of_text(member),
+                              .client_id = slice_of_text("c"),
+                              .client_host = slice_of_text("/h"),
+                              .protocol_type = slice_of_text("consumer"),
+                              .protocols = &f->protocol,
+                              .protocol_count = 1,
+                              .session_timeout_ms = 10000,
+                              .rebalance_timeout_ms = 10000};
+}
+
+void group_fixture_settle(struct group_fixture *f, char id[80])
+{
+    struct join_call join = group_fixture_join_call(f, "");
+    group_coordinator_join(f->coordinator, slice_of_text("g"), &join, f->now);
+    REQUIRE(f->answers == 1 && join.call.error == KAFKA_NONE);
+    snprintf(id, 80, "%.*s", SLICE_PRINT(join.found_member_id));
+    struct group_assignment mine = {slice_of_text(id), slice_of_text("all")};
+    struct sync_call sync = {.call = {.done = group_fixture_done, .context = f, .arena = &f->arena},
+                             .member_id = slice_of_text(id),
+                             .generation = join.generation,
+                             .assignments = &mine,
+                             .assignment_count = 1};
+    group_coordinator_sync(f->coordinator, slice_of_text("g"), &sync, f->now);
+    group_fixture_answer(f, KAFKA_NONE);
+    REQUIRE(f->answers == 2 && sync.call.error == KAFKA_NONE);
+}
