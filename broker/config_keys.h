@@ -156,8 +156,9 @@
       "All that is stored is read and checked for bit rot once in so many hours, slowly; 0: never.")                   \
     I(FURROW_GROUPS_MAX, "furrow.groups.max", "10000", 1, INT32_MAX, "Groups in all.")                                 \
     N(FURROW_GROUPS_MEMORY_BYTES, "furrow.groups.memory.bytes", NULL, 65536, CONFIG_MEMORY_MOST,                       \
-      "Memory for groups, their members and committed offsets; beyond it new ones are refused. Default: an eighth of " \
-      "the memory, at most 1 GiB.")                                                                                    \
+      "Memory for groups, their members and committed offsets; beyond three quarters of it new groups and members "    \
+      "are "                                                                                                           \
+      "refused, beyond it commits. Default: an eighth of the memory, at most 1 GiB.")                                  \
     I(OFFSET_METADATA_MAX_BYTES, "offset.metadata.max.bytes", "4096", 0, INT32_MAX,                                    \
       "The largest text that a client may keep with an offset.")                                                       \
     I(OFFSETS_RETENTION_MINUTES, "offsets.retention.minutes", "10080", 1, INT32_MAX,                                   \

@@ -148,6 +148,12 @@ int32_t classic_group_member_count(const struct classic_group *group)
     return group->member_count;
 }
 
+bool classic_group_has_member(const struct classic_group *group, slice id)
+{
+    const struct classic_member *member = id.size > 0 ? classic_find_member(group, id) : NULL;
+    return member != NULL && !member->is_pending;
+}
+
 bool classic_group_has_pending(const struct classic_group *group)
 {
     return group->pending_count > 0;

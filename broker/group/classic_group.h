@@ -22,10 +22,11 @@
 
 #define GROUP_NEVER INT64_MAX
 #define GROUP_NEW_MEMBER_JOIN_MS                                                                                       \
-    300000                         /* a new member's JoinGroup waits at most so long: it cannot send heartbeats        \
-                                    */
-#define GROUP_PROTOCOLS_MAX    100 /* of a member; clients have a handful, and each is compared with all others */
-#define GROUP_MEMBER_ID_RANDOM 16  /* bytes of a member id's random part */
+    300000                          /* a new member's JoinGroup waits at most so long: it cannot send heartbeats       \
+                                     */
+#define GROUP_PROTOCOLS_MAX    100  /* of a member; clients have a handful, and each is compared with all others */
+#define GROUP_PENDING_MAX      1000 /* members that have only an id: a client joins with it at once */
+#define GROUP_MEMBER_ID_RANDOM 16   /* bytes of a member id's random part */
 
 struct classic_group;
 
@@ -189,6 +190,7 @@ int32_t classic_group_generation(const struct classic_group *group);
 bool classic_group_list_subscribed(const struct classic_group *group, void (*callback)(void *context, slice topic),
                                    void *context);
 int32_t classic_group_member_count(const struct classic_group *group);
+bool classic_group_has_member(const struct classic_group *group, slice id); /* that has joined */
 bool classic_group_has_pending(const struct classic_group *group); /* somebody was given an id and has not joined yet */
 /* Members that have joined, in the order in which they did; a non-zero return ends it and is returned. */
 int classic_group_list_members(const struct classic_group *group, classic_member_callback *callback, void *context);

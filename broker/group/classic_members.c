@@ -114,8 +114,19 @@ static void unlink_member(struct classic_group *group, struct classic_member *me
         group->tail = link;
 }
 
+/* Whoever fills a group with ids that nobody joins with drives out his own. */
+static void drop_oldest_pending(struct classic_group *group)
+{
+    struct classic_member *member = group->members;
+    while (!member->is_pending)
+        member = member->next;
+    classic_remove_member(group, member);
+}
+
 struct classic_member *classic_add_pending(struct classic_group *group, slice id)
 {
+    if (group->pending_count >= GROUP_PENDING_MAX)
+        drop_oldest_pending(group);
     struct memory *memory = group->surroundings.memory;
     struct classic_member *member = memory_alloc_zeroed(memory, MEMORY_GROUPS, sizeof *member);
     if (member == NULL)
@@ -255,13 +266,17 @@ bool classic_same_protocols(const struct classic_member *member, const struct jo
     return true;
 }
 
-static slice vote(const struct classic_group *group, const struct classic_member *member)
+/* Its best protocol among those that all speak: the place in the candidates. */
+static int32_t vote(const struct classic_member *member, const struct join_protocol *candidates, const bool *common,
+                    int32_t count)
 {
     for (int32_t i = 0; i < member->protocol_count; i++) {
-        if (all_speak(group, member->protocols[i].name))
-            return member->protocols[i].name;
+        for (int32_t c = 0; c < count; c++) {
+            if (common[c] && slice_equal(member->protocols[i].name, candidates[c].name))
+                return c;
+        }
     }
-    return NULL_SLICE;
+    return -1;
 }
 
 slice classic_select_protocol(const struct classic_group *group)
@@ -269,16 +284,23 @@ slice classic_select_protocol(const struct classic_group *group)
     const struct classic_member *first = group->members;
     while (first != NULL && first->is_pending)
         first = first->next;
+    if (first == NULL)
+        return NULL_SLICE;
+    bool common[GROUP_PROTOCOLS_MAX];
+    int32_t votes[GROUP_PROTOCOLS_MAX] = {0};
+    for (int32_t i = 0; i < first->protocol_count; i++)
+        common[i] = all_speak(group, first->protocols[i].name);
+    for (const struct classic_member *member = first; member != NULL; member = member->next) {
+        int32_t voted = member->is_pending ? -1 : vote(member, first->protocols, common, first->protocol_count);
+        if (voted >= 0)
+            votes[voted]++;
+    }
     slice selected = NULL_SLICE;
     int32_t most = 0;
-    for (int32_t i = 0; first != NULL && i < first->protocol_count; i++) {
-        slice candidate = first->protocols[i].name;
-        int32_t votes = 0;
-        for (const struct classic_member *member = first; member != NULL; member = member->next)
-            votes += !member->is_pending && slice_equal(vote(group, member), candidate);
-        if (votes > most) {
-            most = votes;
-            selected = candidate;
+    for (int32_t i = 0; i < first->protocol_count; i++) {
+        if (votes[i] > most) {
+            most = votes[i];
+            selected = first->protocols[i].name;
         }
     }
     return selected;

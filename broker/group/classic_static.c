@@ -47,12 +47,17 @@ static bool keeps_protocol(const struct classic_group *group)
 void classic_replace_static(struct classic_group *group, struct classic_member *member, slice id,
                             struct join_call *join, int64_t now)
 {
+    /* The group speaks of the id that the log has until it has the next one: one after the other. */
+    if (member->replacing != 0) {
+        classic_refuse_join(group->surroundings.answers, join, NULL_SLICE, KAFKA_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
     fence(group, member);
+    classic_begin_session(group, member, now); /* it waits no more: also if what follows fails */
     if (!take_over(group, member, id, join)) {
         classic_refuse_join(group->surroundings.answers, join, NULL_SLICE, KAFKA_COORDINATOR_NOT_AVAILABLE);
         return;
     }
-    classic_begin_session(group, member, now);
     member->join = join;
     if (group->state == CLASSIC_STABLE && keeps_protocol(group)) {
         member->replacing = classic_write(group);

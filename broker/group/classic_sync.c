@@ -1,6 +1,8 @@
 /* SyncGroup: the leader brings the assignment of a generation, which is written before anyone hears of it. */
 #include "classic_private.h"
 
+#include <stdlib.h>
+
 void classic_answer_sync(struct classic_group *group, const struct classic_member *member, struct sync_call *sync,
                          enum kafka_error error)
 {
@@ -42,20 +44,48 @@ void classic_fail_syncs(struct classic_group *group, enum kafka_error error, int
 
 /* ---- the leader's assignment ---- */
 
-static slice find_assignment(const struct sync_call *sync, slice member_id)
+typedef const struct group_assignment *assignment_place;
+
+/* By the member's id; of one that is named twice, the last one first. */
+static int compare_places(const void *a, const void *b)
 {
-    for (int32_t i = sync->assignment_count; i-- > 0;) {
-        if (slice_equal(sync->assignments[i].member_id, member_id))
-            return sync->assignments[i].assignment;
+    assignment_place left = *(const assignment_place *)a, right = *(const assignment_place *)b;
+    int order = slice_compare(left->member_id, right->member_id);
+    return order != 0 ? order : (left < right) - (left > right);
+}
+
+static slice find_assignment(const assignment_place *sorted, size_t count, slice member_id)
+{
+    size_t from = 0, to = count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (slice_compare(sorted[middle]->member_id, member_id) < 0)
+            from = middle + 1;
+        else
+            to = middle;
     }
-    return slice_of_text("");
+    bool is_there = from < count && slice_equal(sorted[from]->member_id, member_id);
+    return is_there ? sorted[from]->assignment : slice_of_text("");
+}
+
+/* False without memory. */
+static bool keep_assignments(struct classic_group *group, const struct sync_call *sync)
+{
+    size_t count = sync->assignment_count > 0 ? (size_t)sync->assignment_count : 0;
+    assignment_place *sorted = arena_alloc(sync->call.arena, count * sizeof *sorted);
+    bool kept = sorted != NULL;
+    for (size_t i = 0; kept && i < count; i++)
+        sorted[i] = &sync->assignments[i];
+    if (kept && count > 0)
+        qsort(sorted, count, sizeof *sorted, compare_places);
+    for (struct classic_member *member = group->members; member != NULL && kept; member = member->next)
+        kept = classic_keep(group, &member->assignment, find_assignment(sorted, count, member->id));
+    return kept;
 }
 
 static void take_assignment(struct classic_group *group, const struct sync_call *sync, int64_t now)
 {
-    bool kept = true;
-    for (struct classic_member *member = group->members; member != NULL && kept; member = member->next)
-        kept = classic_keep(group, &member->assignment, find_assignment(sync, member->id));
+    bool kept = keep_assignments(group, sync);
     group->assigning = kept ? classic_write(group) : 0;
     if (group->assigning != 0)
         return;

@@ -123,6 +123,11 @@ static bool is_empty(const struct group *group)
     return classic_group_state(group->classic) == CLASSIC_EMPTY;
 }
 
+static bool has_member(const struct group *group, slice id)
+{
+    return classic_group_has_member(group->classic, id);
+}
+
 static bool is_awaited(const struct group *group)
 {
     return classic_group_has_pending(group->classic);
@@ -158,6 +163,7 @@ const struct group_kind group_kind_classic = {
     .leave = leave_group,
     .check_commit = check_commit,
     .is_empty = is_empty,
+    .has_member = has_member,
     .is_awaited = is_awaited,
     .list_subscribed = list_subscribed,
     .protocol_type = protocol_type,

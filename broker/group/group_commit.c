@@ -28,7 +28,7 @@ static enum kafka_error find_committer(struct group_coordinator *coordinator, co
     *group = group_find(coordinator, commit->group_id);
     if (*group == NULL && commit->generation >= 0)
         return KAFKA_GROUP_ID_NOT_FOUND;
-    if (!group_has_memory(coordinator))
+    if (!group_has_memory(coordinator, *group != NULL ? GROUP_SHARE_COMMITS : GROUP_SHARE_NEWCOMERS))
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
     if (*group == NULL && coordinator->group_count < coordinator->limits->max_groups)
         *group = group_add(coordinator, commit->group_id);

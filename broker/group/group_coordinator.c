@@ -15,9 +15,10 @@ struct group *group_find(const struct group_coordinator *coordinator, slice id)
     return group;
 }
 
-bool group_has_memory(const struct group_coordinator *coordinator)
+bool group_has_memory(const struct group_coordinator *coordinator, enum group_share share)
 {
-    return atomic_load(&coordinator->memory->counts[MEMORY_GROUPS].bytes) < coordinator->limits->memory_bytes;
+    size_t used = atomic_load(&coordinator->memory->counts[MEMORY_GROUPS].bytes);
+    return used < coordinator->limits->memory_bytes / 8 * share;
 }
 
 static void free_group(struct group *group)
@@ -81,7 +82,8 @@ static struct group *find_or_add(struct group_coordinator *coordinator, slice id
     struct group *group = group_find(coordinator, id);
     if (group != NULL)
         return group;
-    bool is_full = coordinator->group_count >= coordinator->limits->max_groups || !group_has_memory(coordinator);
+    bool is_full = coordinator->group_count >= coordinator->limits->max_groups ||
+                   !group_has_memory(coordinator, GROUP_SHARE_NEWCOMERS);
     return is_full || coordinator->has_given_up ? NULL : group_add(coordinator, id);
 }
 
@@ -192,7 +194,9 @@ void group_coordinator_join(struct group_coordinator *coordinator, slice group_i
         refuse_join(coordinator, join, is_new ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_UNKNOWN_MEMBER_ID);
         return;
     }
-    if (group->is_deleting || !group_has_memory(coordinator)) {
+    enum group_share share =
+        group->kind->has_member(group, join->member_id) ? GROUP_SHARE_MEMBERS : GROUP_SHARE_NEWCOMERS;
+    if (group->is_deleting || !group_has_memory(coordinator, share)) {
         refuse_join(coordinator, join, KAFKA_COORDINATOR_NOT_AVAILABLE);
         return;
     }

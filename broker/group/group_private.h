@@ -38,7 +38,8 @@ struct group_kind {
     void (*leave)(struct group *group, struct leave_member *members, size_t count);
 
     enum kafka_error (*check_commit)(struct group *group, const struct commit_call *commit, bool transactional);
-    bool (*is_empty)(const struct group *group);   /* has no members */
+    bool (*is_empty)(const struct group *group); /* has no members */
+    bool (*has_member)(const struct group *group, slice id);
     bool (*is_awaited)(const struct group *group); /* somebody is about to become a member */
     /* Every topic that a member subscribes to, some more than once. False: it cannot be told, each may be one. */
     bool (*list_subscribed)(const struct group *group, group_topic_callback *callback, void *context);
@@ -121,7 +122,10 @@ MUST_USE int group_make_classic(struct group *group);
 void group_note_wake(struct group *group);
 /* After a call: what is finished is given out. */
 void group_give_answers(struct group_coordinator *coordinator);
-bool group_has_memory(const struct group_coordinator *coordinator);
+/* Whether there is room in limits->memory_bytes, of which each has its share: however many want to become members,
+ * those who are may join again, and commit. */
+enum group_share { GROUP_SHARE_NEWCOMERS = 6, GROUP_SHARE_MEMBERS, GROUP_SHARE_COMMITS }; /* eighths */
+bool group_has_memory(const struct group_coordinator *coordinator, enum group_share share);
 
 /* An open batch; NULL without memory. */
 struct group_write *group_write_open(struct group *group, enum group_write_kind kind);

@@ -123,6 +123,41 @@ static void a_group_and_its_members_survive_a_restart(void)
     group_fixture_close(&f);
 }
 
+static void newcomers_leave_room_for_those_who_are_members(void)
+{
+    struct group_fixture f;
+    char id[80];
+    group_fixture_open(&f);
+    group_fixture_settle(&f, id);
+    size_t used = atomic_load(&f.memory.counts[MEMORY_GROUPS].bytes);
+    f.limits.memory_bytes = used / 6 * 8;
+    struct join_call join = group_fixture_join_call(&f, "");
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK(f.answers == 1 && join.call.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    join = group_fixture_join_call(&f, "");
+    group_coordinator_join(f.coordinator, slice_of_text("new"), &join, f.now);
+    CHECK(f.answers == 1 && join.call.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    struct commit_partition one = group_fixture_partition("t", 0, 1);
+    struct commit_call call = group_fixture_commit_call(&f, "new", &one, 1);
+    group_coordinator_commit(f.coordinator, &call, f.now);
+    CHECK(f.answers == 1 && one.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+
+    join = group_fixture_join_call(&f, id);
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK(f.answers == 1 && join.call.error == KAFKA_NONE);
+    f.limits.memory_bytes = used / 7 * 8;
+    join = group_fixture_join_call(&f, id);
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK(f.answers == 1 && join.call.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    one = group_fixture_partition("t", 0, 1);
+    call = group_fixture_commit_call(&f, "g", &one, 1);
+    call.member_id = slice_of_text(id);
+    call.generation = 2;
+    group_coordinator_commit(f.coordinator, &call, f.now);
+    CHECK(one.error == KAFKA_REBALANCE_IN_PROGRESS); /* nothing about memory */
+    group_fixture_close(&f);
+}
+
 static void more_protocols_than_any_client_has_are_refused(void)
 {
     static struct join_protocol protocols[GROUP_PROTOCOLS_MAX + 1];
@@ -205,6 +240,7 @@ SUITE("group_coordinator", CHECK_TEST(a_commit_is_seen_and_answered_when_it_is_w
       CHECK_TEST(a_commit_that_cannot_be_written_changes_nothing),
       CHECK_TEST(a_member_commits_to_no_group_that_is_not_there), CHECK_TEST(no_more_groups_than_the_limit),
       CHECK_TEST(a_coordinator_that_does_not_know_what_is_committed_serves_no_group),
-      CHECK_TEST(a_group_and_its_members_survive_a_restart), CHECK_TEST(more_protocols_than_any_client_has_are_refused),
+      CHECK_TEST(a_group_and_its_members_survive_a_restart), CHECK_TEST(newcomers_leave_room_for_those_who_are_members),
+      CHECK_TEST(more_protocols_than_any_client_has_are_refused),
       CHECK_TEST(what_the_log_has_of_a_commit_is_known_whatever_allocation_fails),
       CHECK_TEST(every_call_survives_any_failing_allocation))
