@@ -16,15 +16,16 @@
 
 /* name, text for people */
 #define MEMORY_PURPOSE_MAP(X)                                                                                          \
-    X(REQUESTS, "requests")       /* request buffers, arenas of requests in processing */                              \
-    X(RESPONSES, "responses")     /* encoded and queued responses */                                                   \
-    X(CONNECTIONS, "connections") /* listeners, connections, fetch sessions */                                         \
-    X(TOPICS, "topics")           /* topics, partitions, their configuration */                                        \
-    X(LOGS, "logs")               /* logs, segments, index tails, file handles */                                      \
-    X(PRODUCERS, "producers")     /* state of idempotent producers */                                                  \
-    X(GROUPS, "groups")           /* groups, their members, committed offsets */                                       \
-    X(COMPRESSION, "compression") /* codec contexts and buffers */                                                     \
-    X(SERVER, "server")           /* configuration, tables, everything made once */
+    X(REQUESTS, "requests")         /* request buffers, arenas of requests in processing */                            \
+    X(RESPONSES, "responses")       /* encoded and queued responses */                                                 \
+    X(CONNECTIONS, "connections")   /* listeners, connections, fetch sessions */                                       \
+    X(TOPICS, "topics")             /* topics, partitions, their configuration */                                      \
+    X(LOGS, "logs")                 /* logs, segments, index tails, file handles */                                    \
+    X(PRODUCERS, "producers")       /* state of idempotent producers */                                                \
+    X(GROUPS, "groups")             /* groups, their members, committed offsets */                                     \
+    X(TRANSACTIONS, "transactions") /* transactional ids, the partitions of their transactions */                      \
+    X(COMPRESSION, "compression")   /* codec contexts and buffers */                                                   \
+    X(SERVER, "server")             /* configuration, tables, everything made once */
 
 enum memory_purpose {
 #define X(name, text) MEMORY_##name,
