@@ -249,3 +249,21 @@ bool committed_offsets_remove(struct committed_offsets *offsets, slice topic, in
     drop_unused(offsets, found, at);
     return true;
 }
+
+/* ---- transactions ---- */
+
+void committed_offsets_add_pending(struct committed_offsets *offsets, slice topic, int32_t partition)
+{
+    find_partition(committed_offsets_find_topic(offsets, topic), partition)->pending++;
+}
+
+void committed_offsets_remove_pending(struct committed_offsets *offsets, slice topic, int32_t partition)
+{
+    find_partition(committed_offsets_find_topic(offsets, topic), partition)->pending--;
+}
+
+bool committed_offsets_is_pending(const struct committed_offsets *offsets, slice topic, int32_t partition)
+{
+    const struct committed_partition *at = find_partition(committed_offsets_find_topic(offsets, topic), partition);
+    return at != NULL && at->pending > 0;
+}

@@ -23,6 +23,7 @@ struct committed_partition {
     int32_t partition;
     uint32_t awaited : 31; /* values on their way */
     bool has_value : 1;
+    uint32_t pending;              /* of those awaited: in the log, and waiting for the end of a transaction */
     struct committed_offset value; /* metadata is a copy */
 };
 
@@ -55,6 +56,12 @@ void committed_offsets_release(struct committed_offsets *offsets, slice topic, i
 /* Both at once. -ENOMEM, -EBUSY. */
 MUST_USE int committed_offsets_put(struct committed_offsets *offsets, slice topic, int32_t partition,
                                    const struct committed_offset *value);
+
+/* One that was reserved for has come to wait for the end of a transaction; and waits no more. */
+void committed_offsets_add_pending(struct committed_offsets *offsets, slice topic, int32_t partition);
+void committed_offsets_remove_pending(struct committed_offsets *offsets, slice topic, int32_t partition);
+/* What holds next is not decided: who wants that must ask again. */
+bool committed_offsets_is_pending(const struct committed_offsets *offsets, slice topic, int32_t partition);
 
 /* NULL when there is none; valid until the next change. */
 const struct committed_offset *committed_offsets_find(const struct committed_offsets *offsets, slice topic,

@@ -27,14 +27,14 @@ static enum kafka_error find_committer(struct group_coordinator *coordinator, co
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
     *group = group_find(coordinator, commit->group_id);
     if (*group == NULL && commit->generation >= 0)
-        return KAFKA_GROUP_ID_NOT_FOUND;
+        return commit->transaction != NULL ? KAFKA_ILLEGAL_GENERATION : KAFKA_GROUP_ID_NOT_FOUND;
     if (!group_has_memory(coordinator, *group != NULL ? GROUP_SHARE_COMMITS : GROUP_SHARE_NEWCOMERS))
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
     if (*group == NULL && coordinator->group_count < coordinator->limits->max_groups)
         *group = group_add(coordinator, commit->group_id);
     if (*group == NULL || (*group)->is_deleting)
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
-    return (*group)->kind->check_commit(*group, commit, false);
+    return (*group)->kind->check_commit(*group, commit, commit->transaction != NULL);
 }
 
 /* ---- places ---- */
@@ -108,6 +108,8 @@ static bool has_any(const struct commit_call *commit)
 /* False: nothing is under way. */
 static bool send_commit(struct group *group, struct commit_call *commit)
 {
+    if (commit->transaction != NULL)
+        return group_transaction_send(group, commit);
     if (reserve(group, commit) != 0)
         return false;
     struct group_write *write = has_any(commit) ? group_write_open(group, WRITE_COMMIT) : NULL;
@@ -142,8 +144,10 @@ void group_commit_written(struct group_write *write, enum kafka_error error)
         release(group, commit, commit->count);
     for (size_t i = 0; i < commit->count && error == KAFKA_NONE; i++) {
         const struct commit_partition *partition = &commit->partitions[i];
-        if (partition->error == KAFKA_NONE)
-            committed_offsets_settle(&group->offsets, partition->topic, partition->partition, &partition->value);
+        if (partition->error != KAFKA_NONE)
+            continue;
+        pending_owner_drop(&group->pending, partition->topic, partition->partition);
+        committed_offsets_settle(&group->offsets, partition->topic, partition->partition, &partition->value);
     }
     group_commit_refuse(commit, classic_write_error(error));
     answer(group->coordinator, commit, KAFKA_NONE);

@@ -43,6 +43,7 @@ static struct group *allocate_group(struct group_coordinator *coordinator, slice
     group->id = slice_of(copy, id.size);
     group->since = coordinator->time.wall;
     committed_offsets_init(&group->offsets, coordinator->memory);
+    group->pending.offsets = &group->offsets;
     return group;
 }
 
@@ -72,6 +73,7 @@ void group_remove(struct group *group)
     HASH_DELETE(by_id, coordinator->groups, group);
     coordinator->group_count--;
     group->kind->close(group, KAFKA_NOT_COORDINATOR);
+    pending_owner_close(&coordinator->pending, &group->pending);
     committed_offsets_close(&group->offsets);
     free_group(group);
 }
@@ -100,6 +102,7 @@ int group_coordinator_open(struct memory *memory, const struct group_coordinator
     coordinator->store = *store;
     coordinator->wake_at = GROUP_NEVER;
     group_answers_init(&coordinator->answers);
+    pending_offsets_init(&coordinator->pending, memory);
     *opened = coordinator;
     return 0;
 }
@@ -110,6 +113,7 @@ void group_coordinator_close(struct group_coordinator *coordinator)
     HASH_ITER (by_id, coordinator->groups, group, next)
         group_remove(group);
     group_give_answers(coordinator);
+    pending_offsets_close(&coordinator->pending);
     memory_free(coordinator->memory, MEMORY_GROUPS, coordinator, sizeof *coordinator);
 }
 

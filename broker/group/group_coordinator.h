@@ -25,7 +25,8 @@ struct group_time {
 struct group_append {
     uint8_t *batch; /* stamped in place; the coordinator's */
     size_t size;
-    struct group_append *next; /* the store's */
+    void (*written)(struct group_append *append, enum kafka_error error); /* the coordinator's */
+    struct group_append *next;                                            /* the store's */
 };
 
 struct group_coordinator_limits {
@@ -57,6 +58,10 @@ void group_coordinator_end_waits(struct group_coordinator *coordinator, struct g
 
 /* FURROW_MALFORMED and FURROW_WRONG_VERSION name a record that cannot be understood: it is passed over. -ENOMEM. */
 MUST_USE int group_coordinator_load(struct group_coordinator *coordinator, slice key, slice value, struct arena *arena);
+/* A record of a transaction of this producer; and how that ended. */
+MUST_USE int group_coordinator_load_transactional(struct group_coordinator *coordinator, int64_t producer_id, slice key,
+                                                  slice value, struct arena *arena);
+void group_coordinator_load_marker(struct group_coordinator *coordinator, int64_t producer_id, bool commits);
 void group_coordinator_loaded(struct group_coordinator *coordinator, struct group_time now);
 
 /* The log cannot be read: what was committed is not known, and nobody may take that for nothing. No groups are there,
@@ -101,17 +106,26 @@ struct commit_partition {
     enum kafka_error error; /* asked: not KAFKA_NONE where it was refused already; found */
 };
 
+/* Whose transaction a commit belongs to (TxnOffsetCommit). */
+struct commit_transaction {
+    slice id;
+    int64_t producer_id;
+    int16_t producer_epoch;
+    bool joins; /* the groups' partition joins the transaction with it; else it must be in it already */
+};
+
 struct commit_call {
     struct group_call call; /* its error is KAFKA_NONE: partitions have theirs */
     slice group_id;
     slice member_id;
     slice instance_id;
-    int32_t generation;   /* -1: of no member */
-    int64_t retention_ms; /* of a commit: as the client wants it; 0: as the server does */
+    int32_t generation;                           /* -1: of no member */
+    int64_t retention_ms;                         /* of a commit: as the client wants it; 0: as the server does */
+    const struct commit_transaction *transaction; /* NULL: of none */
     struct commit_partition *partitions;
     size_t count;
 };
-/* GROUP_ID_NOT_FOUND where a member commits to a group that is not there. */
+/* GROUP_ID_NOT_FOUND where a member commits to a group that is not there (ILLEGAL_GENERATION, in a transaction). */
 void group_coordinator_commit(struct group_coordinator *coordinator, struct commit_call *commit, struct group_time now);
 /* Of a deletion only group_id and partitions are looked at; call.error is the group's own, partitions have theirs.
  * The first removes the whole group, which has no members. */
@@ -134,6 +148,8 @@ struct group_transaction_end {
     void (*done)(struct group_transaction_end *end, enum kafka_error error);
     void *context;
 };
+void group_coordinator_end_transaction(struct group_coordinator *coordinator, struct group_transaction_end *end,
+                                       struct group_time now);
 
 /* A topic was deleted: what was committed for it goes. */
 void group_coordinator_forget_topic(struct group_coordinator *coordinator, slice topic, struct group_time now);

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 
-static int load_offset(struct group_coordinator *coordinator, const struct group_record *record)
+static int load_offset(struct group_coordinator *coordinator, int64_t producer_id, const struct group_record *record)
 {
     struct group *group = group_find(coordinator, record->group);
+    bool is_pending = producer_id != BATCH_NO_PRODUCER_ID && !record->is_tombstone;
+    if (group != NULL && !is_pending)
+        pending_owner_drop(&group->pending, record->topic, record->partition);
     if (record->is_tombstone) {
         if (group != NULL)
             committed_offsets_remove(&group->offsets, record->topic, record->partition);
@@ -13,6 +16,8 @@ static int load_offset(struct group_coordinator *coordinator, const struct group
     }
     if (group == NULL && (group = group_add(coordinator, record->group)) == NULL)
         return -ENOMEM;
+    if (is_pending)
+        return group_transaction_load(group, producer_id, record);
     return committed_offsets_put(&group->offsets, record->topic, record->partition, &record->offset);
 }
 
@@ -42,13 +47,19 @@ static int load_classic(struct group_coordinator *coordinator, const struct grou
 
 int group_coordinator_load(struct group_coordinator *coordinator, slice key, slice value, struct arena *arena)
 {
+    return group_coordinator_load_transactional(coordinator, BATCH_NO_PRODUCER_ID, key, value, arena);
+}
+
+int group_coordinator_load_transactional(struct group_coordinator *coordinator, int64_t producer_id, slice key,
+                                         slice value, struct arena *arena)
+{
     struct group_record record;
     int rc = group_records_parse(key, value, arena, &record);
     if (rc != 0)
         return rc;
     switch (record.kind) {
     case GROUP_RECORD_OFFSET:
-        return load_offset(coordinator, &record);
+        return load_offset(coordinator, producer_id, &record);
     case GROUP_RECORD_CLASSIC:
         return load_classic(coordinator, &record);
     case GROUP_RECORD_OTHER:

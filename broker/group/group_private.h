@@ -5,11 +5,13 @@
  *     group_write.c         batches on their way to the log
  *     group_commit.c        commits
  *     group_removal.c       deletion and expiry of offsets, and of groups with them
+ *     group_transaction.c   commits of transactions, and the ends of these
  *     group_load.c          reading the log at start */
 #pragma once
 
 #include "group/group_coordinator.h"
 #include "group/group_records.h"
+#include "group/pending_offsets.h"
 
 #include <uthash.h>
 
@@ -57,6 +59,7 @@ struct group {
     };
     slice id; /* a copy */
     struct committed_offsets offsets;
+    struct pending_owner pending;
     int64_t since;      /* ms, wall clock: when it came to be empty, or began to be looked at */
     unsigned writes;    /* under way */
     bool is_recorded;   /* the log has a record of it that is no tombstone */
@@ -73,6 +76,7 @@ struct group_coordinator {
     bool is_answering;
     struct group *groups;
     uint32_t group_count;
+    struct pending_offsets pending;
     unsigned writes;        /* under way */
     bool has_given_up;      /* nothing could be loaded */
     int64_t wake_at;        /* ms, steady */
@@ -83,9 +87,10 @@ struct group_coordinator {
 enum group_write_kind {
     WRITE_KIND,
     WRITE_COMMIT,
-    WRITE_END,        /* removal of the group */
-    WRITE_DELETION,   /* of single offsets */
-    WRITE_FORGETTING, /* of topics that are going */
+    WRITE_TRANSACTIONAL, /* a commit, too */
+    WRITE_END,           /* removal of the group */
+    WRITE_DELETION,      /* of single offsets */
+    WRITE_FORGETTING,    /* of topics that are going */
     WRITE_EXPIRY,
 };
 
@@ -99,8 +104,9 @@ struct group_write {
     struct group_append append;
     enum group_write_kind kind;
     struct group *group;
-    uint64_t token;             /* KIND */
-    struct commit_call *commit; /* COMMIT, END, DELETION */
+    uint64_t token;                 /* KIND */
+    struct commit_call *commit;     /* COMMIT, TRANSACTIONAL, END, DELETION */
+    struct pending_commit *pending; /* TRANSACTIONAL */
     /* A removal: */
     struct arena arena; /* the list's */
     struct removed_offset *removed;
@@ -129,6 +135,10 @@ bool group_has_memory(const struct group_coordinator *coordinator, enum group_sh
 
 /* An open batch; NULL without memory. */
 struct group_write *group_write_open(struct group *group, enum group_write_kind kind);
+struct group_write *group_write_open_with(struct group *group, enum group_write_kind kind,
+                                          const struct batch_options *options);
+/* To the log; append->written follows. */
+void group_write_hand_over(struct group_coordinator *coordinator, struct group_append *append);
 /* Sends it. False, and it is gone, when it could not be made. */
 bool group_write_send(struct group_write *write, int rc);
 /* Closes and frees one that is not sent. */
@@ -137,4 +147,8 @@ void group_write_drop_unsent(struct group_write *write);
 /* All partitions that have no error yet. */
 void group_commit_refuse(struct commit_call *commit, enum kafka_error error);
 void group_commit_written(struct group_write *write, enum kafka_error error);
+/* False: nothing is under way. */
+bool group_transaction_send(struct group *group, struct commit_call *commit);
+void group_transaction_written(struct group_write *write, enum kafka_error error);
+MUST_USE int group_transaction_load(struct group *group, int64_t producer_id, const struct group_record *record);
 void group_removal_written(struct group_write *write, enum kafka_error error);

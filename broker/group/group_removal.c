@@ -60,6 +60,12 @@ static int remove_chosen(struct group_write *write, chooses *choose)
     return rc;
 }
 
+static bool is_there(const struct committed_offsets *offsets, const struct commit_partition *asked)
+{
+    return committed_offsets_find(offsets, asked->topic, asked->partition) != NULL ||
+           committed_offsets_is_pending(offsets, asked->topic, asked->partition);
+}
+
 /* What was asked for, from where the batch before ended. */
 static int remove_asked(struct group_write *write, size_t *next)
 {
@@ -67,9 +73,8 @@ static int remove_asked(struct group_write *write, size_t *next)
     int rc = 0;
     for (; *next < deletion->count; ++*next) {
         const struct commit_partition *asked = &deletion->partitions[*next];
-        bool is_there = asked->error == KAFKA_NONE &&
-                        committed_offsets_find(&write->group->offsets, asked->topic, asked->partition) != NULL;
-        if (is_there && !remove_offset(write, asked->topic, asked->partition, &rc))
+        if (asked->error == KAFKA_NONE && is_there(&write->group->offsets, asked) &&
+            !remove_offset(write, asked->topic, asked->partition, &rc))
             break;
     }
     return rc;
@@ -222,8 +227,10 @@ void group_removal_written(struct group_write *write, enum kafka_error error)
     struct group *group = write->group;
     enum group_write_kind kind = write->kind;
     const struct removed_offset *removed = error == KAFKA_NONE ? write->removed : NULL;
-    for (; removed != NULL; removed = removed->next)
+    for (; removed != NULL; removed = removed->next) {
+        pending_owner_drop(&group->pending, removed->topic, removed->partition);
         committed_offsets_remove(&group->offsets, removed->topic, removed->partition);
+    }
     if (kind == WRITE_FORGETTING)
         group->is_forgetting = false;
     if (kind == WRITE_END || write->ends_group)

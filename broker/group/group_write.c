@@ -6,7 +6,8 @@
 #define BATCH_BYTES_MAX ((size_t)16 << 20)
 #define LIST_BYTES_MAX  ((size_t)4 << 20)
 
-struct group_write *group_write_open(struct group *group, enum group_write_kind kind)
+struct group_write *group_write_open_with(struct group *group, enum group_write_kind kind,
+                                          const struct batch_options *options)
 {
     struct group_coordinator *coordinator = group->coordinator;
     struct group_write *write = memory_alloc_zeroed(coordinator->memory, MEMORY_GROUPS, sizeof *write);
@@ -16,8 +17,13 @@ struct group_write *group_write_open(struct group *group, enum group_write_kind 
     write->group = group;
     arena_init(&write->arena, coordinator->memory, MEMORY_GROUPS, LIST_BYTES_MAX);
     writer_init(&write->batch, coordinator->memory, MEMORY_GROUPS, BATCH_BYTES_MAX);
-    batch_builder_open(&write->builder, &write->batch, &BATCH_OPTIONS_PLAIN);
+    batch_builder_open(&write->builder, &write->batch, options);
     return write;
+}
+
+struct group_write *group_write_open(struct group *group, enum group_write_kind kind)
+{
+    return group_write_open_with(group, kind, &BATCH_OPTIONS_PLAIN);
 }
 
 static void drop(struct group_write *write)
@@ -35,28 +41,25 @@ void group_write_drop_unsent(struct group_write *write)
     drop(write);
 }
 
-bool group_write_send(struct group_write *write, int rc)
+void group_write_hand_over(struct group_coordinator *coordinator, struct group_append *append)
 {
-    struct group_coordinator *coordinator = write->group->coordinator;
-    int closed = batch_builder_close(&write->builder, NULL);
-    if (rc != 0 || closed != 0) {
-        drop(write);
-        return false;
-    }
-    write->append = (struct group_append){.batch = write->batch.data, .size = write->batch.size};
-    write->group->writes++;
     coordinator->writes++;
-    coordinator->store.append(coordinator->store.context, &write->append);
-    return true;
+    coordinator->store.append(coordinator->store.context, append);
 }
 
 void group_coordinator_appended(struct group_coordinator *coordinator, struct group_append *append,
                                 enum kafka_error error, struct group_time now)
 {
-    struct group_write *write = CONTAINER_OF(append, struct group_write, append);
-    struct group *group = write->group;
     coordinator->time = now;
     coordinator->writes--;
+    append->written(append, error);
+    group_give_answers(coordinator);
+}
+
+static void on_written(struct group_append *append, enum kafka_error error)
+{
+    struct group_write *write = CONTAINER_OF(append, struct group_write, append);
+    struct group *group = write->group;
     group->writes--;
     switch (write->kind) {
     case WRITE_KIND:
@@ -65,6 +68,9 @@ void group_coordinator_appended(struct group_coordinator *coordinator, struct gr
         break;
     case WRITE_COMMIT:
         group_commit_written(write, error);
+        break;
+    case WRITE_TRANSACTIONAL:
+        group_transaction_written(write, error);
         break;
     case WRITE_END:
     case WRITE_DELETION:
@@ -78,5 +84,17 @@ void group_coordinator_appended(struct group_coordinator *coordinator, struct gr
     drop(write);
     if (ends_group)
         group_remove(group);
-    group_give_answers(coordinator);
+}
+
+bool group_write_send(struct group_write *write, int rc)
+{
+    int closed = batch_builder_close(&write->builder, NULL);
+    if (rc != 0 || closed != 0) {
+        drop(write);
+        return false;
+    }
+    write->append = (struct group_append){.batch = write->batch.data, .size = write->batch.size, .written = on_written};
+    write->group->writes++;
+    group_write_hand_over(write->group->coordinator, &write->append);
+    return true;
 }

@@ -14,6 +14,7 @@ struct fetching {
     struct kafka_request *request;
     const struct committed_offsets *offsets; /* NULL: the group is not there */
     enum kafka_error error;                  /* the group's */
+    bool require_stable;
 };
 
 static void fill(answer_partition *answer, int32_t index, const struct committed_offset *committed)
@@ -23,6 +24,16 @@ static void fill(answer_partition *answer, int32_t index, const struct committed
     answer->committed_offset = committed != NULL ? committed->offset : -1;
     answer->committed_leader_epoch = committed != NULL ? committed->leader_epoch : -1;
     answer->metadata = committed != NULL ? committed->metadata : slice_of_text("");
+}
+
+/* A transaction may yet change it: whoever asked for what is final asks again. */
+static void refuse_unstable(const struct fetching *fetching, slice topic, answer_partition *answer)
+{
+    if (!fetching->require_stable || !committed_offsets_is_pending(fetching->offsets, topic, answer->partition_index))
+        return;
+    answer->committed_offset = answer->committed_leader_epoch = -1;
+    answer->metadata = slice_of_text("");
+    answer->error_code = KAFKA_UNSTABLE_OFFSET_COMMIT;
 }
 
 static bool fetch_topic(const struct fetching *fetching, slice name, struct uuid id, const struct int32_array *indexes,
@@ -38,11 +49,15 @@ static bool fetch_topic(const struct fetching *fetching, slice name, struct uuid
         return false;
     for (size_t i = 0; i < count; i++) {
         const struct committed_offset *committed = NULL;
-        if (fetching->offsets != NULL && (!by_id || topic != NULL))
-            committed = committed_offsets_find(fetching->offsets, by_id ? topic_name(topic) : name, indexes->items[i]);
+        bool is_known = fetching->offsets != NULL && (!by_id || topic != NULL);
+        slice known = by_id && topic != NULL ? topic_name(topic) : name;
+        if (is_known)
+            committed = committed_offsets_find(fetching->offsets, known, indexes->items[i]);
         answer_partition *partition = &answer->partitions.items[answer->partitions.count++];
         fill(partition, indexes->items[i], committed);
         partition->error_code = (int16_t)fetching->error;
+        if (is_known)
+            refuse_unstable(fetching, known, partition);
         if (by_id && topic == NULL)
             partition->error_code = KAFKA_UNKNOWN_TOPIC_ID;
     }
@@ -71,8 +86,11 @@ static bool fetch_all(const struct fetching *fetching, struct offset_fetch_respo
             return false;
         for (uint32_t j = 0; j < committed->count; j++) {
             const struct committed_partition *partition = &committed->partitions[j];
-            if (partition->has_value)
-                fill(&to->partitions.items[to->partitions.count++], partition->partition, &partition->value);
+            if (!partition->has_value)
+                continue;
+            answer_partition *filled = &to->partitions.items[to->partitions.count++];
+            fill(filled, partition->partition, &partition->value);
+            refuse_unstable(fetching, committed->name, filled);
         }
         if (to->partitions.count == 0) /* what is on its way to the log alone */
             answer->topics.count--;
@@ -89,7 +107,10 @@ static const struct committed_offsets *find_offsets(struct kafka_request *reques
 static bool fetch_group(struct kafka_request *request, const struct offset_fetch_request_group *asked,
                         struct offset_fetch_response_group *answer)
 {
-    struct fetching fetching = {.request = request, .offsets = find_offsets(request, asked->group_id)};
+    const struct offset_fetch_request *message = request->message;
+    struct fetching fetching = {.request = request,
+                                .offsets = find_offsets(request, asked->group_id),
+                                .require_stable = message->require_stable};
     *answer = (struct offset_fetch_response_group){.group_id = asked->group_id};
     if (!group_coordinator_available(group_service_coordinator(request->server->groups)))
         answer->error_code = fetching.error = KAFKA_NOT_COORDINATOR;

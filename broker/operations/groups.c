@@ -14,6 +14,7 @@
 #include "operations/operations.h"
 #include "operations/turn_end.h"
 #include "retention.h"
+#include "transaction_marker.h"
 
 #include <errno.h>
 
@@ -302,6 +303,14 @@ void group_service_commit(struct group_service *service, struct commit_call *com
     append_start_sync(service->server->appends, &covering->request);
 }
 
+void group_service_end_transaction(struct group_service *service, struct group_transaction_end *end)
+{
+    if (find_partition(service) == NULL && !service->is_creating)
+        end->done(end, KAFKA_NONE); /* the topic is gone, and what the transaction committed with it */
+    else
+        group_coordinator_end_transaction(service->coordinator, end, group_service_now(service));
+}
+
 void group_service_forget_topic(struct group_service *service, slice topic)
 {
     if (slice_equal(topic, slice_of_text(GROUPS_TOPIC)))
@@ -315,6 +324,7 @@ void group_service_forget_topic(struct group_service *service, slice topic)
 struct loading {
     struct group_service *service;
     struct arena arena;
+    int64_t producer_id; /* whose transaction the batch at hand belongs to; -1: none's */
     uint64_t records;
     uint64_t passed_over;
 };
@@ -322,13 +332,27 @@ struct loading {
 static int load_record(void *context, const struct record *record, struct error *error)
 {
     struct loading *loading = context;
-    int rc = group_coordinator_load(loading->service->coordinator, record->key, record->value, &loading->arena);
+    int rc = group_coordinator_load_transactional(loading->service->coordinator, loading->producer_id, record->key,
+                                                  record->value, &loading->arena);
     arena_reset(&loading->arena);
     loading->records++;
     if (rc == -ENOMEM)
         return error_set_status(error, rc, "record %lld", (long long)record->offset);
     loading->passed_over += rc != 0;
     return 0;
+}
+
+static int load_batch(void *context, const struct batch_header *header, slice batch, struct error *error)
+{
+    struct loading *loading = context;
+    struct transaction_marker marker;
+    if (batch_is_control(header)) {
+        if (transaction_marker_parse(batch, header, &marker) == 0)
+            group_coordinator_load_marker(loading->service->coordinator, marker.producer_id, marker.commit);
+        return 0;
+    }
+    loading->producer_id = batch_is_transactional(header) ? header->producer_id : BATCH_NO_PRODUCER_ID;
+    return log_walk_records(header, batch, loading->service->memory, load_record, loading, error);
 }
 
 /* Everything else is served. A group that was told that it has committed nothing would begin anywhere. */
@@ -351,7 +375,7 @@ static int load(struct group_service *service, struct error *error)
         return 0;
     }
     arena_init(&loading.arena, server->memory, MEMORY_GROUPS, RECORD_LIMIT);
-    int rc = log_for_each_record(partition->log, server->memory, load_record, &loading, error);
+    int rc = log_for_each_batch(partition->log, server->memory, load_batch, &loading, error);
     arena_close(&loading.arena);
     if (rc == -ENOMEM)
         return error_wrap(error, rc, GROUPS_TOPIC);

@@ -30,7 +30,8 @@ void group_service_rearm(struct group_service *service);
 
 /* As group_coordinator_commit, behind the syncs of what it covers. */
 void group_service_commit(struct group_service *service, struct commit_call *commit);
-/* Writes the transaction's marker to the groups' topic, behind all that the transaction has committed there. */
+/* Writes the transaction's marker to the groups' topic, behind all that the transaction has committed there; nothing
+ * where there is no such topic any more. */
 void group_service_end_transaction(struct group_service *service, struct group_transaction_end *end);
 /* A topic is gone. */
 void group_service_forget_topic(struct group_service *service, slice topic);

@@ -1,6 +1,7 @@
 #include "group_fixture.h"
 
 #include "batch_iterator.h"
+#include "transaction_marker.h"
 
 #include <stdio.h>
 
@@ -82,18 +83,29 @@ void group_fixture_answer(struct group_fixture *f, enum kafka_error error)
         group_fixture_answer_one(f, error);
 }
 
+static void load_batch(struct group_fixture *f, slice batch)
+{
+    struct batch_iterator it;
+    struct record record;
+    struct transaction_marker marker;
+    REQUIRE(batch_iterator_open(&it, batch, &f->memory, 1 << 20, NULL) == 0);
+    int64_t producer = batch_is_transactional(&it.header) ? it.header.producer_id : BATCH_NO_PRODUCER_ID;
+    if (batch_is_control(&it.header)) {
+        REQUIRE(transaction_marker_parse(batch, &it.header, &marker) == 0);
+        group_coordinator_load_marker(f->coordinator, marker.producer_id, marker.commit);
+    }
+    while (!batch_is_control(&it.header) && batch_iterator_next(&it, &record, NULL) == 1)
+        REQUIRE(group_coordinator_load_transactional(f->coordinator, producer, record.key, record.value, &f->arena) ==
+                0);
+    batch_iterator_close(&it);
+}
+
 void group_fixture_restart(struct group_fixture *f)
 {
     group_coordinator_close(f->coordinator);
     open_coordinator(f);
-    for (int i = 0; i < f->log_count; i++) {
-        struct batch_iterator it;
-        struct record record;
-        REQUIRE(batch_iterator_open(&it, slice_of(f->log[i], f->log_sizes[i]), &f->memory, 1 << 20, NULL) == 0);
-        while (batch_iterator_next(&it, &record, NULL) == 1)
-            REQUIRE(group_coordinator_load(f->coordinator, record.key, record.value, &f->arena) == 0);
-        batch_iterator_close(&it);
-    }
+    for (int i = 0; i < f->log_count; i++)
+        load_batch(f, slice_of(f->log[i], f->log_sizes[i]));
     group_coordinator_loaded(f->coordinator, f->now);
 }
 
