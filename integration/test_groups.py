@@ -277,3 +277,38 @@ def test_damaged_offsets_stop_no_server_and_are_not_taken_for_none(servers, topi
     consumer.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
     assert committed(server, "second", topic) == {0: 1}
     consumer.close()
+
+
+def test_with_the_topic_of_offsets_all_that_was_committed_goes(servers, topic):
+    server = servers.start(port=free_port())
+    client.create_topic(server.bootstrap, topic)
+    admin = AdminClient({"bootstrap.servers": server.bootstrap})
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "committer"})
+    consumer.commit(offsets=[TopicPartition(topic, 0, 5)], asynchronous=False)
+    admin.delete_topics(["__consumer_offsets"])["__consumer_offsets"].result(15)
+    for restarted in (False, True):
+        assert committed(server, "committer", topic) == {}
+        if not restarted:
+            server.stop()
+            server.start()
+    consumer.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
+    assert committed(server, "committer", topic) == {0: 1}
+    consumer.close()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_topic_made_again_has_no_offsets_of_the_one_before(servers, topic, restarts):
+    server = servers.start(port=free_port())
+    admin = AdminClient({"bootstrap.servers": server.bootstrap})
+    consumer = Consumer({"bootstrap.servers": server.bootstrap, "group.id": "committer"})
+    for _ in range(5):
+        client.create_topic(server.bootstrap, topic)
+        wait_for(lambda: topic in admin.list_topics(timeout=5).topics, what="the topic")
+        assert committed(server, "committer", topic) == {}
+        consumer.commit(offsets=[TopicPartition(topic, 0, 5)], asynchronous=False)
+        consumer.commit(offsets=[TopicPartition(topic, 0, 6)], asynchronous=True)
+        admin.delete_topics([topic])[topic].result(15)
+        if restarts:
+            server.stop()
+            server.start()
+    consumer.close()

@@ -67,11 +67,17 @@ err_free:
     return NULL;
 }
 
-void group_remove(struct group *group)
+static void detach(struct group *group)
 {
     struct group_coordinator *coordinator = group->coordinator;
     HASH_DELETE(by_id, coordinator->groups, group);
     coordinator->group_count--;
+}
+
+void group_remove(struct group *group)
+{
+    if (!group->is_forgotten)
+        detach(group);
     group->kind->close(group, KAFKA_NOT_COORDINATOR);
     pending_owner_close(&coordinator->pending, &group->pending);
     committed_offsets_close(&group->offsets);
@@ -123,6 +129,23 @@ void group_coordinator_end_waits(struct group_coordinator *coordinator, struct g
     coordinator->time = now;
     HASH_ITER (by_id, coordinator->groups, group, next)
         group->kind->end_waits(group, KAFKA_NOT_COORDINATOR);
+    group_give_answers(coordinator);
+}
+
+void group_coordinator_forget_all(struct group_coordinator *coordinator, struct group_time now)
+{
+    struct group *group, *next;
+    coordinator->time = now;
+    HASH_ITER (by_id, coordinator->groups, group, next) {
+        if (group->writes == 0) {
+            group_remove(group);
+            continue;
+        }
+        detach(group);
+        group->is_forgotten = true;
+        group->kind->end_waits(group, KAFKA_NOT_COORDINATOR);
+    }
+    coordinator->has_given_up = false;
     group_give_answers(coordinator);
 }
 

@@ -65,9 +65,8 @@ void group_coordinator_load_marker(struct group_coordinator *coordinator, int64_
 void group_coordinator_loaded(struct group_coordinator *coordinator, struct group_time now);
 
 /* The log cannot be read: what was committed is not known, and nobody may take that for nothing. No groups are there,
- * and none come to be: COORDINATOR_NOT_AVAILABLE. Until `begin_anew`, when there is no such log any more. */
+ * and none come to be: COORDINATOR_NOT_AVAILABLE. */
 void group_coordinator_give_up(struct group_coordinator *coordinator);
-void group_coordinator_begin_anew(struct group_coordinator *coordinator);
 bool group_coordinator_available(const struct group_coordinator *coordinator);
 
 /* ---- time ---- */
@@ -153,6 +152,10 @@ void group_coordinator_end_transaction(struct group_coordinator *coordinator, st
 
 /* A topic was deleted: what was committed for it goes. */
 void group_coordinator_forget_topic(struct group_coordinator *coordinator, slice topic, struct group_time now);
+
+/* The log was deleted, and all groups with it: who waits is answered NOT_COORDINATOR, and a new log begins. Appends
+ * that are under way come back all the same. */
+void group_coordinator_forget_all(struct group_coordinator *coordinator, struct group_time now);
 
 /* ---- the log's answer ---- */
 

@@ -94,11 +94,6 @@ void group_coordinator_give_up(struct group_coordinator *coordinator)
     coordinator->has_given_up = true;
 }
 
-void group_coordinator_begin_anew(struct group_coordinator *coordinator)
-{
-    coordinator->has_given_up = false;
-}
-
 bool group_coordinator_available(const struct group_coordinator *coordinator)
 {
     return !coordinator->has_given_up;

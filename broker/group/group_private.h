@@ -64,6 +64,7 @@ struct group {
     unsigned writes;    /* under way */
     bool is_recorded;   /* the log has a record of it that is no tombstone */
     bool is_deleting;   /* takes no calls */
+    bool is_forgotten;  /* nobody finds it any more: it goes when its writes have come back */
     bool is_forgetting; /* offsets of topics that are going are being removed */
     UT_hash_handle by_id;
 };

@@ -61,10 +61,13 @@ static void on_written(struct group_append *append, enum kafka_error error)
     struct group_write *write = CONTAINER_OF(append, struct group_write, append);
     struct group *group = write->group;
     group->writes--;
+    if (group->is_forgotten)
+        error = KAFKA_NOT_LEADER_OR_FOLLOWER; /* the log is not there any more */
     switch (write->kind) {
     case WRITE_KIND:
         group->is_recorded = group->is_recorded || error == KAFKA_NONE;
-        group->kind->written(group, write, error);
+        if (!group->is_forgotten)
+            group->kind->written(group, write, error);
         break;
     case WRITE_COMMIT:
         group_commit_written(write, error);
@@ -79,7 +82,7 @@ static void on_written(struct group_append *append, enum kafka_error error)
         group_removal_written(write, error);
         break;
     }
-    bool ends_group = write->ends_group && error == KAFKA_NONE && group->writes == 0;
+    bool ends_group = group->writes == 0 && (group->is_forgotten || (write->ends_group && error == KAFKA_NONE));
     group_note_wake(group);
     drop(write);
     if (ends_group)

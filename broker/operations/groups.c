@@ -267,7 +267,9 @@ static void on_covered(struct append_request *request)
     struct group_service *service = covering->service;
     struct commit_call *commit = covering->commit;
     for (size_t i = 0; i < commit->count; i++) {
-        if (request->parts[i].error != KAFKA_NONE)
+        const struct append_part *part = &request->parts[i];
+        bool is_gone = part->partition != NULL && find_covered(service, &commit->partitions[i]) != part->partition;
+        if (part->error != KAFKA_NONE || is_gone)
             commit->partitions[i].error = KAFKA_COORDINATOR_NOT_AVAILABLE;
     }
     service->commits--;
@@ -314,8 +316,9 @@ void group_service_end_transaction(struct group_service *service, struct group_t
 void group_service_forget_topic(struct group_service *service, slice topic)
 {
     if (slice_equal(topic, slice_of_text(GROUPS_TOPIC)))
-        group_coordinator_begin_anew(service->coordinator);
-    group_coordinator_forget_topic(service->coordinator, topic, group_service_now(service));
+        group_coordinator_forget_all(service->coordinator, group_service_now(service));
+    else
+        group_coordinator_forget_topic(service->coordinator, topic, group_service_now(service));
     group_service_rearm(service);
 }
 

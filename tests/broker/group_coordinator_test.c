@@ -92,7 +92,7 @@ static void a_coordinator_that_does_not_know_what_is_committed_serves_no_group(v
         CHECK(f.answers == 1 && join.call.error == KAFKA_COORDINATOR_NOT_AVAILABLE);
     }
     CHECK(f.waiting_count == 0 && group_coordinator_count(f.coordinator) == 0);
-    group_coordinator_begin_anew(f.coordinator);
+    group_coordinator_forget_all(f.coordinator, f.now);
     group_fixture_commit(&f, "g", "t", 0, 3);
     CHECK(group_fixture_find(&f, "g", "t", 0)->offset == 3);
     group_fixture_close(&f);
@@ -120,6 +120,48 @@ static void a_group_and_its_members_survive_a_restart(void)
     CHECK(group_coordinator_heartbeat(f.coordinator, group_name, member, NULL_SLICE, 1, f.now) ==
           KAFKA_UNKNOWN_MEMBER_ID);
     group_fixture_answer(&f, KAFKA_NONE);
+    group_fixture_close(&f);
+}
+
+static void with_their_log_all_groups_are_gone(void)
+{
+    struct group_fixture f;
+    char id[80];
+    group_fixture_open(&f);
+    group_fixture_commit(&f, "h", "t", 0, 1);
+    group_fixture_settle(&f, id);
+    struct join_call again = group_fixture_join_call(&f, id);
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &again, f.now);
+    REQUIRE(f.answers == 1 && again.generation == 2);
+    struct sync_call sync = {.call = {.done = group_fixture_done, .context = &f, .arena = &f.arena},
+                             .member_id = slice_of_text(id),
+                             .generation = 2};
+    group_coordinator_sync(f.coordinator, slice_of_text("g"), &sync, f.now);
+    struct commit_partition one = group_fixture_partition("t", 0, 2);
+    struct commit_call call = group_fixture_commit_call(&f, "h", &one, 1);
+    struct commit_partition other = group_fixture_partition("t", 0, 0);
+    struct commit_call deletion = group_fixture_commit_call(&f, "h", &other, 1);
+    group_coordinator_commit(f.coordinator, &call, f.now);
+    group_coordinator_delete_offsets(f.coordinator, &deletion, f.now);
+    REQUIRE(f.answers == 0 && f.waiting_count == 3);
+
+    group_coordinator_forget_all(f.coordinator, f.now);
+    CHECK(f.answers == 1 && sync.call.error == KAFKA_NOT_COORDINATOR);
+    CHECK(group_coordinator_count(f.coordinator) == 0 && group_fixture_find(&f, "h", "t", 0) == NULL);
+    CHECK(group_coordinator_heartbeat(f.coordinator, slice_of_text("g"), slice_of_text(id), NULL_SLICE, 2, f.now) ==
+          KAFKA_UNKNOWN_MEMBER_ID);
+    /* The new log has a group of that name before the old one's writes have come back. */
+    struct commit_partition newer = group_fixture_partition("t", 0, 7);
+    struct commit_call commit = group_fixture_commit_call(&f, "h", &newer, 1);
+    group_coordinator_commit(f.coordinator, &commit, f.now);
+    group_fixture_answer_one(&f, KAFKA_NONE);
+    group_fixture_answer_one(&f, KAFKA_NONE);
+    group_fixture_answer_one(&f, KAFKA_KAFKA_STORAGE_ERROR);
+    CHECK(f.answers == 2 && one.error == KAFKA_NOT_COORDINATOR && deletion.call.error == KAFKA_NOT_COORDINATOR);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(f.answers == 3 && newer.error == KAFKA_NONE);
+    CHECK(group_coordinator_count(f.coordinator) == 1 && group_fixture_find(&f, "h", "t", 0)->offset == 7);
+    CHECK(group_coordinator_idle(f.coordinator));
     group_fixture_close(&f);
 }
 
@@ -240,7 +282,8 @@ SUITE("group_coordinator", CHECK_TEST(a_commit_is_seen_and_answered_when_it_is_w
       CHECK_TEST(a_commit_that_cannot_be_written_changes_nothing),
       CHECK_TEST(a_member_commits_to_no_group_that_is_not_there), CHECK_TEST(no_more_groups_than_the_limit),
       CHECK_TEST(a_coordinator_that_does_not_know_what_is_committed_serves_no_group),
-      CHECK_TEST(a_group_and_its_members_survive_a_restart), CHECK_TEST(newcomers_leave_room_for_those_who_are_members),
+      CHECK_TEST(a_group_and_its_members_survive_a_restart), CHECK_TEST(with_their_log_all_groups_are_gone),
+      CHECK_TEST(newcomers_leave_room_for_those_who_are_members),
       CHECK_TEST(more_protocols_than_any_client_has_are_refused),
       CHECK_TEST(what_the_log_has_of_a_commit_is_known_whatever_allocation_fails),
       CHECK_TEST(every_call_survives_any_failing_allocation))
