@@ -79,7 +79,7 @@ void group_remove(struct group *group)
     if (!group->is_forgotten)
         detach(group);
     group->kind->close(group, KAFKA_NOT_COORDINATOR);
-    pending_owner_close(&coordinator->pending, &group->pending);
+    pending_owner_close(&group->coordinator->pending, &group->pending);
     committed_offsets_close(&group->offsets);
     free_group(group);
 }
