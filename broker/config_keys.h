@@ -137,6 +137,8 @@
     I(GROUP_MAX_SESSION_TIMEOUT_MS, "group.max.session.timeout.ms", "1800000", 0, INT32_MAX,                           \
       "The longest session timeout that a member may ask for.")                                                        \
     I(GROUP_MAX_SIZE, "group.max.size", "1000", 1, INT32_MAX, "Members of a group.")                                   \
+    I(GROUP_CONSUMER_MAX_SIZE, "group.consumer.max.size", "2147483647", 1, INT32_MAX,                                  \
+      "Members of a group of the consumer protocol.")                                                                  \
     I(GROUP_CONSUMER_SESSION_TIMEOUT_MS, "group.consumer.session.timeout.ms", "45000", 1, INT32_MAX,                   \
       "How long a member of a group of the consumer protocol may be silent, where its group has no setting of its "    \
       "own.")                                                                                                          \

@@ -133,6 +133,7 @@ int topics_add(struct topics *topics, slice name, struct uuid id, const struct t
     if (!add_to_tables(topics, topic))
         goto err_close_config;
     topics->count++;
+    topics->changes++;
     *topic_out = topic;
     return 0;
 
@@ -172,6 +173,7 @@ int topic_add_partition(struct topics *topics, struct topic *topic, struct log *
     partition->log = log;
     topic->partitions[topic->partition_count++] = partition;
     topics->partition_count++;
+    topics->changes++;
     return 0;
 }
 
@@ -182,6 +184,7 @@ void topics_remove(struct topics *topics, struct topic *topic)
     if (topic->unified_name != NULL)
         HASH_DELETE(by_unified_name, topics->by_unified_name, topic);
     topics->count--;
+    topics->changes++;
     topics->partition_count -= (size_t)topic->partition_count;
     topic->is_deleted = true;
     topic_release(topics, topic);

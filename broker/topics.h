@@ -83,6 +83,7 @@ struct topics {
     size_t count;
     size_t partition_count;
     uint64_t clean_changes; /* of any cleaned_end, counted */
+    uint64_t changes;       /* topics and partitions that came or went, counted */
 };
 
 static inline slice topic_name(const struct topic *topic)

@@ -2,7 +2,7 @@
 #define HASH_NONFATAL_OOM        1
 #define uthash_malloc(size)      memory_alloc(coordinator->memory, MEMORY_GROUPS, size)
 #define uthash_free(block, size) memory_free(coordinator->memory, MEMORY_GROUPS, block, size)
-#include "group/group_private.h"
+#include "group/consumer_private.h"
 
 #include <errno.h>
 
@@ -65,6 +65,15 @@ err_close:
 err_free:
     free_group(group);
     return NULL;
+}
+
+int group_become(struct group *group, int (*make)(struct group *group))
+{
+    struct group former = *group;
+    int rc = make(group);
+    if (rc == 0)
+        former.kind->close(&former, KAFKA_NOT_COORDINATOR);
+    return rc;
 }
 
 static void detach(struct group *group)
@@ -206,6 +215,21 @@ static void refuse_join(struct group_coordinator *coordinator, struct join_call 
     group_give_answers(coordinator);
 }
 
+/* An empty group of another kind is one of that kind from now on; what the log says of it as it was, goes. */
+static bool take_over_empty(struct group *group, const struct group_kind *kind, int (*make)(struct group *group))
+{
+    if (group->kind == kind || !group->kind->is_empty(group) || group->kind->is_awaited(group))
+        return true;
+    if (group->is_recorded) {
+        struct group_write *write = group_write_open(group, WRITE_BURIAL);
+        int64_t now = group->coordinator->time.wall;
+        if (write == NULL || !group_write_send(write, group->kind->add_tombstones(group, &write->builder, now)))
+            return false;
+    }
+    group->is_recorded = false;
+    return group_become(group, make) == 0;
+}
+
 void group_coordinator_join(struct group_coordinator *coordinator, slice group_id, struct join_call *join,
                             struct group_time now)
 {
@@ -223,7 +247,8 @@ void group_coordinator_join(struct group_coordinator *coordinator, slice group_i
     }
     enum group_share share =
         group->kind->has_member(group, join->member_id) ? GROUP_SHARE_MEMBERS : GROUP_SHARE_NEWCOMERS;
-    if (group->is_deleting || !group_has_memory(coordinator, share)) {
+    if (group->is_deleting || !group_has_memory(coordinator, share) ||
+        !take_over_empty(group, &group_kind_classic, group_make_classic)) {
         refuse_join(coordinator, join, KAFKA_COORDINATOR_NOT_AVAILABLE);
         return;
     }
@@ -274,6 +299,61 @@ enum kafka_error group_coordinator_leave(struct group_coordinator *coordinator, 
     group->kind->leave(group, members, count);
     end_call(group);
     return KAFKA_NONE;
+}
+
+/* The group of a heartbeat that joins; NULL and the words of a refusal. */
+static struct group *find_or_make_consumer(struct group_coordinator *coordinator, struct consumer_call *call)
+{
+    struct group *group = find_or_add(coordinator, call->asked->group_id);
+    bool is_known = group != NULL && group->kind->has_member(group, call->asked->member_id);
+    bool can = group != NULL && !group->is_deleting &&
+               group_has_memory(coordinator, is_known ? GROUP_SHARE_MEMBERS : GROUP_SHARE_NEWCOMERS) &&
+               take_over_empty(group, &group_kind_consumer, group_make_consumer);
+    if (!can) {
+        consumer_refuse(coordinator, call, KAFKA_COORDINATOR_NOT_AVAILABLE, "Out of room for groups.");
+        return NULL;
+    }
+    if (group->kind == &group_kind_classic && !consumer_upgrade(group, call))
+        return NULL;
+    return group;
+}
+
+static struct group *find_consumer(struct group_coordinator *coordinator, struct consumer_call *call)
+{
+    slice id = call->asked->group_id;
+    struct group *group = group_find(coordinator, id);
+    if (coordinator->has_given_up) {
+        group = NULL;
+        consumer_refuse(coordinator, call, KAFKA_COORDINATOR_NOT_AVAILABLE, "The groups cannot be read.");
+    } else if (group == NULL) {
+        consumer_refuse(coordinator, call, KAFKA_GROUP_ID_NOT_FOUND, "Consumer group %.*s not found.",
+                        id.size < 200 ? (int)id.size : 200, (const char *)id.data);
+    } else if (group->kind != &group_kind_consumer) {
+        group = NULL;
+        consumer_refuse(coordinator, call, KAFKA_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.",
+                        id.size < 200 ? (int)id.size : 200, (const char *)id.data);
+    }
+    return group;
+}
+
+void group_coordinator_consumer_heartbeat(struct group_coordinator *coordinator, struct consumer_call *call,
+                                          struct group_time now)
+{
+    coordinator->time = now;
+    call->response = CONSUMER_GROUP_HEARTBEAT_RESPONSE_DEFAULTS;
+    enum kafka_error error = consumer_check_request(call);
+    struct group *group = NULL;
+    if (error != KAFKA_NONE)
+        group_answers_add(&coordinator->answers, &call->call, error);
+    else if (call->asked->member_epoch == 0 && !coordinator->has_given_up)
+        group = find_or_make_consumer(coordinator, call);
+    else
+        group = find_consumer(coordinator, call);
+    if (group != NULL) {
+        consumer_heartbeat(group->consumer, call);
+        group_note_wake(group);
+    }
+    group_give_answers(coordinator);
 }
 
 /* ---- looking ---- */

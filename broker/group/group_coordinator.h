@@ -11,6 +11,7 @@
 
 #include "group/classic_group.h"
 #include "group/committed_offsets.h"
+#include "group/consumer_group.h"
 #include "group/group_settings.h"
 
 struct group_coordinator;
@@ -31,6 +32,8 @@ struct group_append {
 
 struct group_coordinator_limits {
     struct group_limits groups;
+    int32_t consumer_max_size;                  /* group.consumer.max.size: members */
+    enum consumer_migration consumer_migration; /* group.consumer.migration.policy */
     uint32_t max_groups;
     size_t memory_bytes;
     int64_t offsets_retention_ms; /* offsets.retention.minutes */
@@ -43,6 +46,7 @@ struct group_store {
     /* ms that have certainly passed since that moment of the wall clock, whatever it was set to meanwhile. */
     int64_t (*age)(void *context, int64_t since);
     struct group_settings (*settings)(void *context, slice group_id);
+    struct group_topics topics;
     void *context;
 };
 
@@ -86,6 +90,10 @@ void group_coordinator_sync(struct group_coordinator *coordinator, slice group_i
                             struct group_time now);
 enum kafka_error group_coordinator_heartbeat(struct group_coordinator *coordinator, slice group_id, slice member_id,
                                              slice instance_id, int32_t generation, struct group_time now);
+
+/* ConsumerGroupHeartbeat; the answer has words where it is a refusal. */
+void group_coordinator_consumer_heartbeat(struct group_coordinator *coordinator, struct consumer_call *call,
+                                          struct group_time now);
 
 struct leave_member {
     slice member_id;
@@ -178,4 +186,10 @@ const char *group_type_text(const struct group *group);               /* "classi
 const char *group_state_text(const struct group *group);              /* Kafka's name */
 slice group_protocol_type(const struct group *group);                 /* null: it never had a member */
 const struct classic_group *group_classic(const struct group *group); /* NULL: of another kind */
+bool group_is_consumer(const struct group *group);
+/* Of a consumer group, until it changes; texts of topics in the arena. False without memory. */
+MUST_USE bool group_describe_consumer(const struct group *group, struct arena *arena,
+                                      struct consumer_group_describe_response_group *answer);
+/* Whether an OffsetFetch may say that it is of that member (id null, epoch -1: it does not). */
+enum kafka_error group_check_fetch(const struct group *group, slice member_id, int32_t epoch);
 const struct committed_offsets *group_offsets(const struct group *group);

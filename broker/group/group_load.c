@@ -35,9 +35,12 @@ static int load_members(struct group *group, const struct group_record *record)
 static int load_classic(struct group_coordinator *coordinator, const struct group_record *record)
 {
     struct group *group = group_find(coordinator, record->group);
-    if (group == NULL && record->is_tombstone)
+    bool is_other = group != NULL && group->kind != &group_kind_classic;
+    if (record->is_tombstone && (group == NULL || is_other))
         return 0;
     if (group == NULL && (group = group_add(coordinator, record->group)) == NULL)
+        return -ENOMEM;
+    if (is_other && group_become(group, group_make_classic) != 0)
         return -ENOMEM;
     group->is_recorded = !record->is_tombstone;
     group->since = record->since;
@@ -54,6 +57,10 @@ int group_coordinator_load_transactional(struct group_coordinator *coordinator, 
                                          slice value, struct arena *arena)
 {
     struct group_record record;
+    reader r = reader_of(key);
+    int16_t type = read_i16(&r);
+    if (reader_ok(&r) && consumer_loads(type))
+        return consumer_load(coordinator, type, &r, value, arena);
     int rc = group_records_parse(key, value, arena, &record);
     if (rc != 0)
         return rc;

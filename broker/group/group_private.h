@@ -2,6 +2,7 @@
  *
  *     group_coordinator.c   the table of groups; members' calls
  *     group_classic.c       the kind of groups of the classic protocol
+ *     consumer_group.c      the kind of groups of the consumer protocol (consumer_private.h)
  *     group_write.c         batches on their way to the log
  *     group_commit.c        commits
  *     group_removal.c       deletion and expiry of offsets, and of groups with them
@@ -12,6 +13,7 @@
 #include "group/group_coordinator.h"
 #include "group/group_records.h"
 #include "group/pending_offsets.h"
+#include "reader.h"
 
 #include <uthash.h>
 
@@ -50,12 +52,14 @@ struct group_kind {
 };
 
 extern const struct group_kind group_kind_classic;
+extern const struct group_kind group_kind_consumer;
 
 struct group {
     struct group_coordinator *coordinator;
     const struct group_kind *kind;
     union {
         struct classic_group *classic;
+        struct consumer_group *consumer;
     };
     slice id; /* a copy */
     struct committed_offsets offsets;
@@ -84,9 +88,10 @@ struct group_coordinator {
     struct group_time time; /* of the call that is being served */
 };
 
-/* What a batch does when it is durable. */
+/* What a batch does when it is durable. A burial does nothing: what it forgets is forgotten already. */
 enum group_write_kind {
     WRITE_KIND,
+    WRITE_BURIAL,
     WRITE_COMMIT,
     WRITE_TRANSACTIONAL, /* a commit, too */
     WRITE_END,           /* removal of the group */
@@ -105,6 +110,9 @@ struct group_write {
     struct group_append append;
     enum group_write_kind kind;
     struct group *group;
+    const struct group_kind *of;    /* what the group was then */
+    struct group_answers waiting;   /* calls that are answered when it is durable */
+    struct consumer_grave *graves;  /* KIND, of a consumer group: what it buries */
     uint64_t token;                 /* KIND */
     struct commit_call *commit;     /* COMMIT, TRANSACTIONAL, END, DELETION */
     struct pending_commit *pending; /* TRANSACTIONAL */
@@ -126,6 +134,10 @@ struct group *group_add(struct group_coordinator *coordinator, slice id);
 void group_remove(struct group *group);
 /* A classic group without members. -ENOMEM. */
 MUST_USE int group_make_classic(struct group *group);
+/* A group of the consumer protocol without members. -ENOMEM. */
+MUST_USE int group_make_consumer(struct group *group);
+/* Another kind of group, by one of these, in place of what it is. -ENOMEM: it stays that. */
+MUST_USE int group_become(struct group *group, int (*make)(struct group *group));
 void group_note_wake(struct group *group);
 /* After a call: what is finished is given out. */
 void group_give_answers(struct group_coordinator *coordinator);
@@ -142,11 +154,20 @@ struct group_write *group_write_open_with(struct group *group, enum group_write_
 void group_write_hand_over(struct group_coordinator *coordinator, struct group_append *append);
 /* Sends it. False, and it is gone, when it could not be made. */
 bool group_write_send(struct group_write *write, int rc);
+/* Until it is durable. */
+void group_write_await(struct group_write *write, struct group_call *call);
 /* Closes and frees one that is not sent. */
 void group_write_drop_unsent(struct group_write *write);
 
 /* All partitions that have no error yet. */
 void group_commit_refuse(struct commit_call *commit, enum kafka_error error);
+/* Whether records with keys of that type are of consumer groups; the key is behind its type. */
+bool consumer_loads(int16_t type);
+MUST_USE int consumer_load(struct group_coordinator *coordinator, int16_t type, reader *key, slice value,
+                           struct arena *arena);
+struct consumer_grave;
+void consumer_free_graves(struct memory *memory, struct consumer_grave *graves);
+
 void group_commit_written(struct group_write *write, enum kafka_error error);
 /* False: nothing is under way. */
 bool group_transaction_send(struct group *group, struct commit_call *commit);

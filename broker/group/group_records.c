@@ -11,8 +11,8 @@
 
 /* ---- writing ---- */
 
-static int add(struct batch_builder *builder, int64_t now, const struct message_type *key_type, const void *key,
-               const struct message_type *value_type, int16_t version, const void *value)
+int group_records_add(struct batch_builder *builder, int64_t now, const struct message_type *key_type, const void *key,
+                      const struct message_type *value_type, int16_t version, const void *value)
 {
     struct memory *memory = builder->to->memory;
     writer key_writer, value_writer;
@@ -42,8 +42,8 @@ int group_records_add_offset(struct batch_builder *builder, int64_t now, slice g
         record.expire_timestamp = value->expires_at;
     }
     int16_t version = value != NULL && value->expires_at != 0 ? EXPIRING_OFFSET_VALUE_VERSION : OFFSET_VALUE_VERSION;
-    return add(builder, now, &offset_commit_key_type, &key, &offset_commit_value_type, version,
-               value != NULL ? &record : NULL);
+    return group_records_add(builder, now, &offset_commit_key_type, &key, &offset_commit_value_type, version,
+                             value != NULL ? &record : NULL);
 }
 
 struct member_list {
@@ -85,7 +85,8 @@ int group_records_add_classic(struct batch_builder *builder, int64_t now, const 
     value.current_state_timestamp = now;
     value.members.items = list.members;
     value.members.count = list.count;
-    int rc = add(builder, now, &group_metadata_key_type, &key, &group_metadata_value_type, GROUP_VALUE_VERSION, &value);
+    int rc = group_records_add(builder, now, &group_metadata_key_type, &key, &group_metadata_value_type,
+                               GROUP_VALUE_VERSION, &value);
     memory_free(memory, MEMORY_GROUPS, list.members, size);
     return rc;
 }
@@ -93,7 +94,7 @@ int group_records_add_classic(struct batch_builder *builder, int64_t now, const 
 int group_records_add_classic_tombstone(struct batch_builder *builder, int64_t now, slice group)
 {
     struct group_metadata_key key = {.group = group};
-    return add(builder, now, &group_metadata_key_type, &key, NULL, 0, NULL);
+    return group_records_add(builder, now, &group_metadata_key_type, &key, NULL, 0, NULL);
 }
 
 /* ---- reading ---- */

@@ -6,7 +6,12 @@
 #include "batch_builder.h"
 #include "group/classic_group.h"
 #include "group/committed_offsets.h"
+#include "kafka/codec.h"
 
+/* Any record; value NULL: a tombstone. */
+MUST_USE int group_records_add(struct batch_builder *builder, int64_t now, const struct message_type *key_type,
+                               const void *key, const struct message_type *value_type, int16_t version,
+                               const void *value);
 /* value NULL: a tombstone. */
 MUST_USE int group_records_add_offset(struct batch_builder *builder, int64_t now, slice group, slice topic,
                                       int32_t partition, const struct committed_offset *value);

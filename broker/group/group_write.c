@@ -16,6 +16,8 @@ struct group_write *group_write_open_with(struct group *group, enum group_write_
     write->kind = kind;
     write->group = group;
     arena_init(&write->arena, coordinator->memory, MEMORY_GROUPS, LIST_BYTES_MAX);
+    write->of = group->kind;
+    group_answers_init(&write->waiting);
     writer_init(&write->batch, coordinator->memory, MEMORY_GROUPS, BATCH_BYTES_MAX);
     batch_builder_open(&write->builder, &write->batch, options);
     return write;
@@ -30,6 +32,7 @@ static void drop(struct group_write *write)
 {
     struct memory *memory = write->group->coordinator->memory;
     writer_close(&write->batch);
+    consumer_free_graves(memory, write->graves);
     arena_close(&write->arena);
     memory_free(memory, MEMORY_GROUPS, write, sizeof *write);
 }
@@ -45,6 +48,21 @@ void group_write_hand_over(struct group_coordinator *coordinator, struct group_a
 {
     coordinator->writes++;
     coordinator->store.append(coordinator->store.context, append);
+}
+
+void group_write_await(struct group_write *write, struct group_call *call)
+{
+    group_answers_add(&write->waiting, call, KAFKA_NONE);
+}
+
+static void answer_waiting(struct group_write *write, enum kafka_error error)
+{
+    struct group_call *call = write->waiting.first;
+    while (call != NULL) {
+        struct group_call *next = call->next;
+        group_answers_add(&write->group->coordinator->answers, call, classic_write_error(error));
+        call = next;
+    }
 }
 
 void group_coordinator_appended(struct group_coordinator *coordinator, struct group_append *append,
@@ -66,8 +84,10 @@ static void on_written(struct group_append *append, enum kafka_error error)
     switch (write->kind) {
     case WRITE_KIND:
         group->is_recorded = group->is_recorded || error == KAFKA_NONE;
-        if (!group->is_forgotten)
+        if (!group->is_forgotten && write->of == group->kind)
             group->kind->written(group, write, error);
+        break;
+    case WRITE_BURIAL:
         break;
     case WRITE_COMMIT:
         group_commit_written(write, error);
@@ -82,6 +102,7 @@ static void on_written(struct group_append *append, enum kafka_error error)
         group_removal_written(write, error);
         break;
     }
+    answer_waiting(write, error);
     bool ends_group = group->writes == 0 && (group->is_forgotten || (write->ends_group && error == KAFKA_NONE));
     group_note_wake(group);
     drop(write);

@@ -93,6 +93,8 @@ kafka_handler kafka_refuse_api_versions;
     X(OFFSET_FETCH, handle_offset_fetch)                                                                               \
     X(FIND_COORDINATOR, handle_find_coordinator)                                                                       \
     X(JOIN_GROUP, handle_join_group)                                                                                   \
+    X(CONSUMER_GROUP_HEARTBEAT, handle_consumer_group_heartbeat)                                                       \
+    X(CONSUMER_GROUP_DESCRIBE, handle_consumer_group_describe)                                                         \
     X(HEARTBEAT, handle_heartbeat)                                                                                     \
     X(LEAVE_GROUP, handle_leave_group)                                                                                 \
     X(SYNC_GROUP, handle_sync_group)                                                                                   \

@@ -238,6 +238,50 @@ static void fill_random(void *context, void *to, size_t size)
     server_random(service->server, to, size);
 }
 
+/* ---- topics, as groups see them ---- */
+
+static struct group_topic view_of(const struct topic *topic)
+{
+    return (struct group_topic){.id = topic->id, .name = topic_name(topic), .partition_count = topic->partition_count};
+}
+
+static bool find_topic(void *context, slice name, struct group_topic *found)
+{
+    const struct group_service *service = context;
+    const struct topic *topic = topics_find(&service->server->topics, name);
+    if (topic != NULL)
+        *found = view_of(topic);
+    return topic != NULL;
+}
+
+static bool find_topic_id(void *context, struct uuid id, struct group_topic *found)
+{
+    const struct group_service *service = context;
+    const struct topic *topic = topics_find_id(&service->server->topics, id);
+    if (topic != NULL)
+        *found = view_of(topic);
+    return topic != NULL;
+}
+
+static int list_topics(void *context, group_topics_callback *callback, void *callback_context)
+{
+    const struct group_service *service = context;
+    const struct topic *topic, *next;
+    HASH_ITER (by_name, service->server->topics.by_name, topic, next) {
+        struct group_topic view = view_of(topic);
+        int rc = callback(callback_context, &view);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static uint64_t topics_version(void *context)
+{
+    const struct group_service *service = context;
+    return service->server->topics.changes;
+}
+
 /* ---- commits ---- */
 
 /* The syncs of what a commit covers, on the way to the commit. */
@@ -400,6 +444,7 @@ static void read_limits(struct group_service *service)
                    .initial_delay_ms = (int32_t)config_number(config, CONFIG_GROUP_INITIAL_REBALANCE_DELAY_MS),
                    .min_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MIN_SESSION_TIMEOUT_MS),
                    .max_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MAX_SESSION_TIMEOUT_MS)},
+        .consumer_max_size = (int32_t)config_number(config, CONFIG_GROUP_CONSUMER_MAX_SIZE),
         .max_groups = (uint32_t)config_number(config, CONFIG_FURROW_GROUPS_MAX),
         .memory_bytes = (size_t)config_number(config, CONFIG_FURROW_GROUPS_MEMORY_BYTES),
         .offsets_retention_ms = config_number(config, CONFIG_OFFSETS_RETENTION_MINUTES) * 60000,
@@ -431,8 +476,16 @@ int group_service_open(struct server *server, struct group_service **opened, str
     service->memory = server->memory;
     service->waiting_tail = &service->waiting;
     read_limits(service);
-    struct group_store store = {
-        .append = append_batch, .random = fill_random, .age = age, .settings = settings, .context = service};
+    struct group_store store = {.append = append_batch,
+                                .random = fill_random,
+                                .age = age,
+                                .settings = settings,
+                                .topics = {.find = find_topic,
+                                           .find_id = find_topic_id,
+                                           .list = list_topics,
+                                           .version = topics_version,
+                                           .context = service},
+                                .context = service};
     int rc = group_coordinator_open(server->memory, &service->limits, &store, &service->coordinator);
     if (rc != 0) {
         memory_free(server->memory, MEMORY_GROUPS, service, sizeof *service);

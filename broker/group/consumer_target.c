@@ -1,0 +1,179 @@
+/* The group's epoch, and the target assignment that is computed for it. */
+#include "group/assignor.h"
+#include "group/consumer_private.h"
+
+#include <errno.h>
+
+/* ---- the epoch ---- */
+
+#define FNV_START UINT64_C(0xcbf29ce484222325)
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
+static uint64_t hash_byte(uint64_t hash, uint8_t byte)
+{
+    return (hash ^ byte) * FNV_PRIME;
+}
+
+/* Of ids and numbers of partitions: the same on every machine. */
+static uint64_t hash_topics(const struct consumer_group *group)
+{
+    uint64_t hash = FNV_START;
+    for (uint32_t i = 0; i < group->topic_count; i++) {
+        for (size_t j = 0; j < sizeof group->topics[i].id.bytes; j++)
+            hash = hash_byte(hash, group->topics[i].id.bytes[j]);
+        for (unsigned shift = 0; shift < 32; shift += 8)
+            hash = hash_byte(hash, (uint8_t)((uint32_t)group->topics[i].partition_count >> shift));
+    }
+    return group->topic_count > 0 ? hash : 0;
+}
+
+int consumer_refresh(struct consumer_group *group, bool must)
+{
+    const struct group_topics *topics = &group->group->coordinator->store.topics;
+    uint64_t version = topics->version(topics->context);
+    if (!must && group->epoch > 0 && version == group->seen_version && !group->needs_refresh)
+        return 0;
+    group->needs_refresh = true;
+    bool changed = must;
+    int rc = consumer_refresh_regexes(group, &changed);
+    if (rc == 0)
+        rc = consumer_refresh_topics(group);
+    if (rc != 0) {
+        group->must_rise = group->must_rise || changed;
+        return rc;
+    }
+    uint64_t hash = hash_topics(group);
+    if (changed || group->must_rise || group->epoch == 0 || hash != group->metadata_hash) {
+        group->epoch++;
+        group->metadata_hash = hash;
+        group->dirty |= DIRTY_EPOCH;
+    }
+    group->must_rise = false;
+    group->needs_refresh = !consumer_regexes_settled(group);
+    group->seen_version = version;
+    return 0;
+}
+
+/* ---- the assignor ---- */
+
+static enum assignor choose_assignor(const struct consumer_group *group)
+{
+    uint32_t votes[] = {[ASSIGNOR_UNIFORM] = 0, [ASSIGNOR_RANGE] = 0};
+    for (const struct consumer_member *m = group->members; m != NULL; m = m->next) {
+        enum assignor assignor;
+        if (!slice_is_null(m->assignor) && assignor_find(m->assignor, &assignor))
+            votes[assignor]++;
+    }
+    return votes[ASSIGNOR_RANGE] > votes[ASSIGNOR_UNIFORM] ? ASSIGNOR_RANGE : ASSIGNOR_UNIFORM;
+}
+
+const char *consumer_assignor(const struct consumer_group *group)
+{
+    return assignor_name(choose_assignor(group));
+}
+
+/* ---- what it is given ---- */
+
+static int list_owned(const struct claims *claims, struct arena *arena, struct assignor_member *member)
+{
+    struct owned_topic *owned = arena_alloc(arena, claims_topic_count(claims) * sizeof *owned);
+    int32_t *partitions = arena_alloc(arena, claims->count * sizeof *partitions);
+    if (owned == NULL || partitions == NULL)
+        return -ENOMEM;
+    uint32_t count = 0;
+    for (uint32_t at = 0, run; at < claims->count; at += run) {
+        run = claims_run(claims, at);
+        for (uint32_t i = at; i < at + run; i++)
+            partitions[i] = claims->items[i].partition;
+        owned[count++] = (struct owned_topic){claims->items[at].topic, &partitions[at], run};
+    }
+    member->owned = owned;
+    member->owned_count = count;
+    return 0;
+}
+
+static int list_members(const struct consumer_group *group, struct arena *arena, struct assignor_member *members)
+{
+    uint32_t at = 0;
+    for (const struct consumer_member *m = group->members; m != NULL; m = m->next, at++) {
+        uint32_t *topics;
+        int rc = consumer_subscription(group, m, arena, &topics, &members[at].topic_count);
+        if (rc == 0)
+            rc = list_owned(&m->target, arena, &members[at]);
+        if (rc != 0)
+            return rc;
+        members[at].id = m->id;
+        members[at].instance_id = m->instance_id;
+        members[at].topics = topics;
+    }
+    return 0;
+}
+
+static int assign(const struct consumer_group *group, struct assignment *assignment)
+{
+    struct arena arena;
+    arena_init(&arena, group->memory, MEMORY_GROUPS, SIZE_MAX);
+    struct assignor_topic *topics = arena_alloc(&arena, group->topic_count * sizeof *topics);
+    struct assignor_member *members = arena_alloc(&arena, group->member_count * sizeof *members);
+    int rc = topics != NULL && members != NULL ? list_members(group, &arena, members) : -ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < group->topic_count; i++)
+        topics[i] = (struct assignor_topic){group->topics[i].id, group->topics[i].partition_count};
+    struct assignor_group asked = {
+        .topics = topics, .topic_count = group->topic_count, .members = members, .member_count = group->member_count};
+    if (rc == 0)
+        rc = assignor_assign(choose_assignor(group), &asked, group->memory, assignment);
+    arena_close(&arena);
+    return rc;
+}
+
+/* ---- what it gives ---- */
+
+static int copy_targets(const struct consumer_group *group, const struct assignment *assignment, struct claims *targets)
+{
+    for (uint32_t m = 0; m < group->member_count; m++) {
+        uint32_t first = assignment->starts[m], end = assignment->starts[m + 1];
+        int rc = claims_reserve(group->memory, &targets[m], end - first);
+        if (rc != 0)
+            return rc;
+        for (uint32_t i = first; i < end; i++)
+            claims_add(&targets[m], (struct claim){.topic = group->topics[assignment->partitions[i].topic].id,
+                                                   .partition = assignment->partitions[i].partition});
+    }
+    return 0;
+}
+
+static void put_targets(struct consumer_group *group, struct claims *targets)
+{
+    uint32_t at = 0;
+    for (struct consumer_member *m = group->members; m != NULL; m = m->next, at++) {
+        if (claims_equal(&m->target, &targets[at]))
+            continue;
+        struct claims former = m->target;
+        m->target = targets[at];
+        targets[at] = former;
+        m->dirty |= DIRTY_TARGET;
+    }
+    group->target_epoch = group->epoch;
+    group->target_at = group->group->coordinator->time.wall;
+    group->dirty |= DIRTY_TARGET_EPOCH;
+}
+
+int consumer_update_target(struct consumer_group *group)
+{
+    if (group->target_epoch == group->epoch)
+        return 0;
+    struct assignment assignment;
+    int rc = assign(group, &assignment);
+    if (rc != 0)
+        return rc;
+    size_t size = group->member_count * sizeof(struct claims);
+    struct claims *targets = memory_alloc_zeroed(group->memory, MEMORY_GROUPS, size);
+    rc = targets != NULL ? copy_targets(group, &assignment, targets) : -ENOMEM;
+    if (rc == 0)
+        put_targets(group, targets);
+    for (uint32_t m = 0; targets != NULL && m < group->member_count; m++)
+        claims_free(group->memory, &targets[m]);
+    memory_free(group->memory, MEMORY_GROUPS, targets, size);
+    assignment_close(&assignment);
+    return rc;
+}

@@ -1,0 +1,296 @@
+/* What changed in a group, on its way to the log: everything that is marked, in Kafka's order and schemas. A batch
+ * does not exceed what the log surely takes; more go in several, and heartbeats wait for the last. */
+#include "group/consumer_private.h"
+
+#include <errno.h>
+
+#define BATCH_BYTES ((size_t)512 << 10)
+
+/* ---- records ---- */
+
+struct recording {
+    struct group_write *write;
+    struct consumer_group *group;
+    struct arena arena;
+    int64_t now;
+    int status; /* of the first failure */
+};
+
+static void record(struct recording *recording, const struct message_type *key_type, const void *key,
+                   const struct message_type *value_type, const void *value)
+{
+    if (recording->status == 0)
+        recording->status =
+            group_records_add(&recording->write->builder, recording->now, key_type, key, value_type, 0, value);
+    arena_reset(&recording->arena);
+}
+
+static slice text_or_empty(slice text)
+{
+    return slice_is_null(text) ? slice_of_text("") : text;
+}
+
+static void record_metadata(struct recording *recording, const struct consumer_member *member)
+{
+    struct consumer_group_member_metadata_key key = {.group_id = recording->group->group->id, .member_id = member->id};
+    struct consumer_group_member_metadata_value value = CONSUMER_GROUP_MEMBER_METADATA_VALUE_DEFAULTS;
+    value.instance_id = member->instance_id;
+    value.rack_id = member->rack_id;
+    value.client_id = text_or_empty(member->client_id);
+    value.client_host = text_or_empty(member->client_host);
+    value.subscribed_topic_names.items = member->names.items;
+    value.subscribed_topic_names.count = (int32_t)member->names.count;
+    value.subscribed_topic_regex = text_or_empty(member->regex);
+    value.rebalance_timeout_ms = member->rebalance_timeout_ms;
+    value.server_assignor = member->assignor;
+    record(recording, &consumer_group_member_metadata_key_type, &key, &consumer_group_member_metadata_value_type,
+           &value);
+}
+
+static void record_target(struct recording *recording, const struct consumer_member *member)
+{
+    struct consumer_group_target_assignment_member_key key = {.group_id = recording->group->group->id,
+                                                              .member_id = member->id};
+    const struct claims *claims = &member->target;
+    struct consumer_group_target_assignment_member_value_topic *topics =
+        arena_alloc(&recording->arena, claims_topic_count(claims) * sizeof *topics);
+    int32_t *partitions = arena_alloc(&recording->arena, claims->count * sizeof *partitions);
+    if (topics == NULL || partitions == NULL) {
+        recording->status = -ENOMEM;
+        return;
+    }
+    struct consumer_group_target_assignment_member_value value = {.topic_partitions = {.items = topics}};
+    for (uint32_t at = 0, run; at < claims->count; at += run) {
+        run = claims_run(claims, at);
+        for (uint32_t i = at; i < at + run; i++)
+            partitions[i] = claims->items[i].partition;
+        topics[value.topic_partitions.count++] = (struct consumer_group_target_assignment_member_value_topic){
+            .topic_id = claims->items[at].topic, .partitions = {&partitions[at], (int32_t)run}};
+    }
+    record(recording, &consumer_group_target_assignment_member_key_type, &key,
+           &consumer_group_target_assignment_member_value_type, &value);
+}
+
+typedef struct consumer_group_current_member_assignment_value_topic_array held_topics;
+
+static void list_held(struct recording *recording, const struct claims *claims, held_topics *held)
+{
+    held->items = arena_alloc(&recording->arena, claims_topic_count(claims) * sizeof *held->items);
+    int32_t *partitions = arena_alloc(&recording->arena, claims->count * sizeof *partitions);
+    int32_t *epochs = arena_alloc(&recording->arena, claims->count * sizeof *epochs);
+    if (held->items == NULL || partitions == NULL || epochs == NULL) {
+        recording->status = -ENOMEM;
+        return;
+    }
+    for (uint32_t at = 0, run; at < claims->count; at += run) {
+        run = claims_run(claims, at);
+        for (uint32_t i = at; i < at + run; i++) {
+            partitions[i] = claims->items[i].partition;
+            epochs[i] = claims->items[i].epoch;
+        }
+        held->items[held->count++] = (struct consumer_group_current_member_assignment_value_topic){
+            .topic_id = claims->items[at].topic,
+            .partitions = {&partitions[at], (int32_t)run},
+            .assignment_epochs = {&epochs[at], (int32_t)run}};
+    }
+}
+
+static void record_current(struct recording *recording, const struct consumer_member *member)
+{
+    struct consumer_group_current_member_assignment_key key = {.group_id = recording->group->group->id,
+                                                               .member_id = member->id};
+    struct consumer_group_current_member_assignment_value value =
+        CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE_DEFAULTS;
+    value.member_epoch = member->epoch;
+    value.previous_member_epoch = member->previous_epoch;
+    value.state = (int8_t)member->state;
+    list_held(recording, &member->assigned, &value.assigned_partitions);
+    list_held(recording, &member->revoking, &value.partitions_pending_revocation);
+    record(recording, &consumer_group_current_member_assignment_key_type, &key,
+           &consumer_group_current_member_assignment_value_type, &value);
+}
+
+static void record_regex(struct recording *recording, const struct consumer_regex *regex)
+{
+    struct consumer_group_regular_expression_key key = {.group_id = recording->group->group->id,
+                                                        .regular_expression = regex->text};
+    struct consumer_group_regular_expression_value value = {
+        .topics = {regex->topics.items, (int32_t)regex->topics.count},
+        .version = (int64_t)regex->version,
+        .timestamp = regex->resolved_at};
+    record(recording, &consumer_group_regular_expression_key_type, &key, &consumer_group_regular_expression_value_type,
+           &value);
+}
+
+static void record_epoch(struct recording *recording)
+{
+    struct consumer_group_metadata_key key = {.group_id = recording->group->group->id};
+    struct consumer_group_metadata_value value = {.epoch = recording->group->epoch,
+                                                  .metadata_hash = (int64_t)recording->group->metadata_hash};
+    record(recording, &consumer_group_metadata_key_type, &key, &consumer_group_metadata_value_type, &value);
+}
+
+static void record_target_epoch(struct recording *recording)
+{
+    struct consumer_group_target_assignment_metadata_key key = {.group_id = recording->group->group->id};
+    struct consumer_group_target_assignment_metadata_value value = {
+        .assignment_epoch = recording->group->target_epoch, .assignment_timestamp = recording->group->target_at};
+    record(recording, &consumer_group_target_assignment_metadata_key_type, &key,
+           &consumer_group_target_assignment_metadata_value_type, &value);
+}
+
+static void record_grave(struct recording *recording, const struct consumer_grave *grave)
+{
+    slice group_id = recording->group->group->id, text = slice_of(grave->text, grave->size);
+    if (grave->is_regex) {
+        struct consumer_group_regular_expression_key key = {.group_id = group_id, .regular_expression = text};
+        record(recording, &consumer_group_regular_expression_key_type, &key, NULL, NULL);
+        return;
+    }
+    struct consumer_group_current_member_assignment_key current = {.group_id = group_id, .member_id = text};
+    struct consumer_group_target_assignment_member_key target = {.group_id = group_id, .member_id = text};
+    struct consumer_group_member_metadata_key metadata = {.group_id = group_id, .member_id = text};
+    record(recording, &consumer_group_current_member_assignment_key_type, &current, NULL, NULL);
+    record(recording, &consumer_group_target_assignment_member_key_type, &target, NULL, NULL);
+    record(recording, &consumer_group_member_metadata_key_type, &metadata, NULL, NULL);
+}
+
+/* ---- graves ---- */
+
+int consumer_add_grave(struct consumer_group *group, slice text, bool is_regex)
+{
+    struct consumer_grave *grave = memory_alloc(group->memory, MEMORY_GROUPS, sizeof *grave + text.size);
+    if (grave == NULL)
+        return -ENOMEM;
+    *grave = (struct consumer_grave){.next = group->graves, .is_regex = is_regex, .size = text.size};
+    if (text.size > 0)
+        memcpy(grave->text, text.data, text.size);
+    group->graves = grave;
+    return 0;
+}
+
+void consumer_free_graves(struct memory *memory, struct consumer_grave *graves)
+{
+    while (graves != NULL) {
+        struct consumer_grave *next = graves->next;
+        memory_free(memory, MEMORY_GROUPS, graves, sizeof *graves + graves->size);
+        graves = next;
+    }
+}
+
+/* ---- writing ---- */
+
+void consumer_mark_all(struct consumer_group *group)
+{
+    group->dirty |= DIRTY_EPOCH | DIRTY_TARGET_EPOCH;
+    for (struct consumer_member *m = group->members; m != NULL; m = m->next)
+        m->dirty = DIRTY_MEMBER;
+    for (struct consumer_regex *r = group->regexes; r != NULL; r = r->next)
+        r->dirty = DIRTY_REGEX;
+}
+
+static bool is_dirty(const struct consumer_group *group)
+{
+    bool dirty = group->dirty != 0 || group->graves != NULL;
+    for (const struct consumer_member *m = group->members; m != NULL && !dirty; m = m->next)
+        dirty = m->dirty != 0;
+    for (const struct consumer_regex *r = group->regexes; r != NULL && !dirty; r = r->next)
+        dirty = r->dirty != 0;
+    return dirty;
+}
+
+static bool has_room(const struct recording *recording)
+{
+    return recording->status == 0 && recording->write->batch.size < BATCH_BYTES;
+}
+
+/* Unmarks what is recorded. Graves stay with the write until it is known what became of them. */
+static void record_members(struct recording *recording, uint8_t what,
+                           void (*record_one)(struct recording *, const struct consumer_member *))
+{
+    for (struct consumer_member *m = recording->group->members; m != NULL && has_room(recording); m = m->next) {
+        if ((m->dirty & what) == 0)
+            continue;
+        record_one(recording, m);
+        m->dirty &= (uint8_t)~what;
+    }
+}
+
+static void record_all(struct recording *recording)
+{
+    struct consumer_group *group = recording->group;
+    while (group->graves != NULL && has_room(recording)) {
+        struct consumer_grave *grave = group->graves;
+        record_grave(recording, grave);
+        group->graves = grave->next;
+        grave->next = recording->write->graves;
+        recording->write->graves = grave;
+    }
+    record_members(recording, DIRTY_METADATA, record_metadata);
+    for (struct consumer_regex *r = group->regexes; r != NULL && has_room(recording); r = r->next) {
+        if (r->dirty != 0)
+            record_regex(recording, r);
+        r->dirty = 0;
+    }
+    if ((group->dirty & DIRTY_EPOCH) != 0 && has_room(recording)) {
+        record_epoch(recording);
+        group->dirty &= (uint8_t)~DIRTY_EPOCH;
+    }
+    record_members(recording, DIRTY_TARGET, record_target);
+    record_members(recording, DIRTY_CURRENT, record_current);
+    if ((group->dirty & DIRTY_TARGET_EPOCH) != 0 && has_room(recording)) {
+        record_target_epoch(recording);
+        group->dirty &= (uint8_t)~DIRTY_TARGET_EPOCH;
+    }
+}
+
+static void take_graves_back(struct consumer_group *group, struct group_write *write)
+{
+    while (write->graves != NULL) {
+        struct consumer_grave *grave = write->graves;
+        write->graves = grave->next;
+        grave->next = group->graves;
+        group->graves = grave;
+    }
+}
+
+static bool write_batch(struct consumer_group *group)
+{
+    struct group_write *write = group_write_open(group->group, WRITE_KIND);
+    if (write == NULL)
+        return false;
+    struct recording recording = {.write = write, .group = group, .now = group->group->coordinator->time.wall};
+    arena_init(&recording.arena, group->memory, MEMORY_GROUPS, SIZE_MAX);
+    record_all(&recording);
+    arena_close(&recording.arena);
+    if (recording.status != 0)
+        take_graves_back(group, write);
+    if (!group_write_send(write, recording.status))
+        return false;
+    group->last = write;
+    return true;
+}
+
+bool consumer_write(struct consumer_group *group)
+{
+    while (is_dirty(group)) {
+        if (write_batch(group))
+            continue;
+        consumer_mark_all(group);
+        consumer_set_deadline(group, &group->retry_at, group->group->coordinator->time.steady + CONSUMER_RETRY_MS);
+        return false;
+    }
+    group->retry_at = GROUP_NEVER;
+    return true;
+}
+
+void consumer_written(struct consumer_group *group, struct group_write *write, enum kafka_error error)
+{
+    if (group->last == write)
+        group->last = NULL;
+    if (error == KAFKA_NONE)
+        return;
+    take_graves_back(group, write);
+    consumer_mark_all(group);
+    consumer_set_deadline(group, &group->retry_at, group->group->coordinator->time.steady + CONSUMER_RETRY_MS);
+}
