@@ -10,13 +10,6 @@ struct range {
     uint32_t given_one_more;
 };
 
-static int compare_slices(slice a, slice b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Static members first, so that a restart that gives them other member ids changes nothing. */
 static int compare_members(const void *left, const void *right)
 {
@@ -24,7 +17,7 @@ static int compare_members(const void *left, const void *right)
     bool a_is_static = !slice_is_null((*a)->instance_id), b_is_static = !slice_is_null((*b)->instance_id);
     if (a_is_static != b_is_static)
         return a_is_static ? -1 : 1;
-    return a_is_static ? compare_slices((*a)->instance_id, (*b)->instance_id) : compare_slices((*a)->id, (*b)->id);
+    return a_is_static ? slice_compare((*a)->instance_id, (*b)->instance_id) : slice_compare((*a)->id, (*b)->id);
 }
 
 static void give_range(struct assignor_plan *plan, struct range *range, uint32_t topic, uint32_t member)

@@ -2,8 +2,9 @@
  * by which Kafka reads subscriptions). Not a parser: whether parentheses match and ranges are in order is for PCRE2 to
  * say.
  *
- * Refused, though RE2 has them: octal escapes other than \0, and a `{` that begins no repetition: what PCRE2 makes of
- * them depends on its version, and no topic's name has any of these characters. */
+ * Refused, though RE2 has them, by this or by PCRE2: octal escapes other than \0, a `{` that begins no repetition (what
+ * PCRE2 makes of it depends on its version), repetitions of an anchor (^*). No topic's name needs any of them. Read
+ * otherwise: \p{Lu} under (?i), of which PCRE2 10.42 takes the case to be meant. */
 #pragma once
 
 #include "slice.h"

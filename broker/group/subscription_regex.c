@@ -136,14 +136,19 @@ void subscription_regex_close(struct subscription_regex *regex)
 
 /* ---- matching ---- */
 
+/* The longest match comes first. It is asked for without PCRE2_ENDANCHORED: with that, PCRE2 10.42's automaton finds
+ * matches that end before the end. */
 static int match_slowly(struct subscription_regex *regex, slice topic)
 {
     int workspace[2 + STATES_MAX * 2 * 3]; /* now and next; three words each */
     if (regex->slow_bytes + topic.size > REGEX_SLOW_BYTES_MAX)
         return PCRE2_ERROR_MATCHLIMIT;
     regex->slow_bytes += topic.size;
-    return pcre2_dfa_match(regex->code, topic.data, topic.size, 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED, regex->found,
-                           regex->limits, workspace, sizeof workspace / sizeof workspace[0]);
+    int rc = pcre2_dfa_match(regex->code, topic.data, topic.size, 0, PCRE2_ANCHORED, regex->found, regex->limits,
+                             workspace, sizeof workspace / sizeof workspace[0]);
+    if (rc >= 0 && pcre2_get_ovector_pointer(regex->found)[1] != topic.size)
+        return PCRE2_ERROR_NOMATCH;
+    return rc;
 }
 
 static bool is_at_a_limit(const struct subscription_regex *regex, int rc)

@@ -120,6 +120,7 @@ static void a_hostile_expression_is_answered(void)
 {
     CHECK(match("(a+)+", name_of(60, 'b')) == 0);
     CHECK(match("(a+)+c?b", name_of(60, 'b')) == 1);
+    CHECK(match("(?i:[^a]+\\d+)(?:(?:\\b(?:[.][.])??|(){2,3}?|){0,2}){2,3}?", "0b1Cbb") == 0);
     CHECK(match("([a-z]+-?)+", "aaaaa-aaaaaa-aaaaaaaaaa-aaaaaaa_1") == 0);
     CHECK(match("(a|aa)+", long_name('b')) == 0);
     CHECK(match("(a*)*b", long_name('a')) == 0);
