@@ -92,6 +92,38 @@ static int follow_memory_limit(struct config *config)
     return config_set_default(config, CONFIG_SOCKET_REQUEST_MAX_BYTES, clamp(memory / 4, KIB, REQUEST_MOST));
 }
 
+/* What a group inherits lies where its own settings must lie. */
+static int check_between(const struct config *config, enum config_id least, enum config_id id, enum config_id most,
+                         struct error *error)
+{
+    int64_t value = config_number(config, id);
+    if (value < config_number(config, least))
+        return error_set(error, -EINVAL, "%s=%" PRId64 " is less than %s=%" PRId64, config_key((int)id)->name, value,
+                         config_key((int)least)->name, config_number(config, least));
+    if (value > config_number(config, most))
+        return error_set(error, -EINVAL, "%s=%" PRId64 " is more than %s=%" PRId64, config_key((int)id)->name, value,
+                         config_key((int)most)->name, config_number(config, most));
+    return 0;
+}
+
+static int check_groups(const struct config *config, struct error *error)
+{
+    int rc =
+        check_between(config, CONFIG_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS, CONFIG_GROUP_CONSUMER_SESSION_TIMEOUT_MS,
+                      CONFIG_GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS, error);
+    if (rc == 0)
+        rc = check_between(config, CONFIG_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
+                           CONFIG_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS, CONFIG_GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
+                           error);
+    int64_t interval = config_number(config, CONFIG_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS);
+    if (rc == 0 && config_number(config, CONFIG_GROUP_CONSUMER_SESSION_TIMEOUT_MS) <= interval)
+        rc = error_set(
+            error, -EINVAL,
+            "group.consumer.session.timeout.ms must be more than group.consumer.heartbeat.interval.ms=%" PRId64,
+            interval);
+    return rc;
+}
+
 int config_finish(struct config *config, struct error *error)
 {
     int rc = derive_all(config);
@@ -110,7 +142,7 @@ int config_finish(struct config *config, struct error *error)
     struct topic_compaction_key parsed;
     if (!topic_config_parse_compaction_key(slice_of_text(key), &parsed))
         return error_set(error, -EINVAL, "furrow.compaction.key=%s: " COMPACTION_KEY_FORMS, key);
-    return 0;
+    return check_groups(config, error);
 }
 
 int config_size_to_disk(struct config *config, uint64_t total_bytes)

@@ -31,6 +31,11 @@ void logger_set_level(struct logger *logger, enum log_level level)
     atomic_store_explicit(&logger->level, (int)level, memory_order_relaxed);
 }
 
+enum log_level logger_level(struct logger *logger)
+{
+    return (enum log_level)atomic_load(&logger->level);
+}
+
 bool log_level_parse(slice text, enum log_level *level)
 {
     for (unsigned i = 0; i < sizeof level_texts / sizeof level_texts[0]; i++) {

@@ -33,6 +33,7 @@ struct logger {
 
 void logger_init(struct logger *logger, int descriptor, enum log_level level);
 void logger_set_level(struct logger *logger, enum log_level level);
+enum log_level logger_level(struct logger *logger);
 /* "debug", "info", "warn", "error", in any case. */
 bool log_level_parse(slice text, enum log_level *level);
 const char *log_level_text(enum log_level level);

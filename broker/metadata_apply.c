@@ -92,6 +92,7 @@ static void folders_made(struct job *job)
             return;
         }
         topic_hold(change->topic);
+        topic_config_refresh(&change->topic->config, server->config); /* the broker's may have changed since */
         change->topic->recorded_partitions = change->end_partition;
     }
     for (int32_t i = change->first_partition; i < change->end_partition; i++) {
@@ -146,6 +147,10 @@ void metadata_apply(struct metadata_change *change)
         if (!cleaner_let_go(server->cleaner, change->topic, &change->compaction))
             jobs_submit(&server->jobs, &change->job, JOB_FILES);
         return;
+    case SET:
+        metadata_apply_settings(change);
+        metadata_end_change(change);
+        return;
     case PRODUCER_IDS:
     case CONFIGURE:
         metadata_end_change(change);
@@ -168,6 +173,7 @@ static void revert_config(struct metadata_change *change)
     struct topic_config failed = *place;
     *place = change->config;
     change->config = failed;
+    topic_config_refresh(place, change->metadata->server->config); /* the broker's may have changed since */
     if (change->later == NULL)
         metadata_use_config(change->topic);
 }

@@ -106,6 +106,10 @@ static int apply_record(struct loader *loader, const struct record *record)
             loader->metadata->next_producer_id = ids.next_producer_id;
         return rc;
     }
+    case METADATA_BROKER_SETTINGS:
+    case METADATA_GROUP_SETTINGS:
+        return metadata_load_settings(loader->metadata, (enum settings_of)key.kind, key.name, record->value,
+                                      &loader->arena);
     default:
         return FURROW_WRONG_VERSION;
     }
@@ -342,6 +346,7 @@ int metadata_load(struct metadata_log *metadata, struct error *error)
         rc = log_for_each_record(metadata->log, server->memory, apply_next, &loader, error);
     if (rc != 0)
         error_wrap(error, rc, "metadata log");
+    metadata_settings_loaded(metadata);
     if (rc == 0)
         rc = disk_list(server->disk, "", remember_stray, &loader, error);
     if (rc == 0) {

@@ -36,8 +36,8 @@ int metadata_encode(writer *w, enum metadata_kind kind, slice name, const struct
 
 /* ---- the life of a change ---- */
 
-static struct metadata_change *new_change(struct metadata_log *metadata, enum change_kind kind, metadata_done *done,
-                                          void *context)
+struct metadata_change *metadata_new_change(struct metadata_log *metadata, enum change_kind kind, metadata_done *done,
+                                            void *context)
 {
     struct memory *memory = metadata->server->memory;
     struct metadata_change *change = memory_alloc_zeroed(memory, MEMORY_TOPICS, sizeof *change);
@@ -85,21 +85,20 @@ static void unset_busy(struct metadata_change *change)
     }
 }
 
-static void link_configure(struct metadata_change *change)
+void metadata_link_change(struct metadata_change *change, struct metadata_change **newest)
 {
-    change->earlier = change->topic->configured_by;
+    change->earlier = *newest;
     if (change->earlier != NULL)
         change->earlier->later = change;
-    change->topic->configured_by = change;
+    *newest = change;
 }
 
-/* Also of one that was refused and never linked. */
-static void unlink_configure(struct metadata_change *change)
+void metadata_unlink_change(struct metadata_change *change, struct metadata_change **newest)
 {
     if (change->later != NULL)
         change->later->earlier = change->earlier;
-    else if (change->topic->configured_by == change)
-        change->topic->configured_by = change->earlier;
+    else if (*newest == change)
+        *newest = change->earlier;
     if (change->earlier != NULL)
         change->earlier->later = change->later;
 }
@@ -110,7 +109,9 @@ void metadata_end_change(struct metadata_change *change)
     struct memory *memory = server->memory;
     unset_busy(change);
     if (change->kind == CONFIGURE)
-        unlink_configure(change);
+        metadata_unlink_change(change, &change->topic->configured_by);
+    if (change->resource != NULL)
+        metadata_end_settings(change);
     change->metadata->under_way--;
     change->metadata->planned_partitions -= (size_t)change->planned;
     if (change->kind == GROW && change->planned != 0)
@@ -119,6 +120,7 @@ void metadata_end_change(struct metadata_change *change)
     if (change->topic != NULL)
         topic_release(&server->topics, change->topic);
     topic_config_close(&change->config, memory);
+    settings_close(&change->settings, memory);
     memory_free(memory, MEMORY_TOPICS, change->name, change->name_size + 1);
     writer_close(&change->record);
     memory_free(memory, MEMORY_TOPICS, change, sizeof *change);
@@ -281,7 +283,7 @@ static void write_done(struct writer_job *job)
     end_write(metadata, 0);
 }
 
-static void submit(struct metadata_change *change, int encoded)
+void metadata_submit(struct metadata_change *change, int encoded)
 {
     struct metadata_log *metadata = change->metadata;
     struct log_append *append = &change->append;
@@ -346,7 +348,7 @@ static void plan(struct metadata_change *change)
     change->metadata->planned_partitions += (size_t)change->planned;
 }
 
-static void refuse(struct metadata_change *change, int status, const char *why)
+void metadata_refuse(struct metadata_change *change, int status, const char *why)
 {
     change->status = error_set(&change->error, status, "%s", why);
     metadata_end_change(change);
@@ -357,17 +359,17 @@ void metadata_log_create_topic(struct metadata_log *metadata, slice name, const 
 {
     struct server *server = metadata->server;
     bool exists = topics_find(&server->topics, name) != NULL || metadata_log_is_busy(metadata, name);
-    struct metadata_change *change = new_change(metadata, CREATE, done, context);
+    struct metadata_change *change = metadata_new_change(metadata, CREATE, done, context);
     if (change == NULL)
         return;
     if (exists) {
-        refuse(change, -EEXIST, "the topic exists already");
+        metadata_refuse(change, -EEXIST, "the topic exists already");
         return;
     }
     change->name = memory_alloc(server->memory, MEMORY_TOPICS, name.size + 1);
     if (change->name == NULL || topic_config_copy(&change->config, config, server->memory) != 0) {
         change->name_size = name.size;
-        refuse(change, -ENOMEM, "out of memory");
+        metadata_refuse(change, -ENOMEM, "out of memory");
         return;
     }
     memcpy(change->name, name.data, name.size);
@@ -379,14 +381,14 @@ void metadata_log_create_topic(struct metadata_log *metadata, slice name, const 
     change->end_partition = partitions;
     plan(change);
     metadata_set_busy(change);
-    submit(change, encode_topic(change, name, change->id, partitions, config));
+    metadata_submit(change, encode_topic(change, name, change->id, partitions, config));
 }
 
 /* Behind a topic's deletion nothing more may be said of it: at the next start it would be there again. */
 static struct metadata_change *topic_change(struct metadata_log *metadata, enum change_kind kind, struct topic *topic,
                                             metadata_done *done, void *context)
 {
-    struct metadata_change *change = new_change(metadata, kind, done, context);
+    struct metadata_change *change = metadata_new_change(metadata, kind, done, context);
     if (change == NULL)
         return NULL;
     change->topic = topic;
@@ -394,7 +396,7 @@ static struct metadata_change *topic_change(struct metadata_log *metadata, enum 
     topic_hold(topic);
     if (!topic->is_deleting && !topic->is_deleted)
         return change;
-    refuse(change, -ENOENT, "the topic is being deleted");
+    metadata_refuse(change, -ENOENT, "the topic is being deleted");
     return NULL;
 }
 
@@ -404,12 +406,12 @@ void metadata_log_delete_topic(struct metadata_log *metadata, struct topic *topi
     if (change == NULL)
         return;
     if (topic->is_growing) { /* folders that are being made would be left behind */
-        refuse(change, -EBUSY, "partitions are being added to the topic");
+        metadata_refuse(change, -EBUSY, "partitions are being added to the topic");
         return;
     }
     topic->is_deleting = true;
-    submit(change, metadata_encode(&change->record, METADATA_TOPIC, topic_name(topic), NULL, NULL,
-                                   server_now(metadata->server)));
+    metadata_submit(change, metadata_encode(&change->record, METADATA_TOPIC, topic_name(topic), NULL, NULL,
+                                            server_now(metadata->server)));
 }
 
 void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *topic, int32_t partitions,
@@ -419,11 +421,11 @@ void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *to
     if (change == NULL)
         return;
     if (topic->recorded_partitions != topic->partition_count) {
-        refuse(change, -EBUSY, "partitions are being added to the topic");
+        metadata_refuse(change, -EBUSY, "partitions are being added to the topic");
         return;
     }
     if (partitions <= topic->partition_count) {
-        refuse(change, -EINVAL, "the topic has as many partitions already");
+        metadata_refuse(change, -EINVAL, "the topic has as many partitions already");
         return;
     }
     change->first_partition = topic->partition_count;
@@ -431,7 +433,7 @@ void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *to
     topic->recorded_partitions = partitions;
     topic->is_growing = true;
     plan(change);
-    submit(change, encode_topic(change, topic_name(topic), topic->id, partitions, &topic->config));
+    metadata_submit(change, encode_topic(change, topic_name(topic), topic->id, partitions, &topic->config));
 }
 
 void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *topic,
@@ -444,27 +446,27 @@ void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *
     if (topic_config_copy(&topic->config, config, metadata->server->memory) != 0) {
         topic->config = change->config;
         change->config = (struct topic_config){.cleanup_policy = 0};
-        refuse(change, -ENOMEM, "out of memory");
+        metadata_refuse(change, -ENOMEM, "out of memory");
         return;
     }
-    link_configure(change);
+    metadata_link_change(change, &topic->configured_by);
     metadata_use_config(topic);
     cleaner_note_config(metadata->server->cleaner, topic, &change->config);
-    submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
+    metadata_submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
 }
 
 void metadata_log_reserve_producer_ids(struct metadata_log *metadata, int64_t count, int64_t *first,
                                        metadata_done *done, void *context)
 {
-    struct metadata_change *change = new_change(metadata, PRODUCER_IDS, done, context);
+    struct metadata_change *change = metadata_new_change(metadata, PRODUCER_IDS, done, context);
     if (change == NULL)
         return;
     /* A reservation whose write fails leaves a gap, never an id that is given twice. */
     *first = metadata->next_producer_id;
     metadata->next_producer_id += count;
     struct metadata_producer_ids_value value = {.next_producer_id = metadata->next_producer_id};
-    submit(change, metadata_encode(&change->record, METADATA_PRODUCER_IDS, slice_of_text(""),
-                                   &metadata_producer_ids_value_type, &value, server_now(metadata->server)));
+    metadata_submit(change, metadata_encode(&change->record, METADATA_PRODUCER_IDS, slice_of_text(""),
+                                            &metadata_producer_ids_value_type, &value, server_now(metadata->server)));
 }
 
 /* ---- opening and closing ---- */
@@ -478,6 +480,7 @@ int metadata_log_open(struct server *server, struct metadata_log **metadata_out,
     metadata->queue_tail = &metadata->queue;
     int rc = metadata_load(metadata, error);
     if (rc != 0) {
+        metadata_free_settings(metadata);
         if (metadata->log != NULL)
             log_close(metadata->log);
         memory_free(server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
@@ -489,6 +492,7 @@ int metadata_log_open(struct server *server, struct metadata_log **metadata_out,
 
 void metadata_log_close(struct metadata_log *metadata)
 {
+    metadata_free_settings(metadata);
     log_close(metadata->log);
     memory_free(metadata->server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
 }

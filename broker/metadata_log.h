@@ -1,6 +1,6 @@
 /* The metadata log: what topics there are, how they are configured, which producer ids were handed out, and what an
- * operator changed about the broker. A compacted log of its own in DATA/__furrow_metadata-0, not a topic; its records
- * are declared in protocol/kafka/messages/metadata_log.txt.
+ * operator set at run time of brokers and groups. A compacted log of its own in DATA/__furrow_metadata-0, not a topic;
+ * its records are declared in protocol/kafka/messages/metadata_log.txt.
  *
  * Happy path. A change becomes one record, appended and synced by the writer like any batch (changes that arrive
  * together share one sync); then it is taken into server->topics, and the caller's `done` is called. A topic's folders
@@ -48,6 +48,27 @@ void metadata_log_add_partitions(struct metadata_log *metadata, struct topic *to
 /* Replaces the topic's configuration by a copy of `config`. */
 void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *topic,
                                    const struct topic_config *config, metadata_done *done, void *context);
+
+/* ---- settings made at run time ---- */
+
+enum settings_of {
+    SETTINGS_OF_BROKER = 2, /* named by its id; all of the cluster: "" */
+    SETTINGS_OF_GROUP = 3,  /* named by its id */
+};
+
+/* Those in force; NULL: none. */
+const struct settings *metadata_log_settings(const struct metadata_log *metadata, enum settings_of of, slice name);
+/* Those in force when all changes under way are: what the next change builds upon. NULL: none. */
+const struct settings *metadata_log_planned_settings(const struct metadata_log *metadata, enum settings_of of,
+                                                     slice name);
+/* Replaces them by `settings`, which are taken over, and were checked. In force when `done` is called with status 0.
+ * -EDQUOT: of too many groups. */
+void metadata_log_set_settings(struct metadata_log *metadata, enum settings_of of, slice name,
+                               struct settings *settings, metadata_done *done, void *context);
+/* Calls `callback` for all that has settings in force; in no order. A non-zero return ends it and is returned. */
+typedef int metadata_settings_callback(void *context, slice name, const struct settings *settings);
+int metadata_log_list_settings(const struct metadata_log *metadata, enum settings_of of,
+                               metadata_settings_callback *callback, void *context);
 
 /* Takes `count` producer ids out of circulation for ever; *first is set before done is called with status 0. */
 void metadata_log_reserve_producer_ids(struct metadata_log *metadata, int64_t count, int64_t *first,

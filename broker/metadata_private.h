@@ -13,9 +13,14 @@
 #define METADATA_FOLDER     "__furrow_metadata-0"
 
 /* Of a record's key. */
-enum metadata_kind { METADATA_TOPIC = 0, METADATA_PRODUCER_IDS = 1, METADATA_BROKER_CONFIG = 2 };
+enum metadata_kind {
+    METADATA_TOPIC = 0,
+    METADATA_PRODUCER_IDS = 1,
+    METADATA_BROKER_SETTINGS = SETTINGS_OF_BROKER,
+    METADATA_GROUP_SETTINGS = SETTINGS_OF_GROUP,
+};
 
-enum change_kind { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS };
+enum change_kind { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS, SET };
 
 /* One change from its request to `done`. */
 struct metadata_change {
@@ -30,13 +35,16 @@ struct metadata_change {
 
     struct topic *topic;        /* held; NULL for CREATE until it is made, and for PRODUCER_IDS */
     struct topic_config config; /* CREATE: the new topic's; CONFIGURE: the one before, in case the write fails */
-    struct metadata_change *earlier, *later; /* CONFIGURE: under way too, for the same topic */
+    struct metadata_change *earlier, *later; /* CONFIGURE, SET: under way too, for the same one */
     char *name;                              /* CREATE */
     size_t name_size;
     struct uuid id;
     int32_t first_partition; /* CREATE, GROW: the folders to make are [first, end) */
     int32_t end_partition;
     int32_t planned; /* CREATE, GROW: partitions that count as planned meanwhile */
+
+    struct set_resource *resource; /* SET: whose settings */
+    struct settings settings;      /* SET: the new ones; once applied, those before */
 
     struct job job;                       /* makes or removes folders */
     struct cleaner_wait compaction;       /* DELETE: of one of the topic's partitions */
@@ -59,6 +67,10 @@ struct metadata_log {
     /* Whose topic's name is being created or removed, by the name's hash: a request may name thousands. */
     struct metadata_change *busy[METADATA_BUSY_LISTS];
     size_t planned_partitions; /* of topics that are being made or grow */
+    /* Those with settings, in force or under way, by name */
+    struct set_resource *set_brokers;
+    struct set_resource *set_groups;
+    size_t set_bytes; /* that they take, without their settings */
     struct checkpoint_request start_checkpoint;
     unsigned under_way; /* changes, their folder jobs included */
 };
@@ -91,3 +103,28 @@ void metadata_revert(struct metadata_change *change);
 void metadata_use_config(struct topic *topic);
 /* Calls done and frees. */
 void metadata_end_change(struct metadata_change *change);
+
+/* For the files that make changes. NULL when out of memory: done was called. */
+struct metadata_change *metadata_new_change(struct metadata_log *metadata, enum change_kind kind, metadata_done *done,
+                                            void *context);
+/* Queues the change's record; `encoded` is what became of its encoding. */
+void metadata_submit(struct metadata_change *change, int encoded);
+void metadata_refuse(struct metadata_change *change, int status, const char *why);
+
+/* Those under way for one topic or resource; `newest` is the last of them, NULL when there is none. */
+void metadata_link_change(struct metadata_change *change, struct metadata_change **newest);
+/* Also of one that was never linked. */
+void metadata_unlink_change(struct metadata_change *change, struct metadata_change **newest);
+
+/* ---- settings, metadata_settings.c ---- */
+
+/* Of a record; its value is null where nothing is set any more. */
+MUST_USE int metadata_load_settings(struct metadata_log *metadata, enum settings_of of, slice name, slice record,
+                                    struct arena *arena);
+/* When all records are read: the configuration follows them. */
+void metadata_settings_loaded(struct metadata_log *metadata);
+/* The change's record is safe. */
+void metadata_apply_settings(struct metadata_change *change);
+/* Before a change ends, whatever became of it. */
+void metadata_end_settings(struct metadata_change *change);
+void metadata_free_settings(struct metadata_log *metadata);

@@ -23,7 +23,7 @@ INTENDED = {
     r"error_message: ": "our own words",
     # ---- ApiVersions
     r"^api_versions .*api_keys\[\d+\]: kafka \{.*\}, furrowd 'missing'": "APIs that are not served",
-    r"^api_versions .*(finalized|supported)_features": "no features are announced",
+    r"^api_versions .*(finalized|supported)_features": "what is served, in one version each",
     # ---- frames
     r"^raw_frames \| (negative size|empty frame)": "closed at once",
     # ---- configuration
@@ -43,6 +43,8 @@ INTENDED = {
     r"config with blanks.*\.value: kafka ' (7|TRUE) '": "blanks are not kept",
     r"validate only \| .*\.topic_id: kafka 'an id', furrowd 'no id'": "what is only checked has no id",
     r"DeleteTopics v6 id and name \| ": "both are told that they are twice",
+    # ---- one node
+    r"^quorum .*(leader_epoch|high_watermark|log_end_offset|_timestamp|\.port): ": "each has its own",
     # ---- Metadata
     r"^metadata \| Metadata v1[23] neither": "Kafka fails without saying why",
     r"replica_election_results\[timeout0\]: kafka 'missing'": "Kafka had no time to make it",

@@ -33,7 +33,7 @@ static void emit_damage(struct walk *walk, const char *what)
 static const struct message_type *metadata_value_type(int8_t kind)
 {
     static const struct message_type *const types[] = {&metadata_topic_value_type, &metadata_producer_ids_value_type,
-                                                       &metadata_broker_config_value_type};
+                                                       &metadata_settings_value_type, &metadata_settings_value_type};
     return kind >= 0 && (size_t)kind < sizeof types / sizeof types[0] ? types[kind] : NULL;
 }
 
@@ -59,7 +59,7 @@ static bool emit_metadata(struct dump *dump, const struct record *record)
     union {
         struct metadata_topic_value topic;
         struct metadata_producer_ids_value ids;
-        struct metadata_broker_config_value config;
+        struct metadata_settings_value settings;
     } value;
     struct metadata_log_key key;
     struct arena arena;

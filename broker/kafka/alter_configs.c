@@ -1,45 +1,18 @@
-/* AlterConfigs (key 33) replaces a topic's whole configuration; IncrementalAlterConfigs (key 44, KIP-339) changes
+/* AlterConfigs (key 33) replaces a resource's whole configuration; IncrementalAlterConfigs (key 44, KIP-339) changes
  * single entries. The new configuration is worked out and checked as a whole before anything changes. */
-#include "kafka/changes.h"
+#include "kafka/alter_configs.h"
 #include "kafka/repeated.h"
-#include "operations/new_topic.h"
+#include "kafka/resources.h"
 
 #include <errno.h>
 
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
-
-enum operation { OPERATION_SET = 0, OPERATION_DELETE = 1, OPERATION_APPEND = 2, OPERATION_SUBTRACT = 3 };
-
-/* The words, then the value behind a colon. */
-static int16_t refuse(struct error *error, int16_t code, const char *words, slice value)
+int16_t alter_refuse(struct error *error, int16_t code, const char *words, slice value)
 {
     error_set(error, -EINVAL, "%s: %.*s", words, SLICE_PRINT(value));
     return code;
 }
 
-/* The topic a resource names, or why it cannot be changed. */
-static int16_t find_resource(const struct server *server, int8_t type, slice name, struct topic **topic,
-                             struct error *error)
-{
-    if (type == RESOURCE_BROKER)
-        return refuse(error, KAFKA_INVALID_REQUEST,
-                      "Broker settings are read at start and cannot be changed at run time", name);
-    if (type != RESOURCE_TOPIC) {
-        error_set(error, -EINVAL, "Unknown resource type %d", type);
-        return KAFKA_INVALID_REQUEST;
-    }
-    if (name.size == 0) {
-        error_set(error, -EINVAL, "Default topic resources are not allowed.");
-        return KAFKA_INVALID_REQUEST;
-    }
-    if (!topic_name_valid(name, error))
-        return KAFKA_INVALID_TOPIC_EXCEPTION;
-    *topic = topics_find(&server->topics, name);
-    if (*topic != NULL)
-        return KAFKA_NONE;
-    error_set(error, -ENOENT, "The topic '%.*s' does not exist.", SLICE_PRINT(name));
-    return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-}
+/* ---- lists ---- */
 
 static slice list_of(slice text)
 {
@@ -79,99 +52,105 @@ static void merge_lists(writer *w, slice from, slice without, slice added)
     }
 }
 
-static int16_t refuse_list(struct error *error, enum operation operation, const char *name)
+int16_t alter_list(struct alteration *alteration, enum alter_operation operation, slice current, slice value,
+                   slice *changed, struct error *error)
 {
-    error_set(error, -EINVAL, "Can't %s to key %s because its type is not LIST.",
-              operation == OPERATION_APPEND ? "APPEND" : "SUBTRACT", name);
-    return KAFKA_INVALID_CONFIG;
-}
-
-static int16_t change_list(struct server *server, struct topic_config *config, int key, enum operation operation,
-                           slice value, struct error *error)
-{
-    const struct topic_config_key *keys;
-    bool is_own;
-    topic_config_keys(&keys);
-    if (keys[key].type != SETTING_LIST)
-        return refuse_list(error, operation, keys[key].name);
-    if (value.size > SETTING_TEXT_MAX)
-        return refuse(error, KAFKA_INVALID_CONFIG, "The list is too long", slice_of_text(keys[key].name));
-    slice current = slice_of_text(topic_config_text(config, server->config, key, &is_own));
+    if (value.size > SETTING_TEXT_MAX) {
+        error_set(error, -EINVAL, "The list is too long");
+        return KAFKA_INVALID_CONFIG;
+    }
     writer w;
-    writer_init(&w, server->memory, MEMORY_TOPICS, INT16_MAX);
-    if (operation == OPERATION_APPEND)
+    writer_init(&w, alteration->server->memory, MEMORY_TOPICS, INT16_MAX);
+    if (operation == ALTER_APPEND)
         merge_lists(&w, current, NULL_SLICE, value);
     else
         merge_lists(&w, current, value, NULL_SLICE);
-    int16_t code = KAFKA_UNKNOWN_SERVER_ERROR;
-    if (writer_ok(&w))
-        code = new_topic_set_config(server, config, slice_of_text(keys[key].name),
-                                    w.size != 0 ? writer_slice(&w) : slice_of_text(""), error);
+    *changed = arena_copy(&alteration->request->arena, w.size != 0 ? writer_slice(&w) : slice_of_text(""));
+    bool ok = writer_ok(&w) && !slice_is_null(*changed);
     writer_close(&w);
-    return code;
+    return ok ? KAFKA_NONE : KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
-static int16_t change_entry(struct server *server, struct topic_config *config,
-                            const struct incremental_alter_configs_request_config *entry, struct error *error)
+/* ---- one resource ---- */
+
+static const struct alteration_kind *kind_of(int8_t type, bool replaces)
 {
-    int key = topic_config_find(entry->name);
-    if (entry->config_operation == OPERATION_DELETE) {
-        if (key >= 0)
-            topic_config_unset(config, server->config, server->memory, key);
-        return KAFKA_NONE; /* what is not set needs no deleting, known or not */
-    }
-    if (key < 0)
-        return refuse(error, KAFKA_INVALID_CONFIG, "Unknown topic config name", entry->name);
-    if (slice_is_null(entry->value))
-        return refuse(error, KAFKA_INVALID_REQUEST, "Null value not supported for ", entry->name);
-    switch (entry->config_operation) {
-    case OPERATION_SET:
-        return new_topic_set_config(server, config, entry->name, entry->value, error);
-    case OPERATION_APPEND:
-    case OPERATION_SUBTRACT:
-        return change_list(server, config, key, (enum operation)entry->config_operation, entry->value, error);
+    switch (type) {
+    case RESOURCE_TOPIC:
+        return &alteration_of_topic;
+    case RESOURCE_BROKER:
+        return &alteration_of_broker;
+    case RESOURCE_BROKER_LOGGER:
+        return replaces ? NULL : &alteration_of_logger;
+    case RESOURCE_GROUP:
+        return &alteration_of_group;
     default:
-        return refuse(error, KAFKA_INVALID_REQUEST, "Unknown operation for the configuration", entry->name);
+        return NULL;
     }
+}
+
+static int16_t refuse_repeated(struct error *error, const char *words)
+{
+    error_set(error, -EINVAL, "%s", words);
+    return KAFKA_INVALID_REQUEST;
+}
+
+static int16_t check_names(struct kafka_request *request, const slice *names, int32_t count, struct error *error)
+{
+    const bool *repeated = names != NULL ? repeated_find(&request->arena, names, count) : NULL;
+    if (repeated == NULL)
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    for (int32_t i = 0; i < count; i++) {
+        if (repeated[i])
+            return refuse_repeated(error, "Error due to duplicate config keys");
+    }
+    return KAFKA_NONE;
+}
+
+/* `names` are those of its entries. Whatever it returns, end_alteration must follow. */
+static int16_t begin_alteration(struct alteration *alteration, int8_t type, bool is_repeated, const slice *names,
+                                int32_t count, struct error *error)
+{
+    if (is_repeated)
+        return refuse_repeated(error, "Each resource must appear at most once.");
+    const struct alteration_kind *kind = kind_of(type, alteration->replaces);
+    if (kind == NULL) {
+        error_set(error, -EINVAL, "Unknown resource type %d", type);
+        return KAFKA_INVALID_REQUEST;
+    }
+    alteration->server = alteration->request->server;
+    int16_t code = kind->open(alteration, error);
+    if (code != KAFKA_NONE)
+        return code;
+    alteration->kind = kind;
+    return check_names(alteration->request, names, count, error);
+}
+
+static int16_t change_entry(struct alteration *alteration, int8_t operation, slice name, slice value,
+                            struct error *error)
+{
+    if (operation < ALTER_SET || operation > ALTER_SUBTRACT)
+        return alter_refuse(error, KAFKA_INVALID_REQUEST, "Unknown operation for the configuration", name);
+    if (operation != ALTER_DELETE && slice_is_null(value))
+        return alter_refuse(error, KAFKA_INVALID_REQUEST, "Null value not supported for ", name);
+    return alteration->kind->change(alteration, (enum alter_operation)operation, name, value, error);
 }
 
 /* The outcome for one resource: answered at once when it is refused or only validated. */
-static void submit(struct kafka_request *request, struct topic *topic, const struct topic_config *config,
-                   bool validate_only, int16_t *error_code, slice *error_message, struct changes *changes,
-                   struct error *error)
+static void end_alteration(struct alteration *alteration, bool validate_only, int16_t *error_code, slice *error_message,
+                           struct changes *changes, struct error *error)
 {
-    if (*error_code == KAFKA_NONE && topic_config_check(config, request->server->config, error) != 0)
-        *error_code = KAFKA_INVALID_CONFIG;
-    if (*error_code != KAFKA_NONE) {
-        *error_message = change_message(request, error);
-        return;
-    }
-    struct change *change = validate_only ? NULL : changes_add(changes, error_code, error_message);
+    const struct alteration_kind *kind = alteration->kind;
+    if (*error_code == KAFKA_NONE && kind->check != NULL)
+        *error_code = kind->check(alteration, error);
+    if (*error_code != KAFKA_NONE)
+        *error_message = change_message(alteration->request, error);
+    struct change *change =
+        *error_code == KAFKA_NONE && !validate_only ? changes_add(changes, error_code, error_message) : NULL;
     if (change != NULL)
-        metadata_log_set_topic_config(request->server->metadata, topic, config, change_done, change);
-}
-
-/* What holds for a resource before its entries are looked at. `keys` are their names. */
-static int16_t check_resource(struct kafka_request *request, int8_t type, slice name, bool is_repeated,
-                              const slice *keys, int32_t key_count, struct topic **topic, struct error *error)
-{
-    if (is_repeated) {
-        error_set(error, -EINVAL, "Each resource must appear at most once.");
-        return KAFKA_INVALID_REQUEST;
-    }
-    int16_t code = find_resource(request->server, type, name, topic, error);
-    if (code != KAFKA_NONE)
-        return code;
-    const bool *repeated = keys != NULL ? repeated_find(&request->arena, keys, key_count) : NULL;
-    if (repeated == NULL)
-        return KAFKA_UNKNOWN_SERVER_ERROR;
-    for (int32_t i = 0; i < key_count; i++) {
-        if (repeated[i]) {
-            error_set(error, -EINVAL, "Error due to duplicate config keys");
-            return KAFKA_INVALID_REQUEST;
-        }
-    }
-    return KAFKA_NONE;
+        kind->submit(alteration, change);
+    if (kind != NULL)
+        kind->close(alteration);
 }
 
 static void alter_incrementally(struct kafka_request *request,
@@ -179,23 +158,20 @@ static void alter_incrementally(struct kafka_request *request,
                                 struct incremental_alter_configs_response_resource *answer, struct changes *changes)
 {
     const struct incremental_alter_configs_request *asked = request->message;
-    struct server *server = request->server;
-    struct topic *topic = NULL;
-    struct topic_config config = {.cleanup_policy = 0};
+    struct alteration alteration = {.request = request, .name = resource->resource_name};
     struct error error = {0};
-    slice *keys = arena_alloc(&request->arena, (size_t)resource->configs.count * sizeof *keys);
-    for (int32_t i = 0; keys != NULL && i < resource->configs.count; i++)
-        keys[i] = resource->configs.items[i].name;
+    slice *names = arena_alloc(&request->arena, (size_t)resource->configs.count * sizeof *names);
+    for (int32_t i = 0; names != NULL && i < resource->configs.count; i++)
+        names[i] = resource->configs.items[i].name;
     answer->resource_type = resource->resource_type;
     answer->resource_name = resource->resource_name;
-    answer->error_code = check_resource(request, resource->resource_type, resource->resource_name, is_repeated, keys,
-                                        resource->configs.count, &topic, &error);
-    if (answer->error_code == KAFKA_NONE && topic_config_copy(&config, &topic->config, server->memory) != 0)
-        answer->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
-    for (int32_t i = 0; answer->error_code == KAFKA_NONE && i < resource->configs.count; i++)
-        answer->error_code = change_entry(server, &config, &resource->configs.items[i], &error);
-    submit(request, topic, &config, asked->validate_only, &answer->error_code, &answer->error_message, changes, &error);
-    topic_config_close(&config, server->memory);
+    answer->error_code =
+        begin_alteration(&alteration, resource->resource_type, is_repeated, names, resource->configs.count, &error);
+    for (int32_t i = 0; answer->error_code == KAFKA_NONE && i < resource->configs.count; i++) {
+        const struct incremental_alter_configs_request_config *entry = &resource->configs.items[i];
+        answer->error_code = change_entry(&alteration, entry->config_operation, entry->name, entry->value, &error);
+    }
+    end_alteration(&alteration, asked->validate_only, &answer->error_code, &answer->error_message, changes, &error);
 }
 
 /* A resource's type and name in one: what must not be repeated. NULL_SLICE when out of memory. */
@@ -236,34 +212,24 @@ void handle_incremental_alter_configs(struct kafka_request *request)
     changes_end(changes);
 }
 
-static int16_t set_entry(struct server *server, struct topic_config *config,
-                         const struct alter_configs_request_config *entry, struct error *error)
-{
-    if (slice_is_null(entry->value))
-        return refuse(error, KAFKA_INVALID_REQUEST, "Null value not supported for ", entry->name);
-    return new_topic_set_config(server, config, entry->name, entry->value, error);
-}
-
 static void replace_configs(struct kafka_request *request, const struct alter_configs_request_resource *resource,
                             bool is_repeated, struct alter_configs_response_resource *answer, struct changes *changes)
 {
     const struct alter_configs_request *asked = request->message;
-    struct server *server = request->server;
-    struct topic *topic = NULL;
-    struct topic_config config;
+    struct alteration alteration = {.request = request, .name = resource->resource_name, .replaces = true};
     struct error error = {0};
-    slice *keys = arena_alloc(&request->arena, (size_t)resource->configs.count * sizeof *keys);
-    for (int32_t i = 0; keys != NULL && i < resource->configs.count; i++)
-        keys[i] = resource->configs.items[i].name;
-    topic_config_init(&config, server->config);
+    slice *names = arena_alloc(&request->arena, (size_t)resource->configs.count * sizeof *names);
+    for (int32_t i = 0; names != NULL && i < resource->configs.count; i++)
+        names[i] = resource->configs.items[i].name;
     answer->resource_type = resource->resource_type;
     answer->resource_name = resource->resource_name;
-    answer->error_code = check_resource(request, resource->resource_type, resource->resource_name, is_repeated, keys,
-                                        resource->configs.count, &topic, &error);
-    for (int32_t i = 0; answer->error_code == KAFKA_NONE && i < resource->configs.count; i++)
-        answer->error_code = set_entry(server, &config, &resource->configs.items[i], &error);
-    submit(request, topic, &config, asked->validate_only, &answer->error_code, &answer->error_message, changes, &error);
-    topic_config_close(&config, server->memory);
+    answer->error_code =
+        begin_alteration(&alteration, resource->resource_type, is_repeated, names, resource->configs.count, &error);
+    for (int32_t i = 0; answer->error_code == KAFKA_NONE && i < resource->configs.count; i++) {
+        const struct alter_configs_request_config *entry = &resource->configs.items[i];
+        answer->error_code = change_entry(&alteration, ALTER_SET, entry->name, entry->value, &error);
+    }
+    end_alteration(&alteration, asked->validate_only, &answer->error_code, &answer->error_message, changes, &error);
 }
 
 void handle_alter_configs(struct kafka_request *request)

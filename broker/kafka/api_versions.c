@@ -1,5 +1,6 @@
 /* ApiVersions (key 18): what is served, in the windows by which clients judge a server. The header of its response is
  * always version 0 (KIP-511); a version that is not served is answered in version 0 with error 35. */
+#include "kafka/features.h"
 #include "kafka/request.h"
 
 #include <ctype.h>
@@ -41,6 +42,34 @@ static bool names_software(const struct kafka_request *request)
            (is_software_text(asked->client_software_name) && is_software_text(asked->client_software_version));
 }
 
+/* False when out of memory. */
+static bool list_features(struct kafka_request *request, struct api_versions_response *response)
+{
+    const struct kafka_feature *features;
+    size_t count = kafka_features(&features);
+    response->supported_features.items =
+        arena_alloc(&request->arena, count * sizeof *response->supported_features.items);
+    response->finalized_features.items =
+        arena_alloc(&request->arena, count * sizeof *response->finalized_features.items);
+    if (response->supported_features.items == NULL || response->finalized_features.items == NULL)
+        return false;
+    response->supported_features.count = response->finalized_features.count = (int32_t)count;
+    response->finalized_features_epoch = 0; /* they never change */
+    for (size_t i = 0; i < count; i++) {
+        response->supported_features.items[i] = (struct api_versions_response_supported_feature){
+            .name = slice_of_text(features[i].name),
+            .min_version = features[i].version,
+            .max_version = features[i].version,
+        };
+        response->finalized_features.items[i] = (struct api_versions_response_finalized_feature){
+            .name = slice_of_text(features[i].name),
+            .min_version_level = features[i].version,
+            .max_version_level = features[i].version,
+        };
+    }
+    return true;
+}
+
 void handle_api_versions(struct kafka_request *request)
 {
     struct api_versions_response response = API_VERSIONS_RESPONSE_DEFAULTS;
@@ -50,7 +79,7 @@ void handle_api_versions(struct kafka_request *request)
         return;
     }
     struct api_versions_response_api_key *windows = arena_alloc(&request->arena, kafka_api_count * sizeof *windows);
-    if (windows == NULL) {
+    if (windows == NULL || (request->version >= 3 && !list_features(request, &response))) {
         kafka_close(request, "out of memory");
         return;
     }

@@ -61,6 +61,8 @@ int16_t change_error_code(int status)
         return KAFKA_INVALID_PARTITIONS;
     case -EBUSY:
         return KAFKA_REQUEST_TIMED_OUT;
+    case -EDQUOT:
+        return KAFKA_POLICY_VIOLATION;
     default:
         return KAFKA_KAFKA_STORAGE_ERROR;
     }

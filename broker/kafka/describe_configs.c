@@ -1,88 +1,16 @@
-/* DescribeConfigs (key 32), for topics and for this broker. */
+/* DescribeConfigs (key 32), for topics, for this broker and what is set for all, for its log, and for groups. */
+#include "group_config.h"
 #include "kafka/changes.h"
 #include "kafka/described_config.h"
 #include "kafka/repeated.h"
+#include "kafka/resources.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
-
-#define SYNONYMS_MAX (CONFIG_LEVELS + 1) /* the resource's own, then the broker's */
-
-static int8_t type_code(enum setting_type type)
-{
-    static const int8_t codes[] = {
-        [SETTING_BOOLEAN] = 1, [SETTING_STRING] = 2, [SETTING_INT] = 3,
-        [SETTING_LONG] = 5,    [SETTING_DOUBLE] = 6, [SETTING_LIST] = 7,
-    };
-    return codes[type];
-}
-
-static slice text_slice(const char *text)
-{
-    return text != NULL ? slice_of_text(text) : NULL_SLICE;
-}
-
-static const int8_t level_sources[] = {
-    [CONFIG_OF_BROKER] = SOURCE_DYNAMIC_BROKER,
-    [CONFIG_OF_CLUSTER] = SOURCE_DYNAMIC_DEFAULT_BROKER,
-    [CONFIG_OF_START] = SOURCE_STATIC_BROKER,
-    [CONFIG_OF_DEFAULT] = SOURCE_DEFAULT,
-};
-
-static int8_t broker_source(const struct config *config, const char *name)
-{
-    int id = name != NULL ? config_find(slice_of_text(name)) : -1;
-    return id >= 0 ? level_sources[config_level_at(config, id)] : SOURCE_DEFAULT;
-}
-
-void describe_topic_config(const struct server *server, const struct topic_config *topic, int key,
-                           struct described_config *described)
-{
-    const struct topic_config_key *keys;
-    bool is_own;
-    topic_config_keys(&keys);
-    described->value = text_slice(topic_config_text(topic, server->config, key, &is_own));
-    described->source = is_own ? SOURCE_TOPIC : broker_source(server->config, keys[key].broker_name);
-    described->type = type_code(keys[key].type);
-}
-
-void describe_broker_config(const struct server *server, int key, struct described_config *described)
-{
-    described->value = text_slice(config_text_at(server->config, key));
-    described->source = level_sources[config_level_at(server->config, key)];
-    described->type = type_code(config_key(key)->type);
-}
-
-/* ---- one entry of the answer ---- */
-
-struct synonyms {
-    struct describe_configs_response_synonym items[SYNONYMS_MAX];
-    int32_t count;
-};
-
-static void add_synonym(struct synonyms *synonyms, const char *name, const char *value, int8_t source)
-{
-    synonyms->items[synonyms->count++] = (struct describe_configs_response_synonym){
-        .name = slice_of_text(name), .value = text_slice(value), .source = source};
-}
-
-static void add_broker_synonyms(struct synonyms *synonyms, const struct config *config, const char *name)
-{
-    int id = config_find(slice_of_text(name));
-    if (id < 0)
-        return;
-    for (int level = 0; level < CONFIG_LEVELS; level++) {
-        const char *text = config_text_of(config, id, (enum config_level)level);
-        if (text != NULL || level == CONFIG_OF_DEFAULT)
-            add_synonym(synonyms, name, text, level_sources[level]);
-    }
-}
-
 static bool fill_entry(struct kafka_request *request, struct describe_configs_response_config *entry, const char *name,
-                       const struct described_config *described, const struct synonyms *synonyms,
+                       const struct described_config *described, const struct described_synonyms *synonyms,
                        const char *documentation, bool read_only)
 {
     const struct describe_configs_request *asked = request->message;
@@ -92,7 +20,9 @@ static bool fill_entry(struct kafka_request *request, struct describe_configs_re
         .read_only = read_only,
         .config_source = described->source,
         .config_type = described->type,
-        .documentation = asked->include_documentation ? slice_of_text(documentation) : NULL_SLICE,
+        /* of a logger there is none, asked for or not, as in Kafka */
+        .documentation =
+            asked->include_documentation || *documentation == '\0' ? slice_of_text(documentation) : NULL_SLICE,
     };
     if (!asked->include_synonyms)
         return true;
@@ -131,12 +61,12 @@ static bool describe_topic(struct kafka_request *request, const struct describe_
         if (!is_asked_for(resource, keys[i].name))
             continue;
         struct described_config described;
-        struct synonyms synonyms = {.count = 0};
+        struct described_synonyms synonyms = {.count = 0};
         describe_topic_config(server, &topic->config, (int)i, &described);
         if (described.source == SOURCE_TOPIC)
-            add_synonym(&synonyms, keys[i].name, (const char *)described.value.data, SOURCE_TOPIC);
+            describe_add_synonym(&synonyms, keys[i].name, (const char *)described.value.data, SOURCE_TOPIC);
         if (keys[i].broker_name != NULL)
-            add_broker_synonyms(&synonyms, server->config, keys[i].broker_name);
+            describe_add_broker_synonyms(&synonyms, server->config, keys[i].broker_name);
         if (!fill_entry(request, &answer->configs.items[answer->configs.count++], keys[i].name, &described, &synonyms,
                         keys[i].documentation, false))
             return false;
@@ -156,11 +86,11 @@ static bool describe_broker(struct kafka_request *request, const struct describe
         if (!is_asked_for(resource, key->name))
             continue;
         struct described_config described;
-        struct synonyms synonyms = {.count = 0};
+        struct described_synonyms synonyms = {.count = 0};
         describe_broker_config(server, i, &described);
-        add_broker_synonyms(&synonyms, server->config, key->name);
+        describe_add_broker_synonyms(&synonyms, server->config, key->name);
         if (!fill_entry(request, &answer->configs.items[answer->configs.count++], key->name, &described, &synonyms,
-                        key->documentation, true))
+                        key->documentation, !config_is_dynamic(i)))
             return false;
     }
     return true;
@@ -173,7 +103,33 @@ static void refuse(struct kafka_request *request, struct describe_configs_respon
     answer->error_message = change_message(request, error);
 }
 
-/* A broker is named by its id; the empty name stands for the cluster's dynamic defaults, of which there are none. */
+/* What is set for all brokers of the cluster; nothing else has that resource. */
+static bool describe_cluster(struct kafka_request *request, const struct describe_configs_request_resource *resource,
+                             struct describe_configs_response_resource *answer)
+{
+    const struct config *config = request->server->config;
+    answer->configs.items = arena_alloc(&request->arena, CONFIG_KEY_COUNT * sizeof *answer->configs.items);
+    if (answer->configs.items == NULL)
+        return false;
+    for (int i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const struct config_key *key = config_key(i);
+        const char *text = config_text_of(config, i, CONFIG_OF_CLUSTER);
+        if (text == NULL || !is_asked_for(resource, key->name))
+            continue;
+        struct described_config described;
+        struct described_synonyms synonyms = {.count = 0};
+        describe_broker_config(request->server, i, &described);
+        described.value = slice_of_text(text);
+        described.source = SOURCE_DYNAMIC_DEFAULT_BROKER;
+        describe_add_synonym(&synonyms, key->name, text, SOURCE_DYNAMIC_DEFAULT_BROKER);
+        if (!fill_entry(request, &answer->configs.items[answer->configs.count++], key->name, &described, &synonyms,
+                        key->documentation, false))
+            return false;
+    }
+    return true;
+}
+
+/* A broker is named by its id; the empty name stands for all of the cluster. */
 static bool describe_broker_resource(struct kafka_request *request,
                                      const struct describe_configs_request_resource *resource,
                                      struct describe_configs_response_resource *answer)
@@ -181,12 +137,80 @@ static bool describe_broker_resource(struct kafka_request *request,
     char id[16];
     snprintf(id, sizeof id, "%d", request->server->start.node_id);
     if (resource->resource_name.size == 0)
-        return true;
+        return describe_cluster(request, resource, answer);
     if (slice_equal(resource->resource_name, slice_of_text(id)))
         return describe_broker(request, resource, answer);
     struct error error;
     error_set(&error, -EINVAL, "Unexpected broker id, expected %s but received %.*s", id,
               SLICE_PRINT(resource->resource_name));
+    refuse(request, answer, KAFKA_INVALID_REQUEST, &error);
+    return true;
+}
+
+/* The server's log has one level, which may be changed until the next start. */
+static bool describe_logger(struct kafka_request *request, const struct describe_configs_request_resource *resource,
+                            struct describe_configs_response_resource *answer)
+{
+    static const char *const levels[] = {
+        [LOG_DEBUG] = "DEBUG", [LOG_INFO] = "INFO", [LOG_WARN] = "WARN", [LOG_ERROR] = "ERROR"};
+    struct described_synonyms synonyms = {.count = 0};
+    struct described_config described = {.source = SOURCE_DYNAMIC_LOGGER};
+    struct error error;
+    int32_t id;
+    if (!resource_parse_node(resource->resource_name, &id) || id != request->server->start.node_id) {
+        error_set(&error, -EINVAL, "Unexpected broker id, expected %d but received %.*s",
+                  request->server->start.node_id, SLICE_PRINT(resource->resource_name));
+        refuse(request, answer, KAFKA_INVALID_REQUEST, &error);
+        return true;
+    }
+    answer->configs.items = arena_alloc(&request->arena, sizeof *answer->configs.items);
+    if (answer->configs.items == NULL)
+        return false;
+    if (!is_asked_for(resource, RESOURCE_ROOT_LOGGER))
+        return true;
+    described.value = slice_of_text(levels[logger_level(request->server->logger)]);
+    return fill_entry(request, &answer->configs.items[answer->configs.count++], RESOURCE_ROOT_LOGGER, &described,
+                      &synonyms, "", false);
+}
+
+static bool describe_group(struct kafka_request *request, const struct describe_configs_request_resource *resource,
+                           struct describe_configs_response_resource *answer)
+{
+    const struct server *server = request->server;
+    const struct settings *own = metadata_log_settings(server->metadata, SETTINGS_OF_GROUP, resource->resource_name);
+    size_t count = group_config_count();
+    answer->configs.items = arena_alloc(&request->arena, count * sizeof *answer->configs.items);
+    if (answer->configs.items == NULL)
+        return false;
+    for (int i = 0; i < (int)count; i++) {
+        const struct group_config_key *key = group_config_key(i);
+        const char *text = own != NULL ? settings_find(own, i) : NULL;
+        if (!is_asked_for(resource, key->name))
+            continue;
+        struct described_config described;
+        struct described_synonyms synonyms = {.count = 0};
+        describe_broker_config(server, (int)key->broker, &described);
+        if (text != NULL) {
+            described.value = slice_of_text(text);
+            described.source = SOURCE_GROUP;
+            describe_add_synonym(&synonyms, key->name, text, SOURCE_GROUP);
+        }
+        describe_add_broker_synonyms(&synonyms, server->config, config_key((int)key->broker)->name);
+        if (!fill_entry(request, &answer->configs.items[answer->configs.count++], key->name, &described, &synonyms,
+                        key->documentation, false))
+            return false;
+    }
+    return true;
+}
+
+static bool describe_group_resource(struct kafka_request *request,
+                                    const struct describe_configs_request_resource *resource,
+                                    struct describe_configs_response_resource *answer)
+{
+    struct error error;
+    if (resource->resource_name.size != 0)
+        return describe_group(request, resource, answer);
+    error_set(&error, -EINVAL, "Group name must not be empty");
     refuse(request, answer, KAFKA_INVALID_REQUEST, &error);
     return true;
 }
@@ -217,6 +241,10 @@ static bool describe_resource(struct kafka_request *request, const struct descri
         return describe_topic_resource(request, resource, answer);
     if (resource->resource_type == RESOURCE_BROKER)
         return describe_broker_resource(request, resource, answer);
+    if (resource->resource_type == RESOURCE_BROKER_LOGGER)
+        return describe_logger(request, resource, answer);
+    if (resource->resource_type == RESOURCE_GROUP)
+        return describe_group_resource(request, resource, answer);
     struct error error;
     error_set(&error, -EINVAL, "Unsupported resource type: %d", resource->resource_type);
     refuse(request, answer, KAFKA_INVALID_REQUEST, &error);

@@ -1,6 +1,7 @@
 /* How settings are shown: value, where it comes from, type (DescribeConfigs; KIP-226, KIP-569). */
 #pragma once
 
+#include "kafka/messages.h"
 #include "server.h"
 
 enum config_source_code {
@@ -9,6 +10,7 @@ enum config_source_code {
     SOURCE_DYNAMIC_DEFAULT_BROKER = 3,
     SOURCE_STATIC_BROKER = 4,
     SOURCE_DEFAULT = 5,
+    SOURCE_DYNAMIC_LOGGER = 6,
     SOURCE_GROUP = 8,
 };
 
@@ -21,3 +23,13 @@ struct described_config {
 void describe_topic_config(const struct server *server, const struct topic_config *topic, int key,
                            struct described_config *described);
 void describe_broker_config(const struct server *server, int key, struct described_config *described);
+
+/* Where else a setting could come from, strongest first: the resource's own, then the broker's. */
+struct described_synonyms {
+    struct describe_configs_response_synonym items[CONFIG_LEVELS + 1];
+    int32_t count;
+};
+
+void describe_add_synonym(struct described_synonyms *synonyms, const char *name, const char *value, int8_t source);
+/* `name` is a broker's setting. */
+void describe_add_broker_synonyms(struct described_synonyms *synonyms, const struct config *config, const char *name);

@@ -111,6 +111,9 @@ kafka_handler kafka_refuse_api_versions;
     X(DELETE_ACLS, handle_delete_acls)                                                                                 \
     X(DESCRIBE_PRODUCERS, handle_describe_producers)                                                                   \
     X(DESCRIBE_LOG_DIRS, handle_describe_log_dirs)                                                                     \
+    X(DESCRIBE_QUORUM, handle_describe_quorum)                                                                         \
+    X(UPDATE_FEATURES, handle_update_features)                                                                         \
+    X(LIST_CONFIG_RESOURCES, handle_list_config_resources)                                                             \
     X(DESCRIBE_CLUSTER, handle_describe_cluster)                                                                       \
     X(DESCRIBE_TOPIC_PARTITIONS, handle_describe_topic_partitions)
 

@@ -9,6 +9,7 @@ from differential.offsets import leader_epochs, list_offsets
 from differential.one_node import ONE_NODE
 from differential.reads import fetch, sessions
 from differential.records import idempotence, produce_versions
+from differential.settings import SETTINGS
 from differential.topics import create_partitions, create_topics, delete_topics
 
 SCENARIOS = [
@@ -33,4 +34,5 @@ SCENARIOS = [
     describe_log_dirs,
     *GROUPS,
     *ONE_NODE,
+    *SETTINGS,
 ]

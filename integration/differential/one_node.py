@@ -2,8 +2,8 @@
 
 from differential.peers import Pair
 
-DESCRIBE_ACLS, CREATE_ACLS, DELETE_ACLS, MOVE_LOG_DIRS, ELECT, REASSIGN, REASSIGNMENTS, PRODUCERS = (
-    29, 30, 31, 34, 43, 45, 46, 61,
+DESCRIBE_ACLS, CREATE_ACLS, DELETE_ACLS, MOVE_LOG_DIRS, ELECT, REASSIGN, REASSIGNMENTS, QUORUM, FEATURES, PRODUCERS = (
+    29, 30, 31, 34, 43, 45, 46, 55, 57, 61,
 )
 
 
@@ -53,4 +53,34 @@ def producers(pair: Pair):
     pair.every(PRODUCERS, {"topics": []}, "none")
 
 
-ONE_NODE = [acls, elections, reassignments, log_dirs_changed, producers]
+def quorum(pair: Pair):
+    metadata = "__cluster_metadata"
+    for note, topics in {
+        "metadata": [(metadata, [0])], "two": [(metadata, [0, 1])], "other": [("nope", [0])], "twice": [(metadata, [0])] * 2,
+        "no partitions": [(metadata, [])], "none": [],
+    }.items():
+        asked = [{"topic_name": name, "partitions": [{"partition_index": i} for i in parts]} for name, parts in topics]
+        pair.every(QUORUM, {"topics": asked}, note)
+
+
+def features(pair: Pair):
+    for note, (name, level, kind) in {
+        "as it is": ("group.version", 1, 1), "too high": ("group.version", 7, 1), "unknown": ("nope", 1, 1),
+        "no name": ("", 1, 1), "negative": ("group.version", -1, 1), "kind 9": ("group.version", 1, 9),
+        "kind 0": ("group.version", 1, 0), "unsafe": ("group.version", 1, 3),
+    }.items():
+        update = {"feature": name, "max_version_level": level}
+        for only in (True, False):
+            pair.every(
+                FEATURES,
+                lambda version: {
+                    "timeout_ms": 1000,
+                    "feature_updates": [{**update, "upgrade_type": kind} if version else update],
+                    **({"validate_only": only} if version else {}),
+                },
+                note,
+            )
+    pair.every(FEATURES, {"timeout_ms": 1000, "feature_updates": []}, "none")
+
+
+ONE_NODE = [acls, elections, reassignments, log_dirs_changed, producers, quorum, features]

@@ -1,0 +1,12 @@
+#include "kafka/features.h"
+
+static const struct kafka_feature list[] = {
+    {"group.version", 1},     /* the consumer protocol (KIP-848) */
+    {"metadata.version", 30}, /* 4.3: consoles show it as the server's version */
+};
+
+size_t kafka_features(const struct kafka_feature **features)
+{
+    *features = list;
+    return sizeof list / sizeof list[0];
+}

@@ -1,0 +1,113 @@
+"""Settings of brokers, groups and loggers that are made while the server runs, through kafka-configs and librdkafka."""
+
+import re
+import subprocess
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, ConfigSource
+
+from clients import Record
+from clients.confluent import Confluent
+from differential.peers import INCREMENTAL_ALTER_CONFIGS, Peer
+from installed import java
+
+pytestmark = pytest.mark.furrow_only
+client = Confluent()
+
+
+@pytest.fixture
+def configs(server):
+    def run(*arguments: str, fails: bool = False) -> str:
+        command = java("kafka.admin.ConfigCommand", "--bootstrap-server", server.bootstrap, *arguments)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def alter(server, name: str, *changes: tuple[str, str | None]) -> None:
+    """Of a broker, or of all: "", which librdkafka does not take. A value of None: deleted."""
+    entries = [{"name": key, "config_operation": 1 if value is None else 0, "value": value} for key, value in changes]
+    resource = {"resource_type": 4, "resource_name": name, "configs": entries}
+    peer = Peer(server)
+    [answer] = peer.call(INCREMENTAL_ALTER_CONFIGS, 1, {"resources": [resource]})["responses"]
+    assert answer["error_code"] == 0, answer
+    peer.close()
+
+
+def described(server, kind, name: str) -> dict[str, ConfigEntry]:
+    admin = AdminClient({"bootstrap.servers": server.bootstrap})
+    resource = ConfigResource(kind, name)
+    return admin.describe_configs([resource])[resource].result(15)
+
+
+def test_a_setting_holds_at_once_and_after_a_restart(servers):
+    server = servers.start({"message.max.bytes": "100000"})
+    broker, topic = ConfigResource.Type.BROKER, ConfigResource.Type.TOPIC
+    client.create_topic(server.bootstrap, "plain")
+    client.create_topic(server.bootstrap, "own", config={"max.message.bytes": "5000"})
+    alter(server, "1", ("message.max.bytes", "1000"), ("max.connections.per.ip", "500"))
+    alter(server, "", ("message.max.bytes", "2000"), ("log.retention.ms", "7000000"))
+    for end in (server.kill, server.stop, None):
+        found = described(server, broker, "1")
+        assert found["message.max.bytes"].value == "1000" and not found["message.max.bytes"].is_read_only
+        assert found["message.max.bytes"].source == ConfigSource.DYNAMIC_BROKER_CONFIG.value
+        assert found["log.retention.ms"].source == ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.value
+        assert found["listeners"].is_read_only
+        assert described(server, topic, "plain")["max.message.bytes"].value == "1000"
+        assert described(server, topic, "own")["max.message.bytes"].value == "5000"
+        client.produce(server.bootstrap, [Record(b"x" * 3000)], "own")
+        with pytest.raises(KafkaException):
+            client.produce(server.bootstrap, [Record(b"x" * 3000)], "plain")
+        if end:
+            end()
+            server.start()
+    alter(server, "1", ("message.max.bytes", None))
+    with pytest.raises(KafkaException):
+        client.produce(server.bootstrap, [Record(b"x" * 3000)], "plain")
+    alter(server, "", ("message.max.bytes", None))
+    client.produce(server.bootstrap, [Record(b"x" * 3000)], "plain")
+    assert described(server, broker, "1")["message.max.bytes"].source == ConfigSource.STATIC_BROKER_CONFIG.value
+
+
+def test_kafka_configs_of_brokers(configs):
+    one, every = ["--entity-type", "brokers", "--entity-name", "1"], ["--entity-type", "brokers", "--entity-default"]
+    configs("--alter", *one, "--add-config", "log.cleaner.backoff.ms=1234")
+    configs("--alter", *every, "--add-config", "log.cleaner.backoff.ms=4321")
+    said = configs("--describe", *one)
+    assert re.search(r"log\.cleaner\.backoff\.ms=1234 .*DYNAMIC_BROKER_CONFIG:log\.cleaner\.backoff\.ms=1234", said)
+    assert "DYNAMIC_DEFAULT_BROKER_CONFIG:log.cleaner.backoff.ms=4321" in said
+    assert "log.cleaner.backoff.ms=4321" in configs("--describe", *every)
+    configs("--alter", *one, "--delete-config", "log.cleaner.backoff.ms")
+    assert "backoff.ms=1234" not in configs("--describe", *one)
+    assert "Cannot update these configs dynamically: [node.id]" in configs(
+        "--alter", *one, "--add-config", "node.id=7", fails=True
+    )
+    assert "did you mean log.cleaner.backoff.ms" in configs(
+        "--alter", *one, "--add-config", "log.cleaner.backof.ms=7", fails=True
+    )
+
+
+def test_kafka_configs_of_groups(configs):
+    group = ["--entity-type", "groups", "--entity-name", "watched"]
+    configs("--alter", *group, "--add-config", "consumer.session.timeout.ms=50000")
+    said = configs("--describe", *group)
+    assert re.search(r"consumer\.session\.timeout\.ms=50000 .*DYNAMIC_GROUP_CONFIG", said)
+    assert "watched" in configs("--describe", "--entity-type", "groups")
+    assert "consumer.session.timeout.ms must be less than or equal to" in configs(
+        "--alter", *group, "--add-config", "consumer.session.timeout.ms=90000", fails=True
+    )
+    configs("--alter", *group, "--delete-config", "consumer.session.timeout.ms")
+    assert "50000" not in configs("--describe", *group)
+
+
+def test_kafka_configs_of_the_log(configs, server):
+    logger = ["--entity-type", "broker-loggers", "--entity-name", "1"]
+    assert "root=INFO" in configs("--describe", *logger)
+    before = server.log.read_text().count(" DEBUG ")
+    configs("--alter", *logger, "--add-config", "root=DEBUG")
+    assert "root=DEBUG" in configs("--describe", *logger)
+    configs("--alter", *logger, "--add-config", "root=INFO")
+    assert server.log.read_text().count(" DEBUG ") > before
