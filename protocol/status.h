@@ -22,7 +22,9 @@
     X(STALE_PRODUCER_EPOCH, -10008, "producer epoch is older than the last one seen")                                  \
     X(OFFLINE, -10009, "partition is offline")                                                                         \
     X(IN_USE, -10010, "in use by another process")                                                                     \
-    X(WRONG_VERSION, -10011, "written by an unknown version")
+    X(WRONG_VERSION, -10011, "written by an unknown version")                                                          \
+    X(NOT_TRANSACTIONAL, -10012, "not part of the producer's open transaction")                                        \
+    X(STALE_COORDINATOR_EPOCH, -10013, "coordinator epoch is older than the last one seen")
 
 enum furrow_status {
 #define X(name, code, text) FURROW_##name = code,

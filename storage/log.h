@@ -130,7 +130,8 @@ struct log_append {
 
     /* Results, valid after log_write_end or when begin has refused it */
     int status; /* 0, FURROW_DUPLICATE_SEQUENCE (base_offset names the earlier one), FURROW_OUT_OF_ORDER_SEQUENCE,
-                 * FURROW_STALE_PRODUCER_EPOCH, FURROW_TOO_LARGE, or why the write failed */
+                 * FURROW_STALE_PRODUCER_EPOCH, FURROW_STALE_COORDINATOR_EPOCH, FURROW_NOT_TRANSACTIONAL,
+                 * FURROW_TOO_LARGE, or why the write failed */
     int64_t base_offset;
 };
 

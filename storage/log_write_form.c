@@ -4,6 +4,7 @@
  * timestamps of its batches (by the clock when they have none), an index is full, or the offset is too far from the
  * segment's base. */
 #include "log_write_job.h"
+#include "transaction_marker.h"
 
 /* ---- index entries ---- */
 
@@ -152,10 +153,18 @@ static void take_append(struct log_write *write, struct log_append **queue)
     write->appends_tail = &append->next;
 }
 
-static int check_epoch(const struct log *log, const struct batch_header *header)
+static int check_epochs(const struct log *log, const struct log_append *append)
 {
+    const struct batch_header *header = &append->header;
     const struct producer *producer = producer_state_find(log->producers, header->producer_id);
-    return producer != NULL && header->producer_epoch < producer->epoch ? FURROW_STALE_PRODUCER_EPOCH : 0;
+    struct transaction_marker marker;
+    if (producer == NULL)
+        return 0;
+    if (header->producer_epoch < producer->epoch)
+        return FURROW_STALE_PRODUCER_EPOCH;
+    bool is_marker = batch_is_control(header) &&
+                     transaction_marker_parse(slice_of(append->batch, append->size), header, &marker) == 0;
+    return is_marker && marker.coordinator_epoch < producer->coordinator_epoch ? FURROW_STALE_COORDINATOR_EPOCH : 0;
 }
 
 /* 0 when it may be appended. */
@@ -166,7 +175,7 @@ static int check_append(const struct log *log, const struct log_append *append, 
     if (!batch_has_producer(&append->header))
         return 0;
     if (append->is_trusted || batch_is_control(&append->header))
-        return check_epoch(log, &append->header);
+        return check_epochs(log, append);
     return producer_state_check(log->producers, &append->header, earlier_offset, NULL);
 }
 

@@ -188,12 +188,9 @@ static int32_t sequence_after(int32_t sequence)
     return sequence == INT32_MAX ? 0 : sequence + 1;
 }
 
-int producer_state_check(const struct producer_state *state, const struct batch_header *header, int64_t *base_offset,
-                         struct error *error)
+static int check_sequence(const struct producer *producer, const struct batch_header *header, int64_t *base_offset,
+                          struct error *error)
 {
-    const struct producer *producer = producer_state_find(state, header->producer_id);
-    if (producer == NULL || producer->epoch < 0)
-        return 0;
     if (header->producer_epoch < producer->epoch)
         return error_set(error, FURROW_STALE_PRODUCER_EPOCH, "producer %" PRId64 " has epoch %d, got %d", producer->id,
                          producer->epoch, header->producer_epoch);
@@ -218,6 +215,21 @@ int producer_state_check(const struct producer_state *state, const struct batch_
     return error_set(error, FURROW_OUT_OF_ORDER_SEQUENCE,
                      "producer %" PRId64 ": sequence %" PRId32 ", expected %" PRId32, producer->id,
                      header->base_sequence, expected);
+}
+
+int producer_state_check(const struct producer_state *state, const struct batch_header *header, int64_t *base_offset,
+                         struct error *error)
+{
+    const struct producer *producer = producer_state_find(state, header->producer_id);
+    if (producer == NULL || producer->epoch < 0)
+        return 0;
+    int rc = check_sequence(producer, header, base_offset, error);
+    if (rc == 0 && producer->transaction_start >= 0 && !batch_is_transactional(header))
+        return error_set(error, FURROW_NOT_TRANSACTIONAL,
+                         "Expected transactional write from producer %" PRId64 ", whose transaction begins at offset "
+                         "%" PRId64,
+                         producer->id, producer->transaction_start);
+    return rc;
 }
 
 /* ---- noting ---- */

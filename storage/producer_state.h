@@ -50,6 +50,7 @@ const struct producer *producer_state_find(const struct producer_state *state, i
  *   FURROW_DUPLICATE_SEQUENCE     *base_offset is that of the batch as it was written
  *   FURROW_STALE_PRODUCER_EPOCH   an older epoch than the last one seen
  *   FURROW_OUT_OF_ORDER_SEQUENCE  not the next sequence (0 follows INT32_MAX), or a new epoch that does not start at 0
+ *   FURROW_NOT_TRANSACTIONAL      its transaction is open, and the batch does not belong to one
  */
 MUST_USE int producer_state_check(const struct producer_state *state, const struct batch_header *header,
                                   int64_t *base_offset, struct error *error);

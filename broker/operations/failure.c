@@ -20,6 +20,10 @@ enum kafka_error failure_code(int status)
         return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
     case FURROW_STALE_PRODUCER_EPOCH:
         return KAFKA_INVALID_PRODUCER_EPOCH;
+    case FURROW_STALE_COORDINATOR_EPOCH:
+        return KAFKA_TRANSACTION_COORDINATOR_FENCED;
+    case FURROW_NOT_TRANSACTIONAL:
+        return KAFKA_INVALID_TXN_STATE;
     default: /* FURROW_OFFLINE, the disk's, no memory */
         return KAFKA_KAFKA_STORAGE_ERROR;
     }

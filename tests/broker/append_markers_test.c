@@ -157,6 +157,35 @@ static void after_a_marker_of_a_newer_epoch_the_older_one_is_refused(void)
     CHECK(operations_fixture_close(&f));
 }
 
+static void an_older_coordinator_ends_nothing(void)
+{
+    struct noted noted;
+    open_partitions(1);
+    init(&noted, 1, 0, true);
+    run(&noted);
+    CHECK_EQUAL(noted.parts[0].error, KAFKA_NONE);
+    CHECK_EQUAL(append_data(0, 0, 0), KAFKA_NONE);
+    init(&noted, 1, 0, true);
+    noted.markers.coordinator_epoch = 2;
+    run(&noted);
+    CHECK_EQUAL(noted.parts[0].error, KAFKA_TRANSACTION_COORDINATOR_FENCED);
+    CHECK_EQUAL(log_stable_end_offset(fixture_partition(&f, 0)->log), 1);
+    CHECK(operations_fixture_close(&f));
+}
+
+static void while_its_transaction_is_open_a_producer_writes_nothing_else(void)
+{
+    struct fixture_batch outside = {.idempotent = true, .producer_id = 7, .sequence = 2};
+    struct noted noted;
+    open_partitions(1);
+    CHECK_EQUAL(append_data(0, 0, 0), KAFKA_NONE);
+    CHECK_EQUAL(fixture_append_one(&f, &outside).error, KAFKA_INVALID_TXN_STATE);
+    init(&noted, 1, 0, true);
+    run(&noted);
+    CHECK_EQUAL(fixture_append_one(&f, &outside).error, KAFKA_NONE);
+    CHECK(operations_fixture_close(&f));
+}
+
 static void a_small_limit_of_the_topic_stops_no_marker(void)
 {
     struct noted noted;
@@ -210,5 +239,7 @@ static void any_allocation_may_fail(void)
 SUITE("append markers", CHECK_TEST(each_partition_gets_its_marker_on_the_disk),
       CHECK_TEST(a_marker_stands_behind_what_was_queued_before_it), CHECK_TEST(an_older_epoch_ends_nothing),
       CHECK_TEST(after_a_marker_of_a_newer_epoch_the_older_one_is_refused),
+      CHECK_TEST(an_older_coordinator_ends_nothing),
+      CHECK_TEST(while_its_transaction_is_open_a_producer_writes_nothing_else),
       CHECK_TEST(a_small_limit_of_the_topic_stops_no_marker),
       CHECK_TEST(a_failed_write_fails_the_marker_and_the_next_one_works), CHECK_TEST(any_allocation_may_fail))
