@@ -167,6 +167,25 @@
       "How long committed offsets are kept once a group has no members, or since the commit where it never had any.")  \
     N(OFFSETS_RETENTION_CHECK_INTERVAL_MS, "offsets.retention.check.interval.ms", "600000", 1, INT64_MAX,              \
       "How often is looked for offsets that are too old.")                                                             \
+    /* ---- transactions ---- */                                                                                       \
+    I(TRANSACTION_MAX_TIMEOUT_MS, "transaction.max.timeout.ms", "900000", 1, INT32_MAX,                                \
+      "The longest time that a producer may ask for its transactions.")                                                \
+    I(TRANSACTIONAL_ID_EXPIRATION_MS, "transactional.id.expiration.ms", "604800000", 1, INT32_MAX,                     \
+      "A transactional id that has no transaction for so long is forgotten.")                                          \
+    I(TRANSACTION_ABORT_INTERVAL_MS, "transaction.abort.timed.out.transaction.cleanup.interval.ms", "10000", 1,        \
+      INT32_MAX, "The shortest time between two looks for transactions that have outlived their time.")                \
+    I(TRANSACTION_REMOVE_INTERVAL_MS, "transaction.remove.expired.transaction.cleanup.interval.ms", "3600000", 1,      \
+      INT32_MAX, "How often is looked for transactional ids that are to be forgotten.")                                \
+    I(TRANSACTION_STATE_LOG_NUM_PARTITIONS, "transaction.state.log.num.partitions", "1", 1, 1,                         \
+      "One partition holds all transactional ids: always 1.")                                                          \
+    I(TRANSACTION_STATE_LOG_REPLICATION_FACTOR, "transaction.state.log.replication.factor", "1", 1, 1,                 \
+      "There is one node: always 1.")                                                                                  \
+    I(TRANSACTION_STATE_LOG_MIN_ISR, "transaction.state.log.min.isr", "1", 1, 1, "There is one node: always 1.")       \
+    I(FURROW_TRANSACTIONS_MAX, "furrow.transactions.max", "10000", 1, INT32_MAX, "Transactional ids in all.")          \
+    N(FURROW_TRANSACTIONS_MEMORY_BYTES, "furrow.transactions.memory.bytes", NULL, 65536, CONFIG_MEMORY_MOST,           \
+      "Memory for transactional ids and the partitions of their transactions; beyond it new ones are refused. "        \
+      "Default: "                                                                                                      \
+      "1/32 of the memory, 1 to 256 MiB.")                                                                             \
     /* ---- the server itself ---- */                                                                                  \
     N(LOG_FLUSH_TEST_DELAY_MS, "log.flush.test.delay.ms", "0", 0, 60000,                                               \
       "For tests and benchmarks: every sync takes so much longer.")                                                    \

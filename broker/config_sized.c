@@ -44,6 +44,7 @@ int config_size_defaults(struct config *config, const struct machine *machine)
         {CONFIG_SOCKET_REQUEST_MAX_BYTES, clamp(memory / 16, 64 * KIB, REQUEST_MOST)},
         {CONFIG_FURROW_MEMORY_LIMIT_BYTES, clamp(memory / 4, 256 * KIB, 1024 * MIB)},
         {CONFIG_FURROW_GROUPS_MEMORY_BYTES, clamp(memory / 8, MIB, 1024 * MIB)},
+        {CONFIG_FURROW_TRANSACTIONS_MEMORY_BYTES, clamp(memory / 32, MIB, 256 * MIB)},
         {CONFIG_LOG_SEGMENT_BYTES, clamp(round_down(memory / 8), MIB, 1024 * MIB)},
         {CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE, clamp(round_down(memory / 128), MIB, 32 * MIB)},
         {CONFIG_MAX_OPEN_FILES, open_files()},

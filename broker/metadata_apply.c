@@ -5,6 +5,7 @@
 #include "metadata_private.h"
 #include "operations/environment.h"
 #include "operations/groups.h"
+#include "operations/transactions.h"
 #include "operations/read.h"
 
 #include <errno.h>
@@ -123,6 +124,7 @@ static void remove_topic(struct metadata_change *change)
             log_abandon(topic->partitions[i]->log);
     }
     group_service_forget_topic(server->groups, topic_name(topic));
+    transaction_service_forget_topic(server->transactions, topic_name(topic));
 }
 
 static void compaction_ended(struct cleaner_wait *wait)

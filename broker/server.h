@@ -25,6 +25,7 @@ struct read_service;
 struct fetch_sessions;
 struct producer_ids;
 struct group_service;
+struct transaction_service;
 struct retention;
 struct scrub;
 
@@ -66,6 +67,7 @@ struct server {
     struct producer_ids *producer_ids;
     uint64_t requests_started; /* of clients, since the start */
     struct group_service *groups;
+    struct transaction_service *transactions;
 };
 
 /* Wall clock, ms since 1970, as of this turn of the loop or newer. */

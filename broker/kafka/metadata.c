@@ -4,6 +4,7 @@
 #include "kafka/changes.h"
 #include "operations/groups.h"
 #include "operations/new_topic.h"
+#include "operations/transactions.h"
 
 static bool fill_partitions(struct kafka_request *request, const struct topic *topic,
                             struct metadata_response_topic *answer)
@@ -147,6 +148,11 @@ static void create_missing(struct kafka_request *request, slice name, int16_t *e
     if (slice_equal(name, slice_of_text(GROUPS_TOPIC))) { /* as it must be, for whom it serves */
         *error_code = KAFKA_LEADER_NOT_AVAILABLE;
         group_service_prepare(server->groups);
+        return;
+    }
+    if (slice_equal(name, slice_of_text(TRANSACTIONS_TOPIC))) {
+        *error_code = KAFKA_LEADER_NOT_AVAILABLE;
+        transaction_service_prepare(server->transactions);
         return;
     }
     struct new_topic topic = {.name = name, .partitions = -1, .replication_factor = -1};

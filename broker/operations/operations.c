@@ -2,6 +2,7 @@
 
 #include "kafka/fetch_session.h"
 #include "operations/groups.h"
+#include "operations/transactions.h"
 #include "server.h"
 
 #include <errno.h>
@@ -63,8 +64,13 @@ int operations_open(struct server *server, struct error *error)
     rc = group_service_open(server, &server->groups, error);
     if (rc != 0)
         goto err_close_rest;
+    rc = transaction_service_open(server, &server->transactions, error);
+    if (rc != 0)
+        goto err_close_groups;
     return 0;
 
+err_close_groups:
+    group_service_close(server->groups);
 err_close_rest:
     producer_ids_close(server->producer_ids);
     fetch_sessions_close(server->sessions);
@@ -81,16 +87,19 @@ void operations_end_waits(struct server *server)
 {
     read_service_end_waits(server->reads);
     group_service_end_waits(server->groups);
+    transaction_service_end_waits(server->transactions);
 }
 
 bool operations_idle(const struct server *server)
 {
     return append_service_idle(server->appends) && read_service_idle(server->reads) &&
-           producer_ids_idle(server->producer_ids) && group_service_idle(server->groups);
+           producer_ids_idle(server->producer_ids) && group_service_idle(server->groups) &&
+           transaction_service_idle(server->transactions);
 }
 
 void operations_close(struct server *server)
 {
+    transaction_service_close(server->transactions);
     group_service_close(server->groups);
     append_service_close(server->appends);
     read_service_close(server->reads);

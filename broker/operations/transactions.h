@@ -13,13 +13,12 @@
 #pragma once
 
 #include "status.h"
-#include "transaction/transaction_call.h"
+#include "transaction/transaction_coordinator.h"
 
 #define TRANSACTIONS_TOPIC "__transaction_state"
 
 struct server;
 struct transaction_service;
-struct transaction_coordinator;
 
 /* Reads what the log holds; the topics and their logs are open, and the groups. Blocking. */
 MUST_USE int transaction_service_open(struct server *server, struct transaction_service **service, struct error *error);
@@ -28,6 +27,17 @@ void transaction_service_close(struct transaction_service *service);
 bool transaction_service_idle(const struct transaction_service *service);
 /* The server stops: who waits is answered, and what could not be ended is left to the next start. */
 void transaction_service_end_waits(struct transaction_service *service);
+
+/* For looking. */
+const struct transaction_coordinator *transaction_service_coordinator(const struct transaction_service *service);
+/* Makes the topic, if it is not there: before the first client needs it. */
+void transaction_service_prepare(struct transaction_service *service);
+/* A topic is gone. */
+void transaction_service_forget_topic(struct transaction_service *service, slice topic);
+
+/* As the coordinator's. */
+void transaction_service_init(struct transaction_service *service, struct transaction_init *init);
+void transaction_service_end(struct transaction_service *service, struct transaction_end *end);
 
 /* In memory, at once. */
 enum kafka_error transaction_service_verify(const struct transaction_service *service, slice transactional_id,

@@ -22,15 +22,15 @@ static struct transaction_change *open_change(struct transaction_coordinator *co
         return NULL;
     change->coordinator = coordinator;
     transaction_calls_init(&change->calls);
-    writer_init(&change->batch, coordinator->memory, MEMORY_TRANSACTIONS, BATCH_BYTES_MAX);
-    batch_builder_open(&change->builder, &change->batch, &BATCH_OPTIONS_PLAIN);
+    writer_init(&change->bytes, coordinator->memory, MEMORY_TRANSACTIONS, BATCH_BYTES_MAX);
+    batch_builder_open(&change->builder, &change->bytes, &BATCH_OPTIONS_PLAIN);
     return change;
 }
 
 static void free_change(struct transaction_change *change)
 {
     struct memory *memory = change->coordinator->memory;
-    writer_close(&change->batch);
+    writer_close(&change->bytes);
     transaction_partitions_close(&change->partitions, memory);
     memory_free(memory, MEMORY_TRANSACTIONS, change, sizeof *change);
 }
@@ -44,10 +44,10 @@ static bool send_change(struct transaction_change *change, int rc)
         free_change(change);
         return false;
     }
-    change->append.batch = change->batch.data;
-    change->append.size = change->batch.size;
+    change->written.bytes = change->bytes.data;
+    change->written.size = change->bytes.size;
     coordinator->appends++;
-    coordinator->store.append(coordinator->store.context, &change->append);
+    coordinator->store.append(coordinator->store.context, &change->written);
     return true;
 }
 
@@ -79,7 +79,7 @@ void transaction_change(struct transaction *transaction, const struct transactio
         transaction_partitions_close(partitions, coordinator->memory);
         goto err_answer;
     }
-    change->append.is_awaited = true;
+    change->written.is_awaited = true;
     change->transaction = transaction;
     change->values = *values;
     change->partitions = *partitions;
@@ -102,7 +102,7 @@ void transaction_change_to_nothing(struct transaction *transaction)
     struct transaction_change *change = open_change(coordinator);
     if (change == NULL)
         return;
-    change->append.is_awaited = true;
+    change->written.is_awaited = true;
     change->transaction = transaction;
     change->removes = true;
     int rc = transaction_records_add_tombstone(&change->builder, coordinator->time.wall, transaction->id);
@@ -208,10 +208,10 @@ static void finish_change(struct transaction_change *change, enum kafka_error er
     }
 }
 
-void transaction_coordinator_appended(struct transaction_coordinator *coordinator, struct transaction_append *append,
+void transaction_coordinator_appended(struct transaction_coordinator *coordinator, struct coordinator_batch *batch,
                                       enum kafka_error error, struct transaction_time now)
 {
-    struct transaction_change *change = CONTAINER_OF(append, struct transaction_change, append);
+    struct transaction_change *change = CONTAINER_OF(batch, struct transaction_change, written);
     coordinator->time = now;
     coordinator->appends--;
     if (change->transaction != NULL)

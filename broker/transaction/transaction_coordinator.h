@@ -16,6 +16,7 @@
 #pragma once
 
 #include "arena.h"
+#include "coordinator_batch.h"
 #include "transaction/transaction_call.h"
 #include "transaction/transaction_records.h"
 
@@ -28,14 +29,6 @@ struct transaction_time {
 };
 #define TRANSACTION_NEVER INT64_MAX
 
-/* One batch on its way to the log. */
-struct transaction_append {
-    uint8_t *batch; /* stamped in place; the coordinator's */
-    size_t size;
-    bool is_awaited;                 /* else the outcome may come before it is durable */
-    struct transaction_append *next; /* the store's */
-};
-
 /* A decided transaction. */
 struct transaction_ending {
     slice transactional_id;
@@ -43,11 +36,12 @@ struct transaction_ending {
     int16_t producer_epoch; /* of the markers */
     bool commits;
     const struct transaction_partitions *partitions;
+    struct transaction_ending *next; /* the store's */
 };
 
 struct transaction_store {
     /* All or nothing, in order; transaction_coordinator_appended follows, not from within. */
-    void (*append)(void *context, struct transaction_append *append);
+    void (*append)(void *context, struct coordinator_batch *batch);
     /* transaction_coordinator_ended follows when every marker is durable, not from within; until then the store tries
      * again. Never, when the server stops before. */
     void (*end)(void *context, struct transaction_ending *ending);
@@ -104,7 +98,7 @@ enum kafka_error transaction_coordinator_verify(const struct transaction_coordin
 
 /* ---- the store's answers ---- */
 
-void transaction_coordinator_appended(struct transaction_coordinator *coordinator, struct transaction_append *append,
+void transaction_coordinator_appended(struct transaction_coordinator *coordinator, struct coordinator_batch *batch,
                                       enum kafka_error error, struct transaction_time now);
 void transaction_coordinator_ended(struct transaction_coordinator *coordinator, struct transaction_ending *ending,
                                    struct transaction_time now);

@@ -69,7 +69,7 @@ struct transaction {
 
 /* One record of a transactional id on its way to the log, and what holds when it is there. */
 struct transaction_change {
-    struct transaction_append append;
+    struct coordinator_batch written;
     struct transaction_coordinator *coordinator;
     struct transaction *transaction; /* NULL: it holds already */
     bool removes;                    /* a tombstone */
@@ -77,7 +77,7 @@ struct transaction_change {
     struct transaction_partitions partitions;
     struct transaction_calls calls; /* who waits for it */
     enum kafka_error success;       /* what they are told then */
-    writer batch;
+    writer bytes;
     struct batch_builder builder;
 };
 

@@ -13,7 +13,7 @@ struct fixture {
     struct transaction_limits limits;
     struct transaction_coordinator *coordinator;
     struct transaction_time now;
-    struct transaction_append *appends[WAITING_MAX];
+    struct coordinator_batch *appends[WAITING_MAX];
     int append_count;
     struct transaction_ending *endings[WAITING_MAX];
     int ending_count;
@@ -27,7 +27,7 @@ struct fixture {
     int answers;
 };
 
-static void take_append(void *context, struct transaction_append *append)
+static void take_append(void *context, struct coordinator_batch *append)
 {
     struct fixture *f = context;
     REQUIRE(f->append_count < WAITING_MAX);
@@ -100,14 +100,14 @@ static void pass(struct fixture *f, int64_t ms)
 static void write_first(struct fixture *f, enum kafka_error error)
 {
     REQUIRE(f->append_count > 0);
-    struct transaction_append *append = f->appends[0];
+    struct coordinator_batch *append = f->appends[0];
     memmove(f->appends, f->appends + 1, (size_t)--f->append_count * sizeof(void *));
     if (error == KAFKA_NONE) {
         REQUIRE(f->log_count < LOG_MAX);
         f->log[f->log_count] = memory_alloc(&f->log_memory, MEMORY_LOGS, append->size);
         REQUIRE(f->log[f->log_count] != NULL);
         f->log_sizes[f->log_count] = append->size;
-        memcpy(f->log[f->log_count++], append->batch, append->size);
+        memcpy(f->log[f->log_count++], append->bytes, append->size);
     }
     transaction_coordinator_appended(f->coordinator, append, error, f->now);
 }
