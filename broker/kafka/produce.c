@@ -1,5 +1,6 @@
 /* Produce (key 0). acks 0 has no answer: an error closes the connection, so that the client hears of it. */
-#include "kafka/request.h"
+#include "container.h"
+#include "kafka/produce_transaction.h"
 #include "operations/operations.h"
 
 #define FIRST_VERSION_BY_ID     13
@@ -7,6 +8,7 @@
 
 struct produce {
     struct kafka_request *request;
+    struct produce_transaction transaction;
     struct append_request append;
     struct append_part parts[]; /* in the request's order */
 };
@@ -152,6 +154,12 @@ static int32_t count_partitions(const struct produce_request *asked)
     return count;
 }
 
+static void append(struct produce_transaction *transaction)
+{
+    struct produce *produce = CONTAINER_OF(transaction, struct produce, transaction);
+    append_start(produce->request->server->appends, &produce->append);
+}
+
 void handle_produce(struct kafka_request *request)
 {
     const struct produce_request *asked = request->message;
@@ -180,5 +188,7 @@ void handle_produce(struct kafka_request *request)
             ask_partition(part++, topic, topic_error, &topic_data->partition_data.items[j]);
     }
     kafka_request_count(request);
-    append_start(request->server->appends, &produce->append);
+    produce->transaction =
+        (struct produce_transaction){.request = request, .parts = produce->parts, .count = count, .done = append};
+    produce_transaction_start(&produce->transaction);
 }

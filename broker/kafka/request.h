@@ -97,6 +97,7 @@ kafka_handler kafka_refuse_api_versions;
     X(CONSUMER_GROUP_DESCRIBE, handle_consumer_group_describe)                                                         \
     X(HEARTBEAT, handle_heartbeat)                                                                                     \
     X(LEAVE_GROUP, handle_leave_group)                                                                                 \
+    X(TXN_OFFSET_COMMIT, handle_txn_offset_commit)                                                                     \
     X(SYNC_GROUP, handle_sync_group)                                                                                   \
     X(DESCRIBE_GROUPS, handle_describe_groups)                                                                         \
     X(LIST_GROUPS, handle_list_groups)                                                                                 \

@@ -11,6 +11,7 @@
 #include "log_records.h"
 #include "metadata_log.h"
 #include "operations/append.h"
+#include "operations/group_transactions.h"
 #include "operations/operations.h"
 #include "operations/turn_end.h"
 #include "retention.h"
@@ -301,6 +302,10 @@ static const struct partition *find_covered(const struct group_service *service,
 
 static void commit_now(struct group_service *service, struct commit_call *commit)
 {
+    if (commit->transaction != NULL) {
+        group_transactions_commit(service->server, commit);
+        return;
+    }
     group_coordinator_commit(service->coordinator, commit, group_service_now(service));
     group_service_rearm(service);
 }

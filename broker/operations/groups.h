@@ -28,7 +28,8 @@ struct group_time group_service_now(const struct group_service *service);
 /* After a call that went to the coordinator itself: it may want to be woken earlier. */
 void group_service_rearm(struct group_service *service);
 
-/* As group_coordinator_commit, behind the syncs of what it covers. */
+/* As group_coordinator_commit, behind the syncs of what it covers; in a transaction, when this server's partition of
+ * the groups' topic is in it (call.error: what the transactions' coordinator says to that). */
 void group_service_commit(struct group_service *service, struct commit_call *commit);
 /* Writes the transaction's marker to the groups' topic, behind all that the transaction has committed there; nothing
  * where there is no such topic any more. */
