@@ -260,8 +260,10 @@ static int swap_in(struct log *log, struct log_compaction *run)
         if (log->segments[first + i].base_offset != out->swap->bases[i])
             return FURROW_OUT_OF_RANGE;
     }
+    uint32_t aborted = 0;
     for (uint32_t i = 0; i < count; i++) {
         log->bytes -= log->segments[first + i].size;
+        aborted += log->segments[first + i].aborted;
         if (!log->abandoned)
             forget_files(log, out->swap->bases[i]);
     }
@@ -271,6 +273,7 @@ static int swap_in(struct log *log, struct log_compaction *run)
                                             .largest_timestamp = out->head.largest.timestamp,
                                             .size = out->position,
                                             .verified_to = out->position,
+                                            .aborted = aborted,
                                             .swap = log->swaps,
                                             .unsettled = true};
     memmove(&log->segments[first + 1], &log->segments[first + count],

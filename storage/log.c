@@ -1,8 +1,6 @@
 #include "log_mark.h"
 #include "log_swap.h"
 
-#include "transaction_marker.h"
-
 #include <stdio.h>
 
 /* ---- creating ---- */
@@ -194,6 +192,8 @@ int log_set_start_offset(struct log *log, int64_t offset, struct error *error)
                          log->folder, offset, log->start, log->end);
     if (offset > log->start)
         log->start = offset;
+    if (log->stable_end < log->start)
+        log->stable_end = log->start;
     return 0;
 }
 
@@ -228,28 +228,6 @@ int log_reserve_segment(struct log *log)
 }
 
 /* ---- producers ---- */
-
-int log_note_producer(struct producer_state *producers, const struct batch_header *header, slice batch,
-                      int64_t timestamp)
-{
-    if (!batch_has_producer(header))
-        return 0;
-    if (batch_is_control(header)) {
-        struct transaction_marker marker = {.coordinator_epoch = -1};
-        int rc = transaction_marker_parse(batch, header, &marker);
-        (void)rc; /* whatever else it says, a control batch of a producer ends its transaction */
-        return producer_state_end_transaction(producers, header, marker.coordinator_epoch, timestamp);
-    }
-    if (header->base_sequence < 0 && !batch_is_transactional(header))
-        return 0;
-    return producer_state_update(producers, header, timestamp);
-}
-
-void log_update_stable_end(struct log *log)
-{
-    int64_t open = producer_state_first_open_offset(log->producers);
-    log->stable_end = open >= 0 && open < log->end ? open : log->end;
-}
 
 struct producer_listing {
     log_producer_callback *callback;

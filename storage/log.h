@@ -187,6 +187,8 @@ struct log_read_point {
 
 #define LOG_READ_POINTS 8
 
+struct log_read_aborted;
+
 /* What a read carries from step to step; nobody else looks at it. */
 struct log_read_private {
     struct disk *disk;
@@ -206,10 +208,12 @@ struct log_read_private {
     uint32_t known_to;
     uint32_t checked_from; /* CRCs of [from, to) were found right by this read */
     uint32_t checked_to;
-    uint32_t swaps;              /* the log's, when it began */
-    struct log_read_point start; /* where the search begins */
-    bool started;                /* start is set */
-    bool exact;                  /* and is where the batch with the offset starts */
+    uint32_t swaps;                   /* the log's, when it began */
+    int64_t first_base;               /* of the range's first batch */
+    struct log_read_aborted *aborted; /* NULL: nothing that was aborted can concern it */
+    struct log_read_point start;      /* where the search begins */
+    bool started;                     /* start is set */
+    bool exact;                       /* and is where the batch with the offset starts */
     bool is_last;
     bool unsettled; /* of the segment (log_swap.h) */
     bool next_unsettled;

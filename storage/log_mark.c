@@ -71,6 +71,7 @@ struct log_mark *log_mark_prepare(struct log *log)
     if (mark == NULL)
         return NULL;
     mark->base_offset = log_last_segment(log)->base_offset;
+    mark->has_aborted = log_last_segment(log)->aborted > 0;
     mark->replaces = log->snapshot_offset > mark->base_offset ? log->snapshot_offset : -1;
     mark->index_at = offset_index_file_bytes(&log->head.index);
     mark->times_at = time_index_file_bytes(&log->head.times);
@@ -105,6 +106,8 @@ void log_mark_run(struct log_mark *mark, struct disk *disk, const char *folder)
     int rc = save_index(mark, disk, folder, SEGMENT_OFFSET_INDEX, mark->index, mark->index_size, mark->index_at);
     if (rc == 0)
         rc = save_index(mark, disk, folder, SEGMENT_TIME_INDEX, mark->times, mark->times_size, mark->times_at);
+    if (rc == 0 && mark->has_aborted)
+        rc = save_index(mark, disk, folder, SEGMENT_TRANSACTION_INDEX, NULL, 0, 0);
     segment_path(folder, mark->offset, SEGMENT_SNAPSHOT, path);
     if (rc == 0)
         rc = disk_replace_file(disk, path, writer_slice(&mark->snapshot), NULL);

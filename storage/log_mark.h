@@ -15,6 +15,7 @@ struct log_mark {
     int64_t replaces;      /* offset of the mark before, to be removed; -1: none */
     uint8_t index[OFFSET_INDEX_TAIL_MAX * OFFSET_INDEX_ENTRY_SIZE];
     uint8_t times[TIME_INDEX_TAIL_MAX * TIME_INDEX_ENTRY_SIZE];
+    bool has_aborted;
     size_t index_size; /* bytes */
     size_t times_size;
     uint64_t index_at; /* where in the file */

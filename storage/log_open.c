@@ -283,6 +283,8 @@ static int load_clean(struct log *log, const struct log_folder *found, const str
     if (rc != 0)
         return rc;
     rc = log_load_snapshot(log, found, log->end, opening->now, error);
+    if (rc == 0)
+        rc = log_load_aborted(log, found, error);
     if (rc == 0 && log->snapshot_offset >= 0 && log->snapshot_offset < log->end)
         return error_set(error, FURROW_CORRUPT, "the producer snapshot is older than the log's end");
     return rc;

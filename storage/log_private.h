@@ -14,6 +14,7 @@
  *     log_sync.c          syncing
  *     log_mark.c          what keeps recovery short
  *     log_stop.c          the clean stop
+ *     log_transactions.c  open and aborted transactions
  *     log_read.c          begin and end of a read, the hints
  *     log_read_job.c      its execution
  *     log_read_search.c   finding the batch with the offset
@@ -32,6 +33,7 @@
 #include "producer_state.h"
 #include "segment.h"
 #include "time_index.h"
+#include "transaction_index.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -83,6 +85,7 @@ struct log {
     int64_t end;
     int64_t stable_end;
     int64_t synced_end;
+    int64_t aborted_end;  /* behind the last marker that a transaction index names; 0: none does */
     int32_t leader_epoch; /* what new batches are stamped with */
 
     struct segment *segments; /* by base offset; at least one */
@@ -162,9 +165,11 @@ MUST_USE int log_remove_segment_aside(struct disk *disk, const char *folder, int
 void log_trim_make_void(struct log_trim *trim);
 
 /* A batch that stands at header->base_offset, noted in the producers' state. `batch` is all of it; only needed
- * for control batches. */
+ * for control batches. When it aborts a transaction of which there is a batch, *aborted is what the transaction index
+ * is to say, else its producer_id is -1. */
 MUST_USE int log_note_producer(struct producer_state *producers, const struct batch_header *header, slice batch,
-                               int64_t timestamp);
+                               int64_t timestamp, struct aborted_transaction *aborted);
+/* When the end or the producers have changed; nothing is provisional. */
 void log_update_stable_end(struct log *log);
 
 /* ---- the head ---- */
@@ -221,6 +226,13 @@ MUST_USE int log_recover(struct log *log, const struct log_folder *found, const 
  * and head is to be made anew. */
 MUST_USE int log_resume_head(struct log *log, const struct segment *segment, int64_t mark, struct segment_scan *scan,
                              struct log_head *head, int64_t *next_offset, struct error *error);
+/* The entries that the segment's transaction index should have of markers before `until`, from the newest snapshot
+ * before the segment and the batches since, into `entries`. For those that cannot be read. */
+MUST_USE int log_remake_aborted(struct disk *disk, struct memory *memory, const char *folder,
+                                const struct log_folder *found, int64_t base_offset, int64_t until, writer *entries,
+                                struct error *error);
+/* How many entries the transaction indexes have, by their sizes, and the last of them. FURROW_CORRUPT: recover. */
+MUST_USE int log_load_aborted(struct log *log, const struct log_folder *found, struct error *error);
 /* The base offset of the folder's last segment; -1 when there is not a byte of records. */
 MUST_USE int log_find_records(struct disk *disk, const char *folder, int64_t *last_base, struct error *error);
 /* Syncs every file in the folder: whoever copied it need not have done so. */

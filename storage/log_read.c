@@ -5,7 +5,7 @@
  * call to ask whether the bytes are in the page cache. Hints are made where reads end.
  *
  * All others go through the pool: log_read_job.c. */
-#include "log_private.h"
+#include "log_read_aborted.h"
 
 /* ---- hints ---- */
 
@@ -176,6 +176,12 @@ int log_read_begin(struct log *log, struct log_read *read)
     read->private.pinned = handle.pinned;
     uint32_t point = 0;
     struct log_hint *hint = find_start(log, read, &log->segments[i], &point);
+    if (log_read_wants_aborted(log, read)) {
+        read->status = log_read_aborted_begin(log, read, i);
+        if (read->status != 0)
+            log_read_release(log, read);
+        return read->status != 0;
+    }
     return answer_from_memory(log, read, &log->segments[i], hint, point) ? 1 : 0;
 }
 
@@ -208,7 +214,8 @@ static bool run_again(struct log *log, struct log_read *read)
 void log_read_end(struct log *log, struct log_read *read)
 {
     struct log_read_private *p = &read->private;
-    bool is_old = log_is_replaced(log, p->begun_base, p->swaps) || log_is_replaced(log, p->segment_base, p->swaps);
+    bool is_old = log_is_replaced(log, p->begun_base, p->swaps) || log_is_replaced(log, p->segment_base, p->swaps) ||
+                  log_read_aborted_is_old(log, read);
     if (p->executed && !log->abandoned && is_old && !run_again(log, read))
         return;
     if (!p->executed)
@@ -218,6 +225,7 @@ void log_read_end(struct log *log, struct log_read *read)
     pin_file(log, read);
     file_cache_release(log->environment.files, p->left);
     p->left = NULL;
+    log_read_aborted_end(read);
     struct segment *segment = &log->segments[log_find_segment(log, p->segment_base)];
     if (segment->base_offset == p->segment_base) {
         segment_note_verified(segment, p->checked_from, p->checked_to);
@@ -234,6 +242,7 @@ void log_read_release(struct log *log, struct log_read *read)
 {
     struct log_handle handle = {.file = read->file, .pinned = read->private.pinned};
     log_handle_release(log, &handle);
+    log_read_aborted_release(read);
     read->file = NULL;
     read->private.pinned = NULL;
 }

@@ -1,6 +1,7 @@
 /* Reading: what is done in the pool. The batch with the offset is found (log_read_search.c); then the range is made as
  * long as the limit lets it and ends at a batch. Bytes whose CRCs are not known to be right are read and checked batch
  * by batch; the range ends before one that is wrong, and a read that would begin with one is FURROW_CORRUPT. */
+#include "log_read_aborted.h"
 #include "log_read_search.h"
 
 /* ---- the range ---- */
@@ -137,8 +138,10 @@ static int run(struct log_search *s, bool *found)
     struct segment_batch first;
     rc = log_search_batch(s, &first);
     *found = rc != 0;
-    if (rc == 1)
+    if (rc == 1) {
+        s->p->first_base = first.header.base_offset;
         rc = find_range(s, &first);
+    }
     segment_scan_close(&s->scan);
     if (s->index.file != NULL)
         file_close(s->index.file);
@@ -165,10 +168,9 @@ static void go_to_next_segment(struct log_read *read)
     p->started = p->exact = true;
 }
 
-void log_read_execute(struct log_read *read)
+static void find_records(struct log_read *read)
 {
     struct log_read_private *p = &read->private;
-    p->executed = true;
     bool found = true;
     struct log_search search = {.read = read, .p = p};
     read->status = run(&search, &found);
@@ -177,4 +179,26 @@ void log_read_execute(struct log_read *read)
         search = (struct log_search){.read = read, .p = p};
         read->status = run(&search, &found);
     }
+}
+
+/* At most twice: where the first answer was cut, no more are found than it may name. */
+static void find_aborted(struct log_read *read)
+{
+    struct log_read_private *p = &read->private;
+    while (read->status == 0 && read->bytes > 0) {
+        read->status = log_read_aborted_find(read, p->points[0].offset, NULL);
+        if (read->status != 1)
+            return;
+        read->bytes = 0;
+        p->point_count = 0;
+        find_records(read);
+    }
+}
+
+void log_read_execute(struct log_read *read)
+{
+    read->private.executed = true;
+    find_records(read);
+    if (read->private.aborted != NULL)
+        find_aborted(read);
 }

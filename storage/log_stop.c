@@ -2,6 +2,22 @@
  * taken no batch since it was opened has nothing to write. */
 #include "log_private.h"
 
+/* The last segment's, which no sync covers before. */
+static int complete_transaction_index(struct log *log, struct error *error)
+{
+    const struct segment *segment = log_last_segment(log);
+    struct log_handle handle = {0};
+    int rc = log_handle_open(&handle, log->environment.disk, log->folder, segment->base_offset,
+                             SEGMENT_TRANSACTION_INDEX, FILE_READ_WRITE, error);
+    if (rc != 0)
+        return rc == -ENOENT && segment->aborted == 0 ? 0 : rc;
+    rc = file_truncate(handle.file, (uint64_t)segment->aborted * TRANSACTION_INDEX_ENTRY_SIZE, error);
+    if (rc == 0)
+        rc = file_sync(handle.file, error);
+    file_close(handle.file);
+    return rc;
+}
+
 /* Bytes and files that failed writes may have left behind the end. */
 static int remove_remains(struct log *log, struct error *error)
 {
@@ -25,6 +41,8 @@ static int remove_remains(struct log *log, struct error *error)
         rc = file_sync(handle.file, error);
     file_close(handle.file);
     if (rc == 0)
+        rc = complete_transaction_index(log, error);
+    if (rc == 0)
         log->tail_dirty = false;
     return rc;
 }
@@ -42,7 +60,8 @@ static int flush_indexes(struct log *log, struct error *error)
             return rc;
     }
     (void)log_head_note_end(&log->head, tails);
-    return log_head_flush(&log->head, tails, log->environment.disk, log->folder, true, error);
+    int rc = log_head_flush(&log->head, tails, log->environment.disk, log->folder, true, error);
+    return rc == 0 && log_last_segment(log)->aborted > 0 ? complete_transaction_index(log, error) : rc;
 }
 
 /* Needed when there are producers, or when an older snapshot would be taken for the newest. */

@@ -165,9 +165,12 @@ static int complete_one(const struct log_folder *found, struct disk *disk, const
         if (old->base_offset > base_offset && old->base_offset < end_offset)
             rc = log_remove_segment_files(disk, folder, old->base_offset, error);
     }
-    /* Those of the old segment must not stand beside the new .log. */
-    for (size_t i = 0; i < OTHER_PARTS && rc == 0; i++)
-        rc = remove_part(disk, folder, base_offset, other_parts[i], "", error);
+    /* Those of the old segment must not stand beside the new .log. Of the transaction index, which nothing would make
+     * again, there is a new one under one of the names whenever there was an old one. */
+    for (size_t i = 0; i < OTHER_PARTS && rc == 0; i++) {
+        if (other_parts[i] != SEGMENT_TRANSACTION_INDEX)
+            rc = remove_part(disk, folder, base_offset, other_parts[i], "", error);
+    }
     return rc == 0 ? take_names(disk, folder, base_offset, error) : rc;
 }
 

@@ -8,7 +8,8 @@
  *
  * After a crash before 1 the old segments are as they were. After 1 a start does the rest: whichever of the names in 2
  * have reached the disk, the .swap tells what to do with the others. An index that was renamed already looks to it like
- * an old one and goes; recovery makes it again.
+ * an old one and goes; recovery makes it again. Only the transaction index stays: a new one is made, empty or not,
+ * where one of the old segments had one.
  *
  * While a server runs, steps 2 and 3 are done in the pool when the log has the new segment in its array already.
  * Readers of such a segment open a file by its name with .swap, or, when it is not there any more, without. */

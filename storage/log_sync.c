@@ -17,6 +17,7 @@ struct log_sync_file {
     int64_t base_offset;
     int64_t next_base; /* of the segment behind it, -1 for the last: those behind which another one stands are complete,
                         * and their indexes and the snapshot are synced too */
+    bool has_aborted;
     struct log_handle log;
 };
 
@@ -53,6 +54,7 @@ static int prepare_files(struct log *log, struct log_sync *sync)
     for (uint32_t i = 0; i < count; i++) {
         struct log_sync_file *file = &sync->files[i];
         file->base_offset = log->segments[first + i].base_offset;
+        file->has_aborted = log->segments[first + i].aborted > 0;
         file->next_base = first + i + 1 < log->segment_count ? log->segments[first + i + 1].base_offset : -1;
         log_handle_find(log, &file->log, file->base_offset, SEGMENT_LOG);
     }
@@ -115,7 +117,8 @@ static int sync_segment(struct log_sync *sync, struct log_sync_file *file)
     if (file->next_base < 0)
         return 0;
     if ((rc = sync_part(sync, file->base_offset, SEGMENT_OFFSET_INDEX)) != 0 ||
-        (rc = sync_part(sync, file->base_offset, SEGMENT_TIME_INDEX)) != 0)
+        (rc = sync_part(sync, file->base_offset, SEGMENT_TIME_INDEX)) != 0 ||
+        (file->has_aborted && (rc = sync_part(sync, file->base_offset, SEGMENT_TRANSACTION_INDEX)) != 0))
         return rc;
     return sync_part(sync, file->next_base, SEGMENT_SNAPSHOT);
 }
@@ -207,7 +210,7 @@ uint32_t log_sync_pauses(const struct log_sync *sync)
 {
     uint32_t pauses = sync->sync_folder;
     for (uint32_t i = 0; i < sync->file_count; i++)
-        pauses += sync->files[i].next_base < 0 ? 1 : 4; /* with its indexes and a snapshot */
+        pauses += sync->files[i].next_base < 0 ? 1 : 4U + sync->files[i].has_aborted; /* with indexes and a snapshot */
     return pauses;
 }
 

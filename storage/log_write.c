@@ -30,6 +30,8 @@ static struct log_write *make_write(struct log *log)
     write->appends_tail = &write->appends;
     write->base_offset = log_last_segment(log)->base_offset;
     write->position = log_last_segment(log)->size;
+    write->aborted = log_last_segment(log)->aborted;
+    write->aborted_end = log->aborted_end;
     write->cut_first = log->tail_dirty;
     write->left_bytes = log->tail_dirty;
     write->stray_base = log->stray_base;
@@ -175,6 +177,9 @@ static void commit(struct log *log, struct log_write *write)
         log->folder_changes++;
     }
     segment->size = write->position + write->size;
+    if (segment->aborted == 0 && write->aborted > 0)
+        log->folder_changes++; /* the file is new */
+    segment->aborted = write->aborted;
     segment->largest_timestamp = write->head.largest.timestamp;
     segment_note_verified(segment, write->position, segment->size);
     log->bytes += write->size;
@@ -182,6 +187,7 @@ static void commit(struct log *log, struct log_write *write)
     log->head = write->head;
     *log->tails = write->tails;
     log->end = write->end;
+    log->aborted_end = write->aborted_end;
     producer_state_commit(log->producers);
     log_update_stable_end(log);
 }
@@ -189,7 +195,8 @@ static void commit(struct log *log, struct log_write *write)
 /* The new files are removed or will be: no handle may lead to them. */
 static void forget_roll(struct log *log, struct log_write *write)
 {
-    static const enum segment_part parts[] = {SEGMENT_LOG, SEGMENT_OFFSET_INDEX, SEGMENT_TIME_INDEX};
+    static const enum segment_part parts[] = {SEGMENT_LOG, SEGMENT_OFFSET_INDEX, SEGMENT_TIME_INDEX,
+                                              SEGMENT_TRANSACTION_INDEX};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !log->abandoned; i++) {
         char path[DISK_PATH_MAX];
         segment_path(log->folder, write->base_offset, parts[i], path);

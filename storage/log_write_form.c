@@ -49,6 +49,36 @@ static int reserve_index_entry(struct log_write *write)
     return 0;
 }
 
+/* Room for the entry of a transaction that a marker may abort. */
+static int reserve_aborted(struct log_write *write, const struct batch_header *header)
+{
+    writer *bytes = &write->indexes[ABORTED].bytes;
+    size_t size = bytes->size;
+    if (!batch_is_control(header))
+        return 0;
+    if (writer_extend(bytes, TRANSACTION_INDEX_ENTRY_SIZE) == NULL)
+        return -ENOMEM;
+    writer_cut(bytes, size);
+    return 0;
+}
+
+static void take_aborted(struct log_write *write, const struct aborted_transaction *aborted)
+{
+    struct log_index_write *to = &write->indexes[ABORTED];
+    uint8_t bytes[TRANSACTION_INDEX_ENTRY_SIZE];
+    if (aborted->producer_id < 0)
+        return;
+    if (to->bytes.size == 0) {
+        to->base_offset = write->base_offset;
+        to->part = SEGMENT_TRANSACTION_INDEX;
+        to->position = (uint64_t)write->aborted * TRANSACTION_INDEX_ENTRY_SIZE;
+    }
+    transaction_index_encode(aborted, bytes);
+    write_bytes(&to->bytes, slice_of(bytes, sizeof bytes));
+    write->aborted++;
+    write->aborted_end = aborted->last_offset + 1;
+}
+
 /* ---- rolling ---- */
 
 /* How old this segment may become. The part that is taken off looks random but stays the same over restarts: it is
@@ -102,6 +132,7 @@ int log_write_roll(struct log *log, struct log_write *write, int64_t now)
     write->indexes[TIMES_OLD].cut = true;
     write->old_base = write->base_offset;
     write->old_size = write->position;
+    write->old_aborted = write->aborted;
     producer_state_write(log->producers, &write->snapshot);
     if (!writer_ok(&write->snapshot))
         return -ENOMEM;
@@ -109,6 +140,7 @@ int log_write_roll(struct log *log, struct log_write *write, int64_t now)
     write->rolled = true;
     write->base_offset = log->end;
     write->position = 0;
+    write->aborted = 0;
     log_head_init(&write->head, log->end, now);
     write->tails.index.count = 0;
     write->tails.times.count = 0;
@@ -190,13 +222,15 @@ static int accept_append(struct log *log, struct log_write *write, struct log_ap
     struct batch_header *header = &append->header;
     if (write->size == 0 && must_roll(log, write, header, now) && log_write_roll(log, write, now) != 0)
         return -ENOMEM;
-    if (reserve_part(write) != 0 || reserve_index_entry(write) != 0)
+    struct aborted_transaction aborted;
+    if (reserve_part(write) != 0 || reserve_index_entry(write) != 0 || reserve_aborted(write, header) != 0)
         return -ENOMEM;
-    int rc = log_note_producer(log->producers, header, slice_of(append->batch, append->size), now);
+    int rc = log_note_producer(log->producers, header, slice_of(append->batch, append->size), now, &aborted);
     if (rc != 0)
         return rc;
     /* From here on nothing can fail: a batch is in the write as a whole or not at all. */
     add_part(write, append);
+    take_aborted(write, &aborted);
     log_head_note(&write->head, &write->tails, log->config.index_interval_bytes, header, write->position + write->size);
     batch_stamp_offset(append->batch, header->base_offset, header->leader_epoch);
     append->base_offset = header->base_offset;

@@ -33,6 +33,19 @@ static int make_file(struct log_write *write, enum segment_part part, slice cont
     return rc;
 }
 
+/* The file is made by its first entry. */
+static int cut_aborted(struct log_write *write, int64_t base_offset, uint32_t entries, struct error *error)
+{
+    struct log_handle handle = {0};
+    int rc = log_handle_open(&handle, write->disk, write->folder, base_offset, SEGMENT_TRANSACTION_INDEX,
+                             FILE_READ_WRITE, error);
+    if (rc != 0)
+        return rc == -ENOENT ? 0 : rc;
+    rc = file_truncate(handle.file, (uint64_t)entries * TRANSACTION_INDEX_ENTRY_SIZE, error);
+    file_close(handle.file);
+    return rc;
+}
+
 /* The segment that is complete now must not end in bytes of a failed write. */
 static int cut_old(struct log_write *write)
 {
@@ -45,7 +58,7 @@ static int cut_old(struct log_write *write)
         return rc;
     rc = file_truncate(handle.file, write->old_size, &write->error);
     file_close(handle.file);
-    return rc;
+    return rc == 0 ? cut_aborted(write, write->old_base, write->old_aborted, &write->error) : rc;
 }
 
 static int roll(struct log_write *write)
@@ -60,6 +73,12 @@ static int roll(struct log_write *write)
     return make_file(write, SEGMENT_TIME_INDEX, NULL_SLICE);
 }
 
+/* Entries that the file has without this write. */
+static uint32_t aborted_before(const struct log_write *write)
+{
+    return write->aborted - (uint32_t)(write->indexes[ABORTED].bytes.size / TRANSACTION_INDEX_ENTRY_SIZE);
+}
+
 static int write_batches(struct log_write *write)
 {
     int rc = log_handle_open(&write->log, write->disk, write->folder, write->base_offset, SEGMENT_LOG,
@@ -68,6 +87,8 @@ static int write_batches(struct log_write *write)
         return rc;
     if (write->rolled || write->cut_first) {
         rc = file_truncate(write->log.file, write->position, &write->error);
+        if (rc == 0 && !write->rolled)
+            rc = cut_aborted(write, write->base_offset, aborted_before(write), &write->error);
         if (rc != 0)
             return rc;
         write->left_bytes = false;
@@ -85,14 +106,16 @@ static void clean_up(struct log_write *write)
     if (write->rolled)
         write->left_files = log_remove_segment_files(write->disk, write->folder, write->base_offset, NULL) != 0;
     else if (write->wrote)
-        write->left_bytes = file_truncate(write->log.file, write->position, NULL) != 0;
+        write->left_bytes = file_truncate(write->log.file, write->position, NULL) != 0 ||
+                            (write->indexes[ABORTED].bytes.size > 0 &&
+                             cut_aborted(write, write->base_offset, aborted_before(write), NULL) != 0);
 }
 
 bool log_write_is_small(const struct log_write *write, uint32_t bytes)
 {
     return write->size <= bytes && write->log.file != NULL && !write->rolled && !write->cut_first &&
            write->stray_base < 0 && write->indexes[INDEX_NEW].bytes.size == 0 &&
-           write->indexes[TIMES_NEW].bytes.size == 0;
+           write->indexes[TIMES_NEW].bytes.size == 0 && write->indexes[ABORTED].bytes.size == 0;
 }
 
 void log_write_execute(struct log_write *write)
@@ -111,6 +134,8 @@ void log_write_execute(struct log_write *write)
         rc = write_index(write, &write->indexes[INDEX_NEW]);
     if (rc == 0)
         rc = write_index(write, &write->indexes[TIMES_NEW]);
+    if (rc == 0)
+        rc = write_index(write, &write->indexes[ABORTED]);
     write->status = rc;
     if (rc != 0)
         clean_up(write);

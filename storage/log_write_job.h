@@ -16,7 +16,7 @@ struct log_index_write {
     struct log_handle handle;
 };
 
-enum { INDEX_OLD, TIMES_OLD, INDEX_NEW, TIMES_NEW, INDEX_WRITES };
+enum { INDEX_OLD, TIMES_OLD, INDEX_NEW, TIMES_NEW, ABORTED, INDEX_WRITES };
 
 struct log_write {
     struct disk *disk;
@@ -30,14 +30,16 @@ struct log_write {
     struct log_handle log;
     uint32_t position;
     uint32_t size;
+    uint32_t aborted; /* entries of its transaction index, those of this write included */
     struct iovec *parts;
     int part_count;
     int part_capacity;
     struct log_index_write indexes[INDEX_WRITES];
 
-    bool rolled;        /* the segment is new */
-    int64_t old_base;   /* the one before it, valid when rolled */
-    uint32_t old_size;  /* bytes */
+    bool rolled;       /* the segment is new */
+    int64_t old_base;  /* the one before it, valid when rolled */
+    uint32_t old_size; /* bytes */
+    uint32_t old_aborted;
     writer snapshot;    /* of the producers before it */
     bool cut_first;     /* an earlier failure left bytes behind the end */
     int64_t stray_base; /* an earlier roll that failed left files of this base offset; -1: none */
@@ -46,6 +48,7 @@ struct log_write {
     struct log_head head;
     struct log_tails tails;
     int64_t end;
+    int64_t aborted_end;
     bool new_epoch;
 
     /* Result */

@@ -109,6 +109,8 @@ static int check_indexes(struct recovery_walk *w, uint32_t count)
             w->recovery->indexes_rebuilt += 2;
             rc = recovery_walk_segment(w, i, INT64_MAX, &head);
         }
+        if (rc >= 0)
+            rc = recovery_aborted_check(w, i);
         if (rc < 0)
             return rc;
     }
@@ -189,7 +191,7 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
                 struct log_recovery *recovery, struct error *error)
 {
     struct error words = {0}; /* the report wants them even when the caller does not */
-    struct recovery_walk w = {.log = log, .recovery = recovery, .error = &words, .now = opening->now};
+    struct recovery_walk w = {.log = log, .found = found, .recovery = recovery, .error = &words, .now = opening->now};
     int64_t lowest = log->segments[0].base_offset;
     epochs_init(&w.seen, log->environment.memory);
     w.largest_epoch = largest_epoch(log, opening);
@@ -235,5 +237,7 @@ int log_recover(struct log *log, const struct log_folder *found, const struct lo
     for (uint32_t i = first; i < log->segment_count; i++)
         log->written_bytes += log->segments[i].size; /* some of it is synced; which is not known */
     producer_state_expire(log->producers, opening->now, log->environment.producer_expiry_ms);
+    if (log->aborted_end > log->end)
+        log->aborted_end = log->end;
     return 0;
 }

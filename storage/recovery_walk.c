@@ -8,8 +8,10 @@ static int flush_head(struct recovery_walk *w, struct log_head *head, struct log
     return log_head_flush(head, tails, w->log->environment.disk, w->log->folder, false, w->error);
 }
 
-static int note_producer(struct recovery_walk *w, struct segment_scan *scan, const struct segment_batch *batch)
+static int note_producer(struct recovery_walk *w, struct segment_scan *scan, const struct segment_batch *batch,
+                         const struct segment *segment)
 {
+    struct aborted_transaction aborted;
     const struct batch_header *header = &batch->header;
     if (header->base_offset < w->replay_from || !batch_has_producer(header))
         return 0;
@@ -20,9 +22,9 @@ static int note_producer(struct recovery_walk *w, struct segment_scan *scan, con
             return rc;
     }
     int64_t timestamp = header->max_timestamp;
-    int rc = log_note_producer(w->log->producers, header, slice_of(bytes, batch_size(header)), timestamp);
+    int rc = log_note_producer(w->log->producers, header, slice_of(bytes, batch_size(header)), timestamp, &aborted);
     memory_free(w->log->environment.memory, MEMORY_LOGS, bytes, batch_size(header));
-    return rc;
+    return rc == 0 && aborted.producer_id >= 0 ? recovery_aborted_note(w, &aborted, segment) : rc;
 }
 
 static int note_epoch(struct recovery_walk *w, const struct batch_header *header)
@@ -90,7 +92,7 @@ static int judge_batch(struct recovery_walk *w, struct segment_scan *scan, const
 
 /* *tails is empty again when a flush was needed. */
 static int take_batch(struct recovery_walk *w, struct segment_scan *scan, const struct segment_batch *batch,
-                      struct log_head *head, struct log_tails *tails)
+                      const struct segment *segment, struct log_head *head, struct log_tails *tails)
 {
     int rc = judge_batch(w, scan, batch);
     if (rc != 0)
@@ -99,20 +101,20 @@ static int take_batch(struct recovery_walk *w, struct segment_scan *scan, const 
         return rc;
     log_head_note(head, tails, w->log->config.index_interval_bytes, &batch->header, batch->position);
     w->end = batch_last_offset(&batch->header) + 1;
-    if ((rc = note_producer(w, scan, batch)) != 0)
+    if ((rc = note_producer(w, scan, batch, segment)) != 0)
         return rc;
     return note_epoch(w, &batch->header);
 }
 
 /* *end: position behind the last batch that is right. FURROW_CORRUPT with words when something follows. */
-static int walk_batches(struct recovery_walk *w, struct segment_scan *scan, struct log_head *head,
-                        struct log_tails *tails, uint32_t *end)
+static int walk_batches(struct recovery_walk *w, struct segment_scan *scan, const struct segment *segment,
+                        struct log_head *head, struct log_tails *tails, uint32_t *end)
 {
     struct segment_batch batch;
     int rc;
     while ((rc = segment_scan_next(scan, &batch, w->error)) == 1) {
         int64_t from = w->end;
-        rc = take_batch(w, scan, &batch, head, tails);
+        rc = take_batch(w, scan, &batch, segment, head, tails);
         if (rc != 0) {
             segment_scan_seek(scan, batch.position, w->end, w->limit);
             break;
@@ -174,11 +176,11 @@ static bool find_without_passed(struct recovery_walk *w, struct segment_scan *sc
 }
 
 /* As walk_batches, but what is wrong in the trusted part is stepped over: reads will tell. */
-static int walk_on(struct recovery_walk *w, struct segment_scan *scan, struct log_head *head, struct log_tails *tails,
-                   uint32_t *end)
+static int walk_on(struct recovery_walk *w, struct segment_scan *scan, const struct segment *segment,
+                   struct log_head *head, struct log_tails *tails, uint32_t *end)
 {
     for (;;) {
-        int rc = walk_batches(w, scan, head, tails, end);
+        int rc = walk_batches(w, scan, segment, head, tails, end);
         if (rc != FURROW_CORRUPT)
             return rc;
         if (!find_without_passed(w, scan) && (w->end >= w->trusted_to || !find_near(w, scan)))
@@ -242,7 +244,7 @@ static int start_walk(struct recovery_walk *w, uint32_t i, struct segment_scan *
 
 /* The last words of a segment. Its indexes are synced where others say that they are: the recovery point of those
  * before it, a mark of those that are made anew under it. */
-static int finish_indexes(struct recovery_walk *w, const struct segment *segment, struct log_head *head,
+static int finish_indexes(struct recovery_walk *w, struct segment *segment, struct log_head *head,
                           struct log_tails *tails, bool from_start)
 {
     struct log *log = w->log;
@@ -253,7 +255,8 @@ static int finish_indexes(struct recovery_walk *w, const struct segment *segment
             return rc;
     }
     (void)log_head_note_end(head, tails);
-    return log_head_flush(head, tails, log->environment.disk, log->folder, sync, w->error);
+    int rc = log_head_flush(head, tails, log->environment.disk, log->folder, sync, w->error);
+    return rc == 0 ? recovery_aborted_finish(w, segment, sync) : rc;
 }
 
 /* Walks the segment, cuts it where it stops being right, completes its indexes. head is that of its end. */
@@ -280,13 +283,16 @@ int recovery_walk_segment(struct recovery_walk *w, uint32_t i, int64_t trusted_t
         goto close_file;
     rc = start_walk(w, i, &scan, head, &end, &from_start);
     if (rc == 0)
-        rc = walk_on(w, &scan, head, &tails, &end);
+        rc = recovery_aborted_open(w, segment);
+    if (rc == 0)
+        rc = walk_on(w, &scan, segment, head, &tails, &end);
     w->recovery->bytes_scanned += scan.bytes_read;
     segment_scan_close(&scan);
     if (rc == FURROW_CORRUPT)
         rc = cut_segment(w, segment, handle.file, end);
     if (rc == 0)
         rc = finish_indexes(w, segment, head, &tails, from_start);
+    recovery_aborted_close(w);
     segment->largest_timestamp = head->largest.timestamp;
     if (w->checked_from < end)
         segment_note_verified(segment, w->checked_from, end);

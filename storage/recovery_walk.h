@@ -3,8 +3,16 @@
 
 #include "log_private.h"
 
+/* The transaction index of the segment that is walked. */
+struct recovery_aborted {
+    struct file *file; /* NULL: there is none yet */
+    uint32_t entries;  /* in the file */
+    writer pending;    /* entries that come behind them */
+};
+
 struct recovery_walk {
     struct log *log;
+    const struct log_folder *found;
     struct log_recovery *recovery;
     struct error *error;
     int64_t recovery_point;
@@ -16,6 +24,7 @@ struct recovery_walk {
     int32_t largest_epoch; /* that a batch may have */
 
     /* Of the segment that is walked */
+    struct recovery_aborted aborted;
     bool is_closed;              /* another one stands behind it */
     int64_t trusted_to;          /* batches that end before this offset are not checked, and nothing is cut before it */
     int64_t limit;               /* the next segment's base offset; INT64_MAX: there is none */
@@ -29,6 +38,15 @@ struct recovery_walk {
  * Batches that end before trusted_to are stepped over by their headers; INT64_MAX: all of them. */
 MUST_USE int recovery_walk_segment(struct recovery_walk *w, uint32_t segment, int64_t trusted_to,
                                    struct log_head *head);
+/* Opens the transaction index of a segment; what it says of markers that the walk will not note is kept. */
+MUST_USE int recovery_aborted_open(struct recovery_walk *w, const struct segment *segment);
+MUST_USE int recovery_aborted_note(struct recovery_walk *w, const struct aborted_transaction *aborted,
+                                   const struct segment *segment);
+/* The file is complete; the segment has the count. */
+MUST_USE int recovery_aborted_finish(struct recovery_walk *w, struct segment *segment, bool sync);
+void recovery_aborted_close(struct recovery_walk *w);
+/* Of a segment that is not walked: as it is when it looks right, else made again. */
+MUST_USE int recovery_aborted_check(struct recovery_walk *w, uint32_t segment);
 /* The log ends at w->end; w->error says why. */
 void recovery_note_cut(struct recovery_walk *w, int64_t base_offset);
 /* Epochs whose batches were synced later than the checkpoint join the log's. */

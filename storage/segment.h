@@ -17,8 +17,9 @@ struct segment {
     uint32_t size;             /* bytes */
     uint32_t verified_from;    /* bytes [from, to): CRCs were found right since the start */
     uint32_t verified_to;
-    uint32_t swap;  /* the log's count of replacements when this one came, 0: it is as it was written */
-    bool unsettled; /* its files have names with .swap still (log_swap.h) */
+    uint32_t aborted; /* entries of its transaction index */
+    uint32_t swap;    /* the log's count of replacements when this one came, 0: it is as it was written */
+    bool unsettled;   /* its files have names with .swap still (log_swap.h) */
 };
 
 enum segment_part {

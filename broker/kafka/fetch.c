@@ -37,7 +37,28 @@ static void hurry(struct kafka_request *request)
         read_hurry(&fetch->read);
 }
 
-static void fill_partition(struct fetch *fetch, int32_t index, struct fetch_response_partition *answer)
+/* Only where what was committed is read; else null. */
+static bool fill_aborted(struct fetch *fetch, int32_t index, struct fetch_response_partition *answer)
+{
+    const struct log_read *read = fetch->parts[index].read;
+    uint32_t count = read != NULL ? read->aborted_count : 0;
+    bool is_told = fetch->read.committed && fetch->context.targets[index].error == KAFKA_NONE;
+    answer->aborted_transactions.count = is_told ? (int32_t)count : -1;
+    if (!is_told || count == 0)
+        return true;
+    struct fetch_response_aborted_transaction *items = arena_alloc(&fetch->request->arena, count * sizeof *items);
+    answer->aborted_transactions.items = items;
+    if (items == NULL)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = FETCH_RESPONSE_ABORTED_TRANSACTION_DEFAULTS;
+        items[i].producer_id = read->aborted[i].producer_id;
+        items[i].first_offset = read->aborted[i].first_offset;
+    }
+    return true;
+}
+
+static bool fill_partition(struct fetch *fetch, int32_t index, struct fetch_response_partition *answer)
 {
     const struct fetch_target *target = &fetch->context.targets[index];
     const struct read_part *part = &fetch->parts[index];
@@ -47,7 +68,6 @@ static void fill_partition(struct fetch *fetch, int32_t index, struct fetch_resp
     answer->high_watermark = part->high_watermark;
     answer->last_stable_offset = part->stable_end;
     answer->log_start_offset = part->log_start;
-    answer->aborted_transactions.count = fetch->read.committed && target->error == KAFKA_NONE ? 0 : -1;
     answer->records.bytes = slice_of("", 0);
     if (fetch->diverging != NULL)
         answer->diverging_epoch = fetch->diverging[index];
@@ -56,6 +76,7 @@ static void fill_partition(struct fetch *fetch, int32_t index, struct fetch_resp
         answer->records.splice = &fetch->ranges[index];
         answer->records.splice_size = part->read->bytes;
     }
+    return fill_aborted(fetch, index, answer);
 }
 
 static bool same_topic(const struct fetch *fetch, const struct fetch_target *a, const struct fetch_target *b)
@@ -87,7 +108,8 @@ static bool fill_answer(struct fetch *fetch, struct fetch_response *response)
             topic->partitions.items = partitions;
             last = target;
         }
-        fill_partition(fetch, i, partitions++);
+        if (!fill_partition(fetch, i, partitions++))
+            return false;
         response->responses.items[response->responses.count - 1].partitions.count++;
     }
     return true;

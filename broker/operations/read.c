@@ -93,6 +93,7 @@ static bool look_at(struct read_request *request, struct read_part *part)
     part->stable_end = log_stable_end_offset(log);
     part->end_offset = request->committed ? part->stable_end : part->high_watermark;
     part->counted = 0;
+    part->unstable = 0;
     if (part->offset < part->log_start || part->offset > part->high_watermark) {
         fail_part(part, KAFKA_OFFSET_OUT_OF_RANGE);
         return false;
@@ -182,6 +183,7 @@ static void read_part(struct read_request *request, struct read_part *part)
         .end_offset = part->end_offset,
         .max_bytes = max_bytes > 0 ? (uint32_t)max_bytes : 0,
         .whole_batch = is_first,
+        .committed = request->committed,
     };
     struct log *log = part->partition->log;
     if (log_read_begin(log, part->slot) == 1) {

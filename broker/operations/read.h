@@ -37,6 +37,7 @@ struct read_part {
     struct log_read *slot; /* from the request's arena, at the first read */
     struct read_waiter waiter;
     uint32_t counted;   /* bytes found, or appended since; no more than max_bytes */
+    size_t unstable;    /* bytes appended since that a committed request may not have yet */
     int64_t end_offset; /* of the round: nothing is read at or past it */
 };
 
@@ -47,7 +48,7 @@ struct read_request {
     int32_t max_bytes; /* of all parts; the first part that has records gets a whole batch whatever the limits */
     int32_t min_bytes;
     int32_t max_wait_ms;
-    bool committed; /* nothing at or past the last stable offset */
+    bool committed; /* nothing at or past the last stable offset, and the aborted transactions with it */
     struct arena *arena;
     void (*done)(struct read_request *request);
     void *context;

@@ -2,7 +2,8 @@
  *
  * A waiting request stands on the list of each of its partitions and on the service's list by deadline. An append adds
  * its bytes to what the request has found, no more than the partition's limit; at min_bytes the request reads anew and
- * is done. Requests mostly ask for the same time, so a new deadline finds its place from the end of the list. */
+ * is done. For one that reads what is committed, they count when the last stable offset moves. Requests mostly ask for
+ * the same time, so a new deadline finds its place from the end of the list. */
 #include "container.h"
 #include "operations/read_private.h"
 
@@ -96,8 +97,13 @@ void read_note_append(struct read_service *service, struct partition *partition,
         next = waiter->next;
         struct read_request *request = waiter->request;
         struct read_part *part = CONTAINER_OF(waiter, struct read_part, waiter);
+        part->unstable += bytes;
+        if (request->committed && log_stable_end_offset(partition->log) == part->end_offset)
+            continue;
+        size_t stable = part->unstable;
+        part->unstable = 0;
         uint32_t limit = part->max_bytes > 0 ? (uint32_t)part->max_bytes : 0;
-        uint32_t added = limit - part->counted < bytes ? limit - part->counted : (uint32_t)bytes;
+        uint32_t added = limit - part->counted < stable ? limit - part->counted : (uint32_t)stable;
         part->counted += added;
         request->counted += added;
         if (request->counted < (uint64_t)request->min_bytes)

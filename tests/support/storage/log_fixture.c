@@ -3,6 +3,7 @@
 #include "check.h"
 #include "seeded_random.h"
 #include "simulated_disk.h"
+#include "transaction_marker.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -121,27 +122,45 @@ static void add_records(struct batch_builder *b, const struct test_batch *what)
     free(value);
 }
 
+static bool write_records(writer *w, const struct batch_options *options, const struct test_batch *what)
+{
+    struct batch_builder builder;
+    batch_builder_open(&builder, w, options);
+    add_records(&builder, what);
+    return batch_builder_close(&builder, NULL) == 0;
+}
+
+static bool write_marker(writer *w, const struct test_batch *what)
+{
+    struct transaction_marker marker = {.producer_id = what->producer_id,
+                                        .producer_epoch = what->epoch,
+                                        .commit = what->marker == TEST_COMMIT,
+                                        .timestamp = what->timestamp};
+    transaction_marker_write(&marker, w);
+    return writer_ok(w);
+}
+
 struct log_append *test_append_make(struct memory *memory, const struct test_batch *what)
 {
     struct batch_options options = BATCH_OPTIONS_PLAIN;
     options.codec = what->codec;
     options.level = codec_default_level(what->codec);
-    if (what->idempotent) {
+    if (what->transactional)
+        options.attributes = BATCH_TRANSACTIONAL;
+    if (what->idempotent || what->transactional) {
         options.producer_id = what->producer_id;
         options.producer_epoch = what->epoch;
         options.base_sequence = what->sequence;
     }
     writer w;
     writer_init(&w, memory, MEMORY_REQUESTS, SIZE_MAX);
-    struct batch_builder builder;
-    batch_builder_open(&builder, &w, &options);
-    add_records(&builder, what);
     struct log_append *append = NULL;
-    if (batch_builder_close(&builder, NULL) == 0)
+    if (what->marker != TEST_NO_MARKER ? write_marker(&w, what) : write_records(&w, &options, what))
         append = memory_alloc_zeroed(memory, MEMORY_REQUESTS, sizeof *append);
     if (append == NULL || (append->batch = memory_alloc(memory, MEMORY_REQUESTS, w.size)) == NULL)
         goto err;
     append->size = w.size;
+    append->is_trusted = what->trusted;
     memcpy(append->batch, w.data, w.size);
     if (batch_parse_header(writer_slice(&w), &append->header, NULL) != 0)
         goto err;
@@ -212,17 +231,30 @@ int log_fixture_sync(struct log_fixture *f)
 
 /* ---- reading ---- */
 
-int log_fixture_read(struct log_fixture *f, struct log_read *read, int64_t offset, uint32_t max_bytes)
+static int run_read(struct log_fixture *f, struct log_read *read)
 {
-    read->offset = offset;
-    read->end_offset = log_end_offset(f->log);
-    read->max_bytes = max_bytes;
-    read->whole_batch = true;
     if (log_read_begin(f->log, read) == 0) {
         log_read_execute(read);
         log_read_end(f->log, read);
     }
     return read->status;
+}
+
+int log_fixture_read(struct log_fixture *f, struct log_read *read, int64_t offset, uint32_t max_bytes)
+{
+    *read = (struct log_read){
+        .offset = offset, .end_offset = log_end_offset(f->log), .max_bytes = max_bytes, .whole_batch = true};
+    return run_read(f, read);
+}
+
+int log_fixture_read_committed(struct log_fixture *f, struct log_read *read, int64_t offset, uint32_t max_bytes)
+{
+    *read = (struct log_read){.offset = offset,
+                              .end_offset = log_stable_end_offset(f->log),
+                              .max_bytes = max_bytes,
+                              .whole_batch = true,
+                              .committed = true};
+    return run_read(f, read);
 }
 
 /* Adds the whole batches of a range to the block; *offset goes behind them. */

@@ -39,6 +39,8 @@ int log_fixture_crash(struct log_fixture *f);
 /* Closes the log and the cache. */
 void log_fixture_shut(struct log_fixture *f);
 
+enum test_marker { TEST_NO_MARKER, TEST_COMMIT, TEST_ABORT };
+
 /* What a test's batch is made of; zero for what does not matter. */
 struct test_batch {
     int32_t records;   /* 0: 1 */
@@ -48,6 +50,9 @@ struct test_batch {
     int16_t epoch;
     int32_t sequence;
     bool idempotent; /* producer_id, epoch and sequence count */
+    bool transactional;
+    enum test_marker marker; /* a marker and no records; producer_id and epoch count */
+    bool trusted;
     enum codec codec;
     uint64_t content; /* seed of the values */
 };
@@ -66,6 +71,8 @@ int log_fixture_sync(struct log_fixture *f);
 
 /* All three steps; the caller releases. Returns read->status. */
 int log_fixture_read(struct log_fixture *f, struct log_read *read, int64_t offset, uint32_t max_bytes);
+/* Up to the last stable offset, with the aborted transactions. */
+int log_fixture_read_committed(struct log_fixture *f, struct log_read *read, int64_t offset, uint32_t max_bytes);
 /* Reads [offset, end) in steps of max_bytes into one block of the ledger (MEMORY_REQUESTS): whole batches, in order.
  * Returns 0 or the first status. */
 int log_fixture_read_all(struct log_fixture *f, int64_t offset, uint32_t max_bytes, uint8_t **bytes, size_t *size);

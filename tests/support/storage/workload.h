@@ -11,7 +11,9 @@
 #define WORKLOAD_COUNTS(X)                                                                                             \
     X(appends, "appends")                                                                                              \
     X(failed_appends, "failed")                                                                                        \
+    X(markers, "markers")                                                                                              \
     X(reads, "reads")                                                                                                  \
+    X(aborted_lists, "with aborted transactions")                                                                      \
     X(finds, "searches")                                                                                               \
     X(syncs, "syncs")                                                                                                  \
     X(failed_syncs, "failed")                                                                                          \

@@ -2,6 +2,7 @@
 
 #include "batch_builder.h"
 #include "batch_iterator.h"
+#include "transaction_marker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +52,7 @@ static void note_records(struct memory *memory, struct workload_append *made, co
     if (made->batch.records == NULL || batch_iterator_open(&it, bytes, memory, SIZE_MAX, NULL) != 0)
         abort();
     while (batch_iterator_next(&it, &record, NULL) == 1) {
-        uint64_t key = key_of(&record, config);
+        uint64_t key = made->batch.is_marker ? 0 : key_of(&record, config);
         made->batch.records[i] = (struct model_record){.key = key,
                                                        .hash = model_record_hash(&record),
                                                        .timestamp = record.timestamp,
@@ -119,11 +120,14 @@ static void add_record(struct batch_builder *b, struct seeded_random *random,
 }
 
 static void take_producer(struct batch_options *to, struct seeded_random *random, struct workload_producer *producers,
-                          int32_t records)
+                          bool transactions, int32_t records)
 {
-    uint64_t id = random_below(random, WORKLOAD_PRODUCERS);
+    uint64_t id = random_below(random, transactions ? WORKLOAD_PRODUCERS : WORKLOAD_TRANSACTIONAL);
     struct workload_producer *producer = &producers[id];
-    if (random_chance(random, 3)) {
+    if (id >= WORKLOAD_TRANSACTIONAL) {
+        to->attributes = BATCH_TRANSACTIONAL;
+        producer->in_transaction = true;
+    } else if (random_chance(random, 3)) {
         producer->epoch++;
         producer->sequence = 0;
     }
@@ -133,18 +137,53 @@ static void take_producer(struct batch_options *to, struct seeded_random *random
     producer->sequence += records;
 }
 
+/* Ends a transaction that is open, or one that has no batch. In half of them the producer's epoch is raised with it, as
+ * in the newer protocol of transactions. */
+static struct workload_append *make_marker(struct memory *memory, struct seeded_random *random,
+                                           const struct workload_batch_options *options)
+{
+    uint64_t id = WORKLOAD_TRANSACTIONAL + random_below(random, WORKLOAD_PRODUCERS - WORKLOAD_TRANSACTIONAL);
+    struct workload_producer *producer = &options->producers[id];
+    if (!producer->in_transaction && !random_chance(random, 5))
+        return NULL;
+    if (random_chance(random, 50)) {
+        producer->epoch++;
+        producer->sequence = 0;
+    }
+    struct transaction_marker marker = {.producer_id = (int64_t)id + 1000,
+                                        .producer_epoch = producer->epoch,
+                                        .coordinator_epoch = (int32_t)++ * options->content, /* no two are the same */
+                                        .commit = random_chance(random, 50),
+                                        .timestamp = options->now};
+    writer w;
+    writer_init(&w, memory, MEMORY_REQUESTS, SIZE_MAX);
+    transaction_marker_write(&marker, &w);
+    producer->in_transaction = false;
+    struct workload_append *made = wrap(memory, &w);
+    if (made == NULL)
+        return NULL;
+    made->batch.is_marker = true;
+    made->batch.commits = marker.commit;
+    note_records(memory, made, &options->compaction);
+    return made;
+}
+
 struct workload_append *workload_append_make(struct memory *memory, struct seeded_random *random,
                                              const struct workload_batch_options *options)
 {
     static const enum codec codecs[] = {CODEC_NONE, CODEC_NONE,   CODEC_NONE, CODEC_NONE,
                                         CODEC_GZIP, CODEC_SNAPPY, CODEC_LZ4,  CODEC_ZSTD};
+    struct workload_append *marker =
+        options->transactions && random_chance(random, 20) ? make_marker(memory, random, options) : NULL;
+    if (marker != NULL)
+        return marker;
     struct batch_options batch = BATCH_OPTIONS_PLAIN;
     int32_t records = 1 + (int32_t)random_below(random, 5);
     int64_t timestamp = options->now - (int64_t)random_below(random, 50);
     batch.codec = codecs[random_below(random, sizeof codecs / sizeof codecs[0])];
     batch.level = codec_default_level(batch.codec);
     if (random_chance(random, 50))
-        take_producer(&batch, random, options->producers, records);
+        take_producer(&batch, random, options->producers, options->transactions, records);
     struct batch_builder builder;
     writer w;
     writer_init(&w, memory, MEMORY_REQUESTS, SIZE_MAX);

@@ -4,11 +4,13 @@
 #include "seeded_random.h"
 #include "workload_model.h"
 
-#define WORKLOAD_PRODUCERS 4
+#define WORKLOAD_PRODUCERS     7
+#define WORKLOAD_TRANSACTIONAL 4 /* the first of those that are, where there are transactions */
 
 struct workload_producer {
     int16_t epoch;
     int32_t sequence; /* of its next batch */
+    bool in_transaction;
 };
 
 struct workload_append {
@@ -22,6 +24,7 @@ struct workload_batch_options {
     uint32_t longest; /* value, bytes */
     struct compaction_config compaction;
     struct workload_producer *producers; /* their sequences go on */
+    bool transactions;                   /* some of the producers have them */
     uint64_t *content;                   /* counts up: no two batches are the same */
 };
 

@@ -55,6 +55,8 @@ void model_append(struct model *m, struct model_batch *batch)
     m->batches = grown(m->batches, m->count, &m->capacity, sizeof *m->batches);
     m->batches[m->count++] = *batch;
     m->end = batch_last_offset(&batch->header) + 1;
+    if (batch->is_marker)
+        model_note_marker(m, m->count - 1);
     batch->records = NULL;
 }
 
@@ -65,13 +67,33 @@ void model_note_failed(struct model *m, struct model_batch *batch)
     batch->records = NULL;
 }
 
-const struct batch_header *model_last_of(const struct model *m, int64_t producer_id)
+bool model_find_producer(const struct model *m, int64_t producer_id, int16_t *epoch, const struct batch_header **last)
+{
+    bool found = false;
+    *last = NULL;
+    for (size_t i = m->count; i-- > 0;) {
+        const struct model_batch *batch = &m->batches[i];
+        if (batch->header.producer_id != producer_id)
+            continue;
+        if (found && batch->header.producer_epoch != *epoch)
+            return true;
+        found = true;
+        *epoch = batch->header.producer_epoch;
+        if (!batch->is_marker) {
+            *last = &batch->header;
+            return true;
+        }
+    }
+    return found;
+}
+
+int64_t model_last_offset_of(const struct model *m, int64_t producer_id)
 {
     for (size_t i = m->count; i-- > 0;) {
         if (m->batches[i].header.producer_id == producer_id)
-            return &m->batches[i].header;
+            return batch_last_offset(&m->batches[i].header);
     }
-    return NULL;
+    return -1;
 }
 
 /* ---- what compaction may drop ---- */

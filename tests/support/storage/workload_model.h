@@ -7,6 +7,8 @@
 #include "memory.h"
 #include "record.h"
 
+#define MODEL_PRODUCERS 16 /* by their ids' remainders */
+
 struct model_record {
     uint64_t key;  /* what compaction goes by; 0: none, the record is kept */
     uint64_t hash; /* of all that a reader sees of it */
@@ -21,6 +23,10 @@ struct model_record {
 struct model_batch {
     struct batch_header header; /* as appended; base_offset and leader_epoch as stamped */
     struct model_record *records;
+    bool is_marker;
+    bool commits;    /* of a marker */
+    bool is_decided; /* a marker stands behind it: its transaction has ended */
+    bool is_aborted; /* so */
     bool is_damaged; /* a bit of it has turned over on the disk */
 };
 
@@ -31,14 +37,15 @@ struct model {
     struct model_batch *failed; /* batches that may be there after a crash, whole, or not */
     size_t failed_count;
     size_t failed_capacity;
-    int64_t start;       /* the log's */
-    int64_t saved_start; /* that a checkpoint has durably */
-    int64_t end;         /* the log's */
-    int64_t durable_end; /* what lies before it was acknowledged as synced */
-    int64_t cleaned_to;  /* no run was to clean anything at or past it */
-    bool is_damaged;     /* a batch is or was */
-    uint32_t keep;       /* records of each key that stay; 0: the log is not compacted */
-    char message[300];   /* what is wrong */
+    int64_t start;                    /* the log's */
+    int64_t saved_start;              /* that a checkpoint has durably */
+    int64_t end;                      /* the log's */
+    int64_t durable_end;              /* what lies before it was acknowledged as synced */
+    int64_t cleaned_to;               /* no run was to clean anything at or past it */
+    bool is_damaged;                  /* a batch is or was */
+    bool open_below[MODEL_PRODUCERS]; /* a transaction was open that began before the first batch that is known */
+    uint32_t keep;                    /* records of each key that stay; 0: the log is not compacted */
+    char message[300];                /* what is wrong */
 };
 
 void model_close(struct model *m);
@@ -70,8 +77,25 @@ bool model_check_found(struct model *m, int64_t timestamp, int64_t end, int64_t 
 /* Where to go on when `offset` lies in a damaged batch and cannot be read; -1: it does not. */
 int64_t model_skip_damage(const struct model *m, int64_t offset);
 
-/* Last batch of the producer, or NULL. */
-const struct batch_header *model_last_of(const struct model *m, int64_t producer_id);
+/* What the log knows of the producer: false when it has no batch. `last` is its last batch of data in its epoch, NULL
+ * when there is none. */
+bool model_find_producer(const struct model *m, int64_t producer_id, int16_t *epoch, const struct batch_header **last);
+/* The last batch of it, and the epoch of that. */
+int64_t model_last_offset_of(const struct model *m, int64_t producer_id);
+
+/* ---- transactions (workload_transactions.c) ---- */
+
+/* The batch is a marker: its transaction has ended. */
+void model_note_marker(struct model *m, size_t marker);
+/* All markers anew. */
+void model_judge_transactions(struct model *m);
+/* Before batches below the start are taken from the model. */
+void model_forget_below(struct model *m, int64_t start);
+bool model_is_in_transaction(const struct model *m, int64_t producer_id);
+bool model_check_stable_end(struct model *m, int64_t stable_end);
+/* A reader of what is committed got these batches and this list: it sees nothing that was aborted, and all the rest. */
+bool model_check_committed(struct model *m, int64_t stable_end, slice bytes, const struct log_aborted *aborted,
+                           uint32_t count);
 
 /* FNV-1a over what a reader sees of a record. */
 uint64_t model_record_hash(const struct record *record);

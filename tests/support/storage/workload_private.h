@@ -10,7 +10,8 @@
  *     workload_fly.c         executing what was begun, ending it
  *     workload_batch.c       the batches
  *     workload_model.c       what must hold
- *     workload_recovered.c   what must hold after a crash */
+ *     workload_recovered.c   what must hold after a crash
+ *     workload_transactions.c   and of transactions */
 #pragma once
 
 #include "data_folder.h"
@@ -84,7 +85,8 @@ struct workload_partition {
     char folder[DISK_PATH_MAX];
     struct log_config config;
     struct compaction_config cleaning;
-    uint32_t keys; /* of its records */
+    uint32_t keys;     /* of its records */
+    bool transactions; /* some producers have them */
     struct log *log;
     struct model model;
     struct workload_producer producers[WORKLOAD_PRODUCERS];

@@ -19,7 +19,11 @@ static bool check_bytes(struct workload_partition *p, struct flying_read *flying
     size_t got = 0;
     int64_t next;
     int rc = read->bytes > 0 ? file_read(read->file, bytes, read->bytes, read->position, &got, NULL) : 0;
-    bool right = rc != 0 || model_check_read(&p->model, read->offset, flying->end, slice_of(bytes, got), &next);
+    slice found = slice_of(bytes, got);
+    bool right = rc != 0 || model_check_read(&p->model, read->offset, flying->end, found, &next);
+    p->w->counts->aborted_lists += read->aborted_count > 0;
+    if (rc == 0 && right && read->committed && !p->model.is_damaged)
+        right = model_check_committed(&p->model, flying->end, found, read->aborted, read->aborted_count);
     memory_free(&p->w->memory, MEMORY_REQUESTS, bytes, read->bytes);
     return right;
 }
@@ -47,7 +51,9 @@ static bool end_read(struct workload_partition *p, struct flying_read *flying)
 static bool begin_read(struct workload_partition *p, struct flying_read *flying)
 {
     struct workload *w = p->w;
-    int64_t start = log_start_offset(p->log), end = log_end_offset(p->log);
+    bool committed = p->transactions && chance(w, 60);
+    int64_t start = log_start_offset(p->log);
+    int64_t end = committed ? log_stable_end_offset(p->log) : log_end_offset(p->log);
     int64_t offset = start + (int64_t)below(w, (uint64_t)(end - start) + 1);
     if (chance(w, 30))
         offset = end - (int64_t)below(w, (uint64_t)(end - start < 10 ? end - start : 10) + 1);
@@ -57,7 +63,8 @@ static bool begin_read(struct workload_partition *p, struct flying_read *flying)
     flying->read = (struct log_read){.offset = offset,
                                      .end_offset = end,
                                      .max_bytes = 1 + (uint32_t)below(w, chance(w, 30) ? 100000 : 3000),
-                                     .whole_batch = true};
+                                     .whole_batch = true,
+                                     .committed = committed};
     return log_read_begin(p->log, &flying->read) == 0 || end_read(p, flying);
 }
 

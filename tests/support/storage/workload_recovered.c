@@ -103,6 +103,7 @@ static bool check_all(struct recovered *r, const struct log *log, slice bytes)
     int64_t start = log_start_offset(log), end = log_end_offset(log);
     if (!check_bounds(r, log))
         return false;
+    model_forget_below(m, start);
     m->start = start;
     while (batch_next(&bytes, &header, &batch, NULL) == 1) {
         if (r->count == 0 && header.base_offset > start) {
@@ -151,6 +152,7 @@ bool model_check_recovered(struct model *m, const struct log *log, slice bytes, 
     m->failed_count = left;
     m->start = log_start_offset(log);
     m->end = log_end_offset(log);
+    model_judge_transactions(m);
     if (m->durable_end > m->end)
         m->durable_end = m->end; /* only where the log begins again at its start */
     return right;
@@ -168,39 +170,67 @@ static int check_producer(void *context, const struct log_producer *producer)
 {
     struct producer_check *check = context;
     struct model *m = check->model;
-    const struct batch_header *last = model_last_of(m, producer->producer_id);
+    const struct batch_header *last;
+    int16_t epoch;
     check->count++;
-    if (last == NULL && m->start > 0)
-        return 0; /* its batches lie before the log's start */
-    if (last == NULL)
-        check->right = model_fail(m, "producer %" PRId64 " is known and has no batch", producer->producer_id);
-    else if (producer->epoch != last->producer_epoch || producer->last_sequence != batch_last_sequence(last) ||
-             producer->last_offset != batch_last_offset(last))
+    if (!model_find_producer(m, producer->producer_id, &epoch, &last)) {
+        check->right = m->start > 0 || /* its batches lie before the log's start */
+                       model_fail(m, "producer %" PRId64 " is known and has no batch", producer->producer_id);
+        return check->right ? 0 : 1;
+    }
+    int32_t sequence = last != NULL ? batch_last_sequence(last) : BATCH_NO_SEQUENCE;
+    int64_t offset = last != NULL ? batch_last_offset(last) : -1;
+    bool may_be_below = last == NULL && m->start > 0;
+    if (producer->epoch != epoch ||
+        (!may_be_below && (producer->last_sequence != sequence || producer->last_offset != offset)))
         check->right = model_fail(
             m, "producer %" PRId64 ": sequence %" PRId32 " at %" PRId64 ", its last batch has %" PRId32 " at %" PRId64,
-            producer->producer_id, producer->last_sequence, producer->last_offset, batch_last_sequence(last),
-            batch_last_offset(last));
+            producer->producer_id, producer->last_sequence, producer->last_offset, sequence, offset);
     return check->right ? 0 : 1;
 }
 
-#define MOST_PRODUCERS 16
+/* The last batch of data of each producer in its epoch. */
+struct sequence {
+    bool is_known;
+    int16_t epoch;
+    int32_t next;
+};
 
-static bool check_sequences(struct model *m, const struct batch_header *last[MOST_PRODUCERS])
+static bool check_sequences(struct model *m)
 {
+    struct sequence sequences[MODEL_PRODUCERS] = {{0}};
     for (size_t i = 0; i < m->count; i++) {
         const struct batch_header *header = &m->batches[i].header;
+        struct sequence *sequence = &sequences[header->producer_id % MODEL_PRODUCERS];
         if (!batch_has_producer(header))
             continue;
-        const struct batch_header **before = &last[header->producer_id % MOST_PRODUCERS];
-        int32_t expected = *before != NULL && (*before)->producer_epoch == header->producer_epoch
-                               ? (int32_t)(((uint32_t)batch_last_sequence(*before) + 1) & INT32_MAX)
-                               : 0;
-        if (*before != NULL && header->base_sequence != expected)
+        if (sequence->epoch != header->producer_epoch)
+            sequence->next = 0;
+        bool is_data = !m->batches[i].is_marker;
+        if (is_data && sequence->is_known && header->base_sequence != sequence->next)
             return model_fail(m, "producer %" PRId64 ": sequence %" PRId32 " at %" PRId64 ", not %" PRId32,
-                              header->producer_id, header->base_sequence, header->base_offset, expected);
-        *before = header;
+                              header->producer_id, header->base_sequence, header->base_offset, sequence->next);
+        bool was_known = sequence->is_known && sequence->epoch == header->producer_epoch;
+        sequence->epoch = header->producer_epoch;
+        sequence->is_known = is_data || was_known;
+        if (is_data)
+            sequence->next = (int32_t)(((uint32_t)batch_last_sequence(header) + 1) & INT32_MAX);
     }
     return true;
+}
+
+static size_t count_producers(const struct model *m)
+{
+    bool is_there[MODEL_PRODUCERS] = {false};
+    size_t count = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        int64_t id = m->batches[i].header.producer_id;
+        if (id < 0 || is_there[id % MODEL_PRODUCERS])
+            continue;
+        is_there[id % MODEL_PRODUCERS] = true;
+        count += m->start == 0 || model_last_offset_of(m, id) >= m->start;
+    }
+    return count;
 }
 
 static bool check_epochs(struct model *m, const struct log *log)
@@ -224,9 +254,7 @@ static bool check_epochs(struct model *m, const struct log *log)
 
 bool model_check_state(struct model *m, const struct log *log)
 {
-    const struct batch_header *last[MOST_PRODUCERS] = {NULL};
     struct producer_check check = {.model = m, .right = true};
-    size_t expected = 0;
     if (log_start_offset(log) != m->start || log_end_offset(log) != m->end)
         return model_fail(m, "the log is %" PRId64 "..%" PRId64 ", not %" PRId64 "..%" PRId64, log_start_offset(log),
                           log_end_offset(log), m->start, m->end);
@@ -235,10 +263,9 @@ bool model_check_state(struct model *m, const struct log *log)
     if (m->is_damaged) /* headers may not be what they were */
         return true;
     (void)log_list_producers(log, check_producer, &check);
-    if (!check.right || !check_sequences(m, last))
+    if (!check.right || !check_sequences(m) || !model_check_stable_end(m, log_stable_end_offset(log)))
         return false;
-    for (int i = 0; i < MOST_PRODUCERS; i++)
-        expected += last[i] != NULL && (m->start == 0 || batch_last_offset(last[i]) >= m->start);
+    size_t expected = count_producers(m);
     if (m->start == 0 ? check.count != expected : check.count < expected)
         return model_fail(m, "%zu producers are known, not %zu", check.count, expected);
     return check_epochs(m, log);

@@ -35,6 +35,7 @@ static bool note_result(struct workload_partition *p, struct workload_append *ap
         append->batch.header = append->append.header;
         model_append(&p->model, &append->batch);
         p->w->counts->appends++;
+        p->w->counts->markers += batch_is_control(&append->append.header);
         return true;
     }
     if (status == 0)
@@ -104,6 +105,7 @@ static bool begin_queue(struct workload_partition *p)
                                              .longest = 200,
                                              .compaction = p->cleaning,
                                              .producers = p->producers,
+                                             .transactions = p->transactions,
                                              .content = &w->content};
     flying->count = 1 + (size_t)below(w, MAX_QUEUE);
     for (size_t i = 0; i < flying->count; i++) {
@@ -151,8 +153,10 @@ bool workload_step_write(struct workload_partition *p)
 bool workload_send_again(struct workload_partition *p)
 {
     int64_t id = (int64_t)below(p->w, WORKLOAD_PRODUCERS) + 1000;
-    const struct batch_header *last = model_last_of(&p->model, id);
-    if (last == NULL || p->write.write != NULL || log_is_offline(p->log) || p->model.is_damaged)
+    const struct batch_header *last;
+    int16_t epoch;
+    bool is_known = model_find_producer(&p->model, id, &epoch, &last);
+    if (!is_known || last == NULL || p->write.write != NULL || log_is_offline(p->log) || p->model.is_damaged)
         return true;
     struct workload_append *again = workload_append_again(&p->w->memory, last, ++p->w->content);
     bool right = true;
@@ -183,13 +187,16 @@ void workload_reset_producers(struct workload_partition *p)
 {
     for (int i = 0; i < WORKLOAD_PRODUCERS; i++) {
         struct workload_producer *producer = &p->producers[i];
-        const struct batch_header *last = model_last_of(&p->model, i + 1000);
-        if (last == NULL) {
-            producer->epoch++;
-            producer->sequence = 0;
-        } else {
-            producer->epoch = last->producer_epoch;
+        const struct batch_header *last;
+        int16_t epoch;
+        bool is_known = model_find_producer(&p->model, i + 1000, &epoch, &last);
+        producer->in_transaction = model_is_in_transaction(&p->model, i + 1000);
+        if (last != NULL) {
+            producer->epoch = epoch;
             producer->sequence = (int32_t)(((uint32_t)batch_last_sequence(last) + 1) & INT32_MAX);
+        } else {
+            producer->epoch = is_known ? (int16_t)(epoch + 1) : (int16_t)(producer->epoch + 1);
+            producer->sequence = 0;
         }
     }
 }
