@@ -39,7 +39,7 @@ static void end_frame(writer *w, size_t start)
     writer_set_u32(w, start, (uint32_t)(writer_message_size(w) - start - BENCH_FRAME_PREFIX));
 }
 
-static void write_request(writer *w, int16_t key, int16_t version, int32_t correlation_id, const void *body)
+void frame_write_request(writer *w, int16_t key, int16_t version, int32_t correlation_id, const void *body)
 {
     size_t start = start_frame(w);
     struct request_header header = {.request_api_key = key,
@@ -59,7 +59,7 @@ void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice 
     request.acks = acks;
     request.timeout_ms = 30000;
     request.topic_data = (struct produce_request_topic_array){&asked, 1};
-    write_request(w, API_PRODUCE, BENCH_PRODUCE_VERSION, correlation_id, &request);
+    frame_write_request(w, API_PRODUCE, BENCH_PRODUCE_VERSION, correlation_id, &request);
 }
 
 void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, const struct bench_fetch *fetch)
@@ -74,7 +74,7 @@ void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, const str
     request.min_bytes = 1;
     request.max_bytes = 50 << 20;
     request.topics = (struct fetch_request_topic_array){&asked, 1};
-    write_request(w, API_FETCH, BENCH_FETCH_VERSION, correlation_id, &request);
+    frame_write_request(w, API_FETCH, BENCH_FETCH_VERSION, correlation_id, &request);
 }
 
 void frame_write_create_topic(writer *w, int32_t correlation_id, slice topic, int32_t partitions, const char *setting)
@@ -89,7 +89,7 @@ void frame_write_create_topic(writer *w, int32_t correlation_id, slice topic, in
         asked.configs = (struct create_topics_request_config_array){&config, 1};
     }
     request.topics = (struct create_topics_request_topic_array){&asked, 1};
-    write_request(w, API_CREATE, 7, correlation_id, &request);
+    frame_write_request(w, API_CREATE, 7, correlation_id, &request);
 }
 
 void frame_write_api_versions(writer *w, int32_t correlation_id)
@@ -97,7 +97,7 @@ void frame_write_api_versions(writer *w, int32_t correlation_id)
     struct api_versions_request request = API_VERSIONS_REQUEST_DEFAULTS;
     request.client_software_name = slice_of_text("furrow-bench");
     request.client_software_version = slice_of_text(FURROW_VERSION);
-    write_request(w, API_OFFERED, 3, correlation_id, &request);
+    frame_write_request(w, API_OFFERED, 3, correlation_id, &request);
 }
 
 static void write_answer(writer *w, int16_t key, int16_t version, int32_t correlation_id, const void *body)

@@ -26,6 +26,7 @@ struct bench_fetch {
 };
 
 /* Frames are written with their length before them. */
+void frame_write_request(writer *w, int16_t key, int16_t version, int32_t correlation_id, const void *body);
 void frame_write_produce(writer *w, int32_t correlation_id, int16_t acks, slice topic, int32_t partition, slice batch);
 void frame_write_fetch(writer *w, int32_t correlation_id, slice topic, const struct bench_fetch *fetch);
 /* setting: one of its configuration, "key=value"; NULL: none. */

@@ -1,4 +1,5 @@
 """The lines of the table: each measures and yields rows."""
+import json
 import pathlib
 import resource
 import subprocess
@@ -164,6 +165,19 @@ def wakeups(programs, _rounds):
         yield alone("wake-ups per second, 100 idle clients", [(server.sleeps() - before) / seconds], "", 1, False)
 
 
+def consumer_group(programs, rounds):
+    settings = ["group.consumer.heartbeat.interval.ms=100", "group.consumer.min.heartbeat.interval.ms=100"]
+    members, values = 50, []
+    for _ in range(rounds):
+        programs.wait_for_quiet()
+        with programs.furrowd_with_topic(settings) as server:
+            command = [programs.bin / "bench_consumers", "--members", members, "--topic", "all", "--port", server.port]
+            run = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True, text=True)
+            values.append(json.loads(run.stdout)["heartbeats"])
+    figure = f"{members} members of the consumer protocol: heartbeats until all own their partitions"
+    yield alone(figure, values, "", 3, False)
+
+
 LINES = {
     "produce-1k": produce_1k,
     "produce-100": produce_100,
@@ -174,6 +188,7 @@ LINES = {
     "memory": memory,
     "startup": startup,
     "wakeups": wakeups,
+    "consumer-group": consumer_group,
 }
 
 
