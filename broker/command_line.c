@@ -1,5 +1,7 @@
 #include "command_line.h"
 
+#include "kafka/request.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,6 +50,7 @@ int command_line_parse(struct command_line *line, int argument_count, char *cons
         {"--print-config", COMMAND_PRINT_CONFIG},
         {"--help-config", COMMAND_HELP_CONFIG},
         {"--probe", COMMAND_PROBE},
+        {"--apis", COMMAND_APIS},
         {"--help", COMMAND_HELP},
         {"-h", COMMAND_HELP},
         {"--version", COMMAND_VERSION},
@@ -101,6 +104,7 @@ void command_line_print_help(void)
          "  --help-config     prints every key with its documentation, as a properties file\n"
          "  --probe           asks the server that listens at `listeners` for its versions: exit status 0 when it "
          "answers\n"
+         "  --apis            prints the APIs that are served: key, name, versions\n"
          "  --version, --help\n"
          "\n"
          "Settings, strongest first: --set, environment, file. In the environment, log.segment.bytes is\n"
@@ -116,6 +120,18 @@ void command_line_print_help(void)
          "  furrowd --data data --set listeners=0.0.0.0:9092 --set allow.unauthenticated=true\n"
          "  furrowd --check-config --config furrow.properties\n"
          "  furrowd --probe --set listeners=127.0.0.1:9092");
+}
+
+void command_line_print_apis(void)
+{
+    for (size_t i = 0; i < kafka_api_count; i++) {
+        const struct kafka_api *api = &kafka_apis[i];
+        if (!kafka_api_is_served(api->request->key))
+            continue;
+        int first = kafka_api_first_version(api), last = kafka_api_last_version(api);
+        printf("%d %s %d", api->request->key, api->request->name, first);
+        printf(first < last ? "-%d\n" : "\n", last);
+    }
 }
 
 static void print_range(const struct config_key *key)

@@ -9,6 +9,7 @@ enum command {
     COMMAND_PRINT_CONFIG,
     COMMAND_HELP_CONFIG,
     COMMAND_PROBE,
+    COMMAND_APIS,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
@@ -38,5 +39,7 @@ MUST_USE int command_line_configure(const struct command_line *line, struct conf
                                     config_unknown *unknown, void *context, struct error *error);
 
 void command_line_print_help(void);
+/* What is served: key, name and versions of each API, a line each. */
+void command_line_print_apis(void);
 /* Every key with its value and where that is from; with documentation: as a commented properties file. */
 void command_line_print_config(const struct config *config, bool documentation);

@@ -179,6 +179,10 @@ int main(int argument_count, char **arguments)
         command_line_print_help();
         return EXIT_OK;
     }
+    if (line.command == COMMAND_APIS) {
+        command_line_print_apis();
+        return EXIT_OK;
+    }
     if (line.command == COMMAND_VERSION) {
         puts("furrowd " FURROW_VERSION);
         return EXIT_OK;

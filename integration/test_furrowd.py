@@ -44,7 +44,7 @@ def test_version_and_help(furrowd):
     assert version.returncode == 0 and re.fullmatch(r"furrowd \d+\.\d+\.\d+.*\n", version.stdout)
     help_text = furrowd("--help", data=None)
     assert help_text.returncode == 0
-    for option in ("--data", "--config", "--set", "--check-config", "--print-config", "--probe", "--version"):
+    for option in ("--data", "--config", "--set", "--check-config", "--print-config", "--probe", "--apis", "--version"):
         assert option in help_text.stdout
 
 
@@ -64,6 +64,12 @@ def test_what_is_wrong_with_the_command_line_is_said(furrowd, arguments, word):
         done = furrowd(*mode, *arguments)
         assert done.returncode not in (0, -signal.SIGABRT, -signal.SIGSEGV)
         assert word in done.stderr
+
+
+def test_the_readme_tells_what_is_served(request):
+    binary = request.config.getoption("furrowd").resolve()
+    done = subprocess.run([TREE / "tools/apis", "--check", binary], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_check_config_starts_nothing(furrowd, tmp_path):

@@ -4,10 +4,9 @@ import re
 import subprocess
 
 import pytest
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, ConfigSource
 
-from clients import Record
+from clients import ClientError, Record
 from clients.confluent import Confluent
 from differential.peers import INCREMENTAL_ALTER_CONFIGS, Peer
 from installed import java
@@ -59,13 +58,13 @@ def test_a_setting_holds_at_once_and_after_a_restart(servers):
         assert described(server, topic, "plain")["max.message.bytes"].value == "1000"
         assert described(server, topic, "own")["max.message.bytes"].value == "5000"
         client.produce(server.bootstrap, [Record(b"x" * 3000)], "own")
-        with pytest.raises(KafkaException):
+        with pytest.raises(ClientError):
             client.produce(server.bootstrap, [Record(b"x" * 3000)], "plain")
         if end:
             end()
             server.start()
     alter(server, "1", ("message.max.bytes", None))
-    with pytest.raises(KafkaException):
+    with pytest.raises(ClientError):
         client.produce(server.bootstrap, [Record(b"x" * 3000)], "plain")
     alter(server, "", ("message.max.bytes", None))
     client.produce(server.bootstrap, [Record(b"x" * 3000)], "plain")

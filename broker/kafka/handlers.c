@@ -13,3 +13,16 @@ kafka_handler *kafka_find_handler(int16_t api_key)
         return NULL;
     }
 }
+
+bool kafka_api_is_served(int16_t api_key)
+{
+    switch (api_key) {
+#define X(key, function)                                                                                               \
+    case API_##key:                                                                                                    \
+        return true;
+        KAFKA_HANDLERS(X)
+#undef X
+    default:
+        return false;
+    }
+}
