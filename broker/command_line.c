@@ -128,7 +128,7 @@ void command_line_print_apis(void)
         const struct kafka_api *api = &kafka_apis[i];
         if (!kafka_api_is_served(api->request->key))
             continue;
-        int first = kafka_api_first_version(api), last = kafka_api_last_version(api);
+        int first = api->request->first_version, last = api->request->last_version;
         printf("%d %s %d", api->request->key, api->request->name, first);
         printf(first < last ? "-%d\n" : "\n", last);
     }

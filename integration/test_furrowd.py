@@ -12,6 +12,7 @@ from clients import Record, content
 from clients.confluent import Confluent
 from clients.driver import FranzGo
 from clients.kcat import Kcat, kcat
+from installed import TREE
 from servers import SANITIZER, free_port
 from wire import METADATA, Connection, array, batch, fetch_request, produce_request, request
 

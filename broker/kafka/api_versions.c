@@ -14,22 +14,12 @@ static bool is_served(const struct kafka_api *api)
     return kafka_find_handler(api->request->key) != NULL;
 }
 
-int16_t kafka_api_first_version(const struct kafka_api *api)
-{
-    return api->request->key == API_PRODUCE ? PRODUCE_ADVERTISED_FROM : api->request->first_version;
-}
-
-int16_t kafka_api_last_version(const struct kafka_api *api)
-{
-    return api->request->last_version;
-}
-
 static void list_window(const struct kafka_api *api, struct api_versions_response_api_key *window)
 {
     *window = (struct api_versions_response_api_key){
         .api_key = api->request->key,
-        .min_version = kafka_api_first_version(api),
-        .max_version = kafka_api_last_version(api),
+        .min_version = api->request->key == API_PRODUCE ? PRODUCE_ADVERTISED_FROM : api->request->first_version,
+        .max_version = api->request->last_version,
     };
 }
 

@@ -72,9 +72,6 @@ kafka_handler *kafka_find_handler(int16_t api_key);
 
 /* False also for what is advertised and refused. */
 bool kafka_api_is_served(int16_t api_key);
-/* The versions that are advertised. */
-int16_t kafka_api_first_version(const struct kafka_api *api);
-int16_t kafka_api_last_version(const struct kafka_api *api);
 
 /* ApiVersions in a version that is not served is answered all the same (api_versions.c). */
 kafka_handler kafka_refuse_api_versions;
