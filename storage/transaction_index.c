@@ -91,7 +91,7 @@ int transaction_index_check(struct file *file, int64_t base_offset, int64_t end_
                             struct error *error)
 {
     struct transaction_index_walk walk;
-    struct aborted_transaction aborted;
+    struct aborted_transaction aborted = {.last_offset = -1};
     int rc = transaction_index_count(file, entries, error);
     if (rc != 0)
         return rc;
