@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from installed import TREE
+from kafka_tools import KafkaTools
 from servers import ApacheKafka, Furrowd, Server
 
 topic_numbers = itertools.count()
@@ -87,6 +88,13 @@ def module_servers(request, tmp_path_factory):
 def server(request, module_servers) -> Server:
     """One server for the whole module, with the module's SETTINGS."""
     return module_servers.start(getattr(request.module, "SETTINGS", {}))
+
+
+@pytest.fixture(scope="session")
+def kafka_tools():
+    tools = KafkaTools()
+    yield tools
+    tools.end()
 
 
 @pytest.fixture

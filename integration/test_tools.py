@@ -1,33 +1,25 @@
 """Apache Kafka's command line tools, as people use them."""
 
 import re
-import subprocess
 
 import pytest
 
 from clients import Record
 from clients.confluent import Confluent
-from installed import java
 
 client = Confluent()
 
 
-def tool(main_class: str, *arguments: str, fails: bool = False) -> str:
-    done = subprocess.run(java(main_class, *arguments), capture_output=True, text=True, timeout=60)
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout + done.stderr if fails else done.stdout
-
-
 @pytest.fixture
-def topics(server):
-    return lambda *arguments, **options: tool(
+def topics(server, kafka_tools):
+    return lambda *arguments, **options: kafka_tools.run(
         "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", server.bootstrap, *arguments, **options
     )
 
 
 @pytest.fixture
-def configs(server):
-    return lambda *arguments, **options: tool(
+def configs(server, kafka_tools):
+    return lambda *arguments, **options: kafka_tools.run(
         "kafka.admin.ConfigCommand", "--bootstrap-server", server.bootstrap, *arguments, **options
     )
 
@@ -102,13 +94,13 @@ def test_kafka_configs_of_the_broker(configs, server):
     assert re.search(r"^\s*message\.max\.bytes=1048588 ", described, re.M)
 
 
-def test_kafka_get_offsets(server, topics, topic):
+def test_kafka_get_offsets(server, topics, topic, kafka_tools):
     topics("--create", "--topic", topic, "--partitions", "2")
     records = [Record(b"%d" % number, timestamp=1_700_000_000_000 + number) for number in range(10)]
     client.produce(server.bootstrap, records, topic)
 
     def offsets(time: str) -> list[str]:
-        return tool(
+        return kafka_tools.run(
             "org.apache.kafka.tools.GetOffsetShell",
             "--bootstrap-server",
             server.bootstrap,
@@ -124,9 +116,9 @@ def test_kafka_get_offsets(server, topics, topic):
     assert f"{topic}:0:4" in offsets("1700000000004")
 
 
-def test_kafka_producer_perf_test(server, topics, topic):
+def test_kafka_producer_perf_test(server, topics, topic, kafka_tools):
     topics("--create", "--topic", topic)
-    said = tool(
+    said = kafka_tools.run(
         "org.apache.kafka.tools.ProducerPerformance",
         "--topic",
         topic,

@@ -1,5 +1,5 @@
 // A franz-go client that is told by JSON lines on stdin what to do and answers each with a line on stdout.
-// The commands are the methods of clients/driver.py.
+// The commands are the methods of clients/driver.py. With arguments it is a member of a consumer group instead.
 package main
 
 import (
@@ -216,6 +216,10 @@ func name(err error) string {
 }
 
 func main() {
+	if len(os.Args) == 3 {
+		runMember(os.Args[1], os.Args[2])
+		return
+	}
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	lines := make(chan string)
 	go func() {
