@@ -15,6 +15,7 @@ int group_make_consumer(struct group *group)
     made->memory = memory;
     made->tail = &made->members;
     made->needs_refresh = true;
+    group_answers_init(&made->waiting);
     made->regexes_at = INT64_MIN / 2;
     made->retry_at = made->wake_at = GROUP_NEVER;
     group->consumer = made;
@@ -25,7 +26,8 @@ int group_make_consumer(struct group *group)
 static void close_group(struct group *group, enum kafka_error error)
 {
     struct consumer_group *consumer = group->consumer;
-    (void)error; /* who waits does so for a write */
+    while (consumer->waiting.first != NULL)
+        group_answers_add(&group->coordinator->answers, group_answers_take(&consumer->waiting), error);
     while (consumer->members != NULL)
         consumer_free_member(consumer, consumer->members);
     consumer_free_regexes(consumer);
@@ -72,11 +74,10 @@ static void expire(struct group *group)
         if (deadline_of(member) <= now && consumer_dismiss(consumer, member) != 0)
             member->session_deadline = now + CONSUMER_RETRY_MS;
     }
-    bool written = consumer_write(consumer);
+    consumer_write(consumer);
     consumer->wake_at = consumer->retry_at;
     for (const struct consumer_member *member = consumer->members; member != NULL; member = member->next)
         consumer->wake_at = earlier(consumer->wake_at, deadline_of(member));
-    (void)written; /* retry_at says when else */
 }
 
 static void written(struct group *group, struct group_write *write, enum kafka_error error)

@@ -6,10 +6,10 @@
  *         ──▶ each member is led there at its own pace: it gives up what it is to lose, and says so in a heartbeat;
  *             then it is given what nobody else holds any more, and its epoch becomes the target's
  *
- * The state in memory is ahead of the log. What changed is marked, each heartbeat writes all that is marked as one
- * batch, and is answered when that is durable; one that changed nothing waits for what others changed before it. So no
- * member learns of anything that a power cut could take back. Of a write that failed nothing is believed: everything of
- * the group is marked again, and goes out with the next heartbeat, or after CONSUMER_RETRY_MS.
+ * The state in memory is ahead of the log. What changed is marked, all that is marked is written as one batch, and a
+ * heartbeat is answered when nothing is left to be written of what it saw. So no member learns of anything that a power
+ * cut could take back. Of a write that failed nothing is believed: everything of the group is marked again, and goes
+ * out with the next heartbeat, or after CONSUMER_RETRY_MS.
  *
  * Members of the classic protocol may be in the group, too, while it is being migrated (consumer_classic.c). */
 #pragma once

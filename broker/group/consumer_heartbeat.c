@@ -320,11 +320,10 @@ void consumer_heartbeat(struct consumer_group *group, struct consumer_call *call
 {
     bool leaves = call->asked->member_epoch < 0;
     enum kafka_error error = leaves ? leave(group, call) : stay(group, call);
-    if (!consumer_write(group) && error == KAFKA_NONE)
-        error = KAFKA_COORDINATOR_NOT_AVAILABLE;
-    if (error == KAFKA_NONE && group->last != NULL) {
-        group_write_await(group->last, &call->call);
+    if (error == KAFKA_NONE) {
+        consumer_write_for(group, &call->call);
         return;
     }
     group_answers_add(&group->group->coordinator->answers, &call->call, error);
+    consumer_write(group);
 }

@@ -288,43 +288,6 @@ int consumer_load(struct group_coordinator *coordinator, int16_t type, reader *k
     return load_of_member(coordinator, type, with_text.group_id, with_text.regular_expression, value, arena);
 }
 
-/* ---- what holds ---- */
-
-static bool has_later_owner(const struct consumer_group *group, const struct consumer_member *member,
-                            const struct claim *claim)
-{
-    for (const struct consumer_member *other = group->members; other != NULL; other = other->next) {
-        const struct claim *rival =
-            other == member ? NULL : claims_find(&other->assigned, claim->topic, claim->partition);
-        if (rival != NULL && rival->epoch > claim->epoch)
-            return true;
-    }
-    return false;
-}
-
-static bool strip(const struct consumer_group *group, const struct consumer_member *member, struct claims *claims)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < claims->count; i++) {
-        if (!has_later_owner(group, member, &claims->items[i]))
-            claims->items[kept++] = claims->items[i];
-    }
-    bool changed = kept != claims->count;
-    claims->count = kept;
-    return changed;
-}
-
-/* Two may hold one partition in the log where a write failed and a later one did not: who was given it last has it. */
-static void settle_doubles(struct consumer_group *group)
-{
-    for (struct consumer_member *member = group->members; member != NULL; member = member->next) {
-        bool lost = strip(group, member, &member->assigned), was_rid = strip(group, member, &member->revoking);
-        member->dirty |= lost || was_rid ? DIRTY_CURRENT : 0;
-        if (was_rid && member->revoking.count == 0)
-            member->state = MEMBER_UNRELEASED;
-    }
-}
-
 void consumer_loaded(struct consumer_group *group)
 {
     for (struct consumer_member *member = group->members, *next; member != NULL; member = next) {
@@ -332,7 +295,6 @@ void consumer_loaded(struct consumer_group *group)
         if (!member->is_described)
             consumer_free_member(group, member);
     }
-    settle_doubles(group);
     int64_t now = group->group->coordinator->time.steady;
     for (struct consumer_member *member = group->members; member != NULL; member = member->next) {
         consumer_begin_session(group, member, now);

@@ -112,9 +112,10 @@ struct consumer_group {
     int64_t regexes_at; /* ms, steady: when they were asked last */
     struct consumer_grave *graves;
     uint8_t dirty;
-    bool needs_refresh;       /* of topics, whatever their version */
-    bool must_rise;           /* the epoch, with the next refresh */
-    struct group_write *last; /* under way, the newest; NULL: none */
+    bool needs_refresh;            /* of topics, whatever their version */
+    bool must_rise;                /* the epoch, with the next refresh */
+    struct group_write *under_way; /* NULL: none */
+    struct group_answers waiting;  /* calls, for a batch that is not under way yet */
     int64_t retry_at;
     int64_t wake_at;
 };
@@ -225,8 +226,10 @@ void consumer_refuse(struct group_coordinator *coordinator, struct consumer_call
 /* Sessions begin. */
 void consumer_loaded(struct consumer_group *group);
 
-/* Writes what is marked, if anything is. False, and all stays marked: it could not be tried. */
-bool consumer_write(struct consumer_group *group);
+/* Writes what is marked, if anything is, as soon as what is under way is written. */
+void consumer_write(struct consumer_group *group);
+/* And answers the call when everything is durable that it may have seen. */
+void consumer_write_for(struct consumer_group *group, struct group_call *call);
 void consumer_written(struct consumer_group *group, struct group_write *write, enum kafka_error error);
 void consumer_mark_all(struct consumer_group *group);
 MUST_USE int consumer_add_grave(struct consumer_group *group, slice text, bool is_regex);

@@ -1,5 +1,8 @@
-/* What changed in a group, on its way to the log: everything that is marked, in Kafka's order and schemas. A batch
- * does not exceed what the log surely takes; more go in several, and heartbeats wait for the last. */
+/* What changed in a group, on its way to the log: everything that is marked, in Kafka's order and schemas.
+ *
+ * One batch of a group is under way at a time: so a later one cannot be durable where an earlier one failed, and what
+ * many heartbeats change meanwhile goes with the next, together. A batch does not exceed what the log surely takes;
+ * more go one after the other. A call waits for the batch behind which nothing is left of what it saw. */
 #include "group/consumer_private.h"
 
 #include <errno.h>
@@ -244,13 +247,13 @@ static void record_all(struct recording *recording)
     }
 }
 
-static void take_graves_back(struct consumer_group *group, struct group_write *write)
+static void take_graves_back(struct consumer_group *group, struct consumer_grave *graves)
 {
-    while (write->graves != NULL) {
-        struct consumer_grave *grave = write->graves;
-        write->graves = grave->next;
-        grave->next = group->graves;
-        group->graves = grave;
+    while (graves != NULL) {
+        struct consumer_grave *next = graves->next;
+        graves->next = group->graves;
+        group->graves = graves;
+        graves = next;
     }
 }
 
@@ -263,34 +266,59 @@ static bool write_batch(struct consumer_group *group)
     arena_init(&recording.arena, group->memory, MEMORY_GROUPS, SIZE_MAX);
     record_all(&recording);
     arena_close(&recording.arena);
-    if (recording.status != 0)
-        take_graves_back(group, write);
-    if (!group_write_send(write, recording.status))
+    struct consumer_grave *graves = write->graves; /* the batch may not close, and they are needed then */
+    write->graves = NULL;
+    if (!group_write_send(write, recording.status)) {
+        take_graves_back(group, graves);
         return false;
-    group->last = write;
+    }
+    write->graves = graves;
+    group->under_way = write;
+    if (!is_dirty(group))
+        group_answers_move(&write->waiting, &group->waiting);
     return true;
 }
 
-bool consumer_write(struct consumer_group *group)
+/* Nothing is believed of what failed. */
+static void fail(struct consumer_group *group, enum kafka_error error)
 {
-    while (is_dirty(group)) {
-        if (write_batch(group))
-            continue;
-        consumer_mark_all(group);
-        consumer_set_deadline(group, &group->retry_at, group->group->coordinator->time.steady + CONSUMER_RETRY_MS);
-        return false;
-    }
+    struct group_answers failed;
+    group_answers_init(&failed);
+    group_answers_move(&failed, &group->waiting);
+    while (failed.first != NULL)
+        group_answers_add(&group->group->coordinator->answers, group_answers_take(&failed), error);
+    consumer_mark_all(group);
+    consumer_set_deadline(group, &group->retry_at, group->group->coordinator->time.steady + CONSUMER_RETRY_MS);
+}
+
+void consumer_write(struct consumer_group *group)
+{
+    if (group->under_way != NULL || !is_dirty(group))
+        return;
     group->retry_at = GROUP_NEVER;
-    return true;
+    if (!write_batch(group))
+        fail(group, KAFKA_COORDINATOR_NOT_AVAILABLE);
+}
+
+void consumer_write_for(struct consumer_group *group, struct group_call *call)
+{
+    bool dirty = is_dirty(group);
+    if (!dirty && group->under_way == NULL) {
+        group_answers_add(&group->group->coordinator->answers, call, KAFKA_NONE);
+        return;
+    }
+    group_answers_add(dirty ? &group->waiting : &group->under_way->waiting, call, KAFKA_NONE);
+    consumer_write(group);
 }
 
 void consumer_written(struct consumer_group *group, struct group_write *write, enum kafka_error error)
 {
-    if (group->last == write)
-        group->last = NULL;
-    if (error == KAFKA_NONE)
+    group->under_way = NULL;
+    if (error == KAFKA_NONE) {
+        consumer_write(group);
         return;
-    take_graves_back(group, write);
-    consumer_mark_all(group);
-    consumer_set_deadline(group, &group->retry_at, group->group->coordinator->time.steady + CONSUMER_RETRY_MS);
+    }
+    take_graves_back(group, write->graves);
+    write->graves = NULL;
+    fail(group, classic_write_error(error));
 }

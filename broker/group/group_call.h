@@ -38,14 +38,31 @@ static inline void group_answers_add(struct group_answers *answers, struct group
     answers->tail = &call->next;
 }
 
+/* The first; there is one. */
+static inline struct group_call *group_answers_take(struct group_answers *answers)
+{
+    struct group_call *call = answers->first;
+    answers->first = call->next;
+    if (answers->first == NULL)
+        answers->tail = &answers->first;
+    return call;
+}
+
+/* All of them, behind those that are there. */
+static inline void group_answers_move(struct group_answers *to, struct group_answers *from)
+{
+    if (from->first == NULL)
+        return;
+    *to->tail = from->first;
+    to->tail = from->tail;
+    group_answers_init(from);
+}
+
 /* Calls done for each, also for those that are added meanwhile. Not from within itself. */
 static inline void group_answers_give(struct group_answers *answers)
 {
     while (answers->first != NULL) {
-        struct group_call *call = answers->first;
-        answers->first = call->next;
-        if (answers->first == NULL)
-            answers->tail = &answers->first;
+        struct group_call *call = group_answers_take(answers);
         call->done(call);
     }
 }

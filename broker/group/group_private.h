@@ -154,8 +154,6 @@ struct group_write *group_write_open_with(struct group *group, enum group_write_
 void group_write_hand_over(struct group_coordinator *coordinator, struct group_append *append);
 /* Sends it. False, and it is gone, when it could not be made. */
 bool group_write_send(struct group_write *write, int rc);
-/* Until it is durable. */
-void group_write_await(struct group_write *write, struct group_call *call);
 /* Closes and frees one that is not sent. */
 void group_write_drop_unsent(struct group_write *write);
 

@@ -50,19 +50,11 @@ void group_write_hand_over(struct group_coordinator *coordinator, struct group_a
     coordinator->store.append(coordinator->store.context, append);
 }
 
-void group_write_await(struct group_write *write, struct group_call *call)
-{
-    group_answers_add(&write->waiting, call, KAFKA_NONE);
-}
-
 static void answer_waiting(struct group_write *write, enum kafka_error error)
 {
-    struct group_call *call = write->waiting.first;
-    while (call != NULL) {
-        struct group_call *next = call->next;
-        group_answers_add(&write->group->coordinator->answers, call, classic_write_error(error));
-        call = next;
-    }
+    while (write->waiting.first != NULL)
+        group_answers_add(&write->group->coordinator->answers, group_answers_take(&write->waiting),
+                          classic_write_error(error));
 }
 
 void group_coordinator_appended(struct group_coordinator *coordinator, struct group_append *append,

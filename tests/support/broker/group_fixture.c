@@ -31,9 +31,78 @@ static struct group_settings settings(void *context, slice group_id)
     return (struct group_settings){.consumer_session_timeout_ms = 45000, .consumer_heartbeat_interval_ms = 5000};
 }
 
+/* ---- topics ---- */
+
+static struct group_topic *find_topic(struct group_fixture *f, slice name)
+{
+    int at = 0;
+    while (at < f->topic_count && !slice_equal(f->topics[at].name, name))
+        at++;
+    return at < f->topic_count ? &f->topics[at] : NULL;
+}
+
+static bool find_by_name(void *context, slice name, struct group_topic *topic)
+{
+    struct group_fixture *f = context;
+    const struct group_topic *found = find_topic(f, name);
+    if (found != NULL)
+        *topic = *found;
+    return found != NULL;
+}
+
+static bool find_by_id(void *context, struct uuid id, struct group_topic *topic)
+{
+    struct group_fixture *f = context;
+    for (int i = 0; i < f->topic_count; i++) {
+        if (uuid_equal(f->topics[i].id, id)) {
+            *topic = f->topics[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static int list_topics(void *context, group_topics_callback *callback, void *callback_context)
+{
+    struct group_fixture *f = context;
+    int rc = 0;
+    for (int i = 0; i < f->topic_count && rc == 0; i++)
+        rc = callback(callback_context, &f->topics[i]);
+    return rc;
+}
+
+static uint64_t topics_version(void *context)
+{
+    return ((struct group_fixture *)context)->topics_version;
+}
+
+void group_fixture_set_topic(struct group_fixture *f, const char *name, uint8_t id, int32_t partitions)
+{
+    struct group_topic *topic = find_topic(f, slice_of_text(name));
+    if (topic == NULL) {
+        REQUIRE(f->topic_count < TOPICS_MAX);
+        topic = &f->topics[f->topic_count++];
+    }
+    *topic = (struct group_topic){.id = {{id, 1}}, .name = slice_of_text(name), .partition_count = partitions};
+    f->topics_version++;
+}
+
+void group_fixture_delete_topic(struct group_fixture *f, const char *name)
+{
+    struct group_topic *topic = find_topic(f, slice_of_text(name));
+    REQUIRE(topic != NULL);
+    *topic = f->topics[--f->topic_count];
+    f->topics_version++;
+}
+
 static void open_coordinator(struct group_fixture *f)
 {
-    struct group_store store = {.append = take_append, .random = fill, .age = age, .settings = settings, .context = f};
+    struct group_store store = {.append = take_append,
+                                .random = fill,
+                                .age = age,
+                                .settings = settings,
+                                .topics = {find_by_name, find_by_id, list_topics, topics_version, f},
+                                .context = f};
     REQUIRE(group_coordinator_open(&f->memory, &f->limits, &store, &f->coordinator) == 0);
 }
 
@@ -41,6 +110,7 @@ void group_fixture_open(struct group_fixture *f)
 {
     *f = (struct group_fixture){
         .limits = {.groups = {.max_size = 10, .min_session_timeout_ms = 6000, .max_session_timeout_ms = 60000},
+                   .consumer_max_size = 10,
                    .max_groups = 3,
                    .memory_bytes = 1 << 20,
                    .offsets_retention_ms = 100000},

@@ -6,7 +6,8 @@
 #include "group/group_coordinator.h"
 
 #define APPENDS_MAX     32
-#define LOG_BATCHES_MAX 256
+#define LOG_BATCHES_MAX 2048
+#define TOPICS_MAX      8
 
 struct group_fixture {
     struct memory memory;
@@ -21,10 +22,16 @@ struct group_fixture {
     int log_count;
     struct arena arena;
     struct join_protocol protocol; /* of who joins */
-    int answers;                   /* since the last call was made */
+    struct group_topic topics[TOPICS_MAX];
+    int topic_count;
+    uint64_t topics_version;
+    int answers; /* since the last call was made */
 };
 
 void group_fixture_open(struct group_fixture *f);
+/* A topic comes; one of the name that is there grows. Its id begins with `id`. */
+void group_fixture_set_topic(struct group_fixture *f, const char *name, uint8_t id, int32_t partitions);
+void group_fixture_delete_topic(struct group_fixture *f, const char *name);
 void group_fixture_close(struct group_fixture *f);
 /* Those that wait are written, or not. */
 void group_fixture_answer(struct group_fixture *f, enum kafka_error error);
