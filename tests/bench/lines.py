@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 
+import groups
 import servers
 from table import against, alone, interleaved, per
 
@@ -189,6 +190,7 @@ LINES = {
     "startup": startup,
     "wakeups": wakeups,
     "consumer-group": consumer_group,
+    **groups.LINES,
 }
 
 
