@@ -1,7 +1,6 @@
 """Settings of brokers, groups and loggers that are made while the server runs, through kafka-configs and librdkafka."""
 
 import re
-import subprocess
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, ConfigSource
@@ -9,21 +8,16 @@ from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, Conf
 from clients import ClientError, Record
 from clients.confluent import Confluent
 from differential.peers import INCREMENTAL_ALTER_CONFIGS, Peer
-from installed import java
 
 pytestmark = pytest.mark.furrow_only
 client = Confluent()
 
 
 @pytest.fixture
-def configs(server):
-    def run(*arguments: str, fails: bool = False) -> str:
-        command = java("kafka.admin.ConfigCommand", "--bootstrap-server", server.bootstrap, *arguments)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    return run
+def configs(server, kafka_tools):
+    return lambda *arguments, **options: kafka_tools.run(
+        "kafka.admin.ConfigCommand", "--bootstrap-server", server.bootstrap, *arguments, **options
+    )
 
 
 def alter(server, name: str, *changes: tuple[str, str | None]) -> None:

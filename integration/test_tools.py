@@ -1,5 +1,6 @@
 """Apache Kafka's command line tools, as people use them."""
 
+import json
 import re
 
 import pytest
@@ -114,6 +115,71 @@ def test_kafka_get_offsets(server, topics, topic, kafka_tools):
     assert offsets("earliest") == [f"{topic}:0:0", f"{topic}:1:0"]
     assert f"{topic}:0:9" in offsets("max-timestamp")
     assert f"{topic}:0:4" in offsets("1700000000004")
+
+
+def test_kafka_features(server, kafka_tools):
+    def features(*arguments: str, **options) -> str:
+        return kafka_tools.run("org.apache.kafka.tools.FeatureCommand", "--bootstrap-server", server.bootstrap, *arguments, **options)
+
+    described = features("describe")
+    for name, level in (("group.version", "1"), ("metadata.version", r"4\.\d+-IV\d+")):
+        assert re.search(rf"Feature: {name}\s.*FinalizedVersionLevel: {level}\s", described), described
+    features("upgrade", "--feature", "group.version=1")
+    assert "group.version" in features("upgrade", "--feature", "group.version=9", fails=True)
+    assert "no.such" in features("upgrade", "--feature", "no.such=1", fails=True)
+
+
+def test_kafka_metadata_quorum(server, kafka_tools):
+    def quorum(*arguments: str) -> str:
+        return kafka_tools.run(
+            "org.apache.kafka.tools.MetadataQuorumCommand", "--bootstrap-server", server.bootstrap, "describe", *arguments
+        )
+
+    node = client.broker_id(server.bootstrap)
+    status = dict(re.findall(r"^(\w+):\s+(.*)$", quorum("--status"), re.M))
+    assert status["LeaderId"] == str(node) and len(status["ClusterId"]) == 22
+    assert int(status["HighWatermark"]) >= 0 and status["MaxFollowerLag"] == "0"
+    assert f'"id": {node}' in status["CurrentVoters"] and "CONTROLLER" in status["CurrentVoters"]
+    [_, voter] = quorum("--replication").strip().splitlines()
+    assert voter.split()[0] == str(node) and voter.split()[-1] == "Leader"
+
+
+def test_kafka_leader_election(server, kafka_tools, topics, topic):
+    topics("--create", "--topic", topic, "--partitions", "2")
+
+    def elect(*arguments: str, **options) -> str:
+        return kafka_tools.run(
+            "org.apache.kafka.tools.LeaderElectionCommand",
+            "--bootstrap-server",
+            server.bootstrap,
+            "--election-type",
+            *arguments,
+            **options,
+        )
+
+    said = elect("preferred", "--topic", topic, "--partition", "1")
+    assert f"Valid replica already elected for partitions {topic}-1" in said
+    elect("preferred", "--all-topic-partitions")
+    assert f"Valid replica already elected for partitions {topic}-0" in elect("unclean", "--topic", topic, "--partition", "0")
+    assert "UnknownTopicOrPartitionException" in elect("preferred", "--topic", topic, "--partition", "7", fails=True)
+
+
+def test_kafka_log_dirs(server, kafka_tools, topics, topic):
+    topics("--create", "--topic", topic, "--partitions", "2")
+    client.produce(server.bootstrap, [Record(b"x" * 1000)] * 5, topic)
+    said = kafka_tools.run(
+        "org.apache.kafka.tools.LogDirsCommand",
+        "--bootstrap-server",
+        server.bootstrap,
+        "--describe",
+        "--topic-list",
+        topic,
+    )
+    [told] = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    [folder] = told["brokers"][0]["logDirs"]
+    sizes = {part["partition"]: part["size"] for part in folder["partitions"]}
+    assert folder["error"] is None and sizes.keys() == {f"{topic}-0", f"{topic}-1"}
+    assert sizes[f"{topic}-0"] > 5000 or sizes[f"{topic}-1"] > 5000
 
 
 def test_kafka_producer_perf_test(server, topics, topic, kafka_tools):
