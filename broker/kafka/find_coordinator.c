@@ -1,6 +1,8 @@
-/* FindCoordinator (key 10): one node coordinates all groups. Version 4 on asks for several keys at once (KIP-699). */
+/* FindCoordinator (key 10): one node coordinates all groups and transactions. Version 4 on asks for several keys at
+ * once (KIP-699). */
 #include "kafka/request.h"
 #include "operations/groups.h"
+#include "operations/transactions.h"
 
 enum { KEY_GROUP = 0, KEY_TRANSACTION = 1 };
 
@@ -11,15 +13,20 @@ struct coordinator {
     uint16_t port;
 };
 
-/* There is no share coordinator, and none of transactions yet. */
+static bool is_available(const struct server *server, int8_t type)
+{
+    if (type == KEY_TRANSACTION)
+        return transaction_coordinator_available(transaction_service_coordinator(server->transactions));
+    return group_coordinator_available(group_service_coordinator(server->groups));
+}
+
+/* There is no share coordinator. */
 static struct coordinator find(const struct kafka_request *request, int8_t type, slice host, uint16_t port)
 {
     struct coordinator found = {.node_id = -1, .host = slice_of_text("")};
-    if (type == KEY_TRANSACTION)
-        found.error = KAFKA_COORDINATOR_NOT_AVAILABLE;
-    else if (type != KEY_GROUP)
+    if (type != KEY_GROUP && type != KEY_TRANSACTION)
         found.error = KAFKA_INVALID_REQUEST;
-    else if (!group_coordinator_available(group_service_coordinator(request->server->groups)))
+    else if (!is_available(request->server, type))
         found.error = KAFKA_COORDINATOR_NOT_AVAILABLE;
     else
         found = (struct coordinator){.node_id = request->server->start.node_id, .host = host, .port = port};
@@ -58,5 +65,7 @@ void handle_find_coordinator(struct kafka_request *request)
     }
     if (asked->key_type == KEY_GROUP)
         group_service_prepare(request->server->groups);
+    else if (asked->key_type == KEY_TRANSACTION)
+        transaction_service_prepare(request->server->transactions);
     kafka_answer(request, &response);
 }

@@ -106,6 +106,12 @@ kafka_handler kafka_refuse_api_versions;
     X(LIST_GROUPS, handle_list_groups)                                                                                 \
     X(DELETE_GROUPS, handle_delete_groups)                                                                             \
     X(OFFSET_DELETE, handle_offset_delete)                                                                             \
+    X(ADD_PARTITIONS_TO_TXN, handle_add_partitions_to_txn)                                                             \
+    X(ADD_OFFSETS_TO_TXN, handle_add_offsets_to_txn)                                                                   \
+    X(END_TXN, handle_end_txn)                                                                                         \
+    X(WRITE_TXN_MARKERS, handle_write_txn_markers)                                                                     \
+    X(DESCRIBE_TRANSACTIONS, handle_describe_transactions)                                                             \
+    X(LIST_TRANSACTIONS, handle_list_transactions)                                                                     \
     X(ELECT_LEADERS, handle_elect_leaders)                                                                             \
     X(ALTER_PARTITION_REASSIGNMENTS, handle_alter_partition_reassignments)                                             \
     X(LIST_PARTITION_REASSIGNMENTS, handle_list_partition_reassignments)                                               \
