@@ -78,7 +78,9 @@ INTENDED = {
 def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("differential")
     settings = {"auto.create.topics.enable": "false", "group.initial.rebalance.delay.ms": "0"}
-    kafka = ApacheKafka(folder / "kafka", {**settings, "log.message.timestamp.after.max.ms": "3600000"}).start()
+    # Kafka 4.3 puts assignments off, and has them made in the background.
+    at_once = {"group.consumer.assignment.interval.ms": "0", "group.consumer.assignor.offload.enable": "false"}
+    kafka = ApacheKafka(folder / "kafka", {**settings, **at_once, "log.message.timestamp.after.max.ms": "3600000"}).start()
     furrowd = Furrowd(folder / "furrowd", settings, request.config.getoption("furrowd").resolve()).start()
     yield Pair(Peer(kafka), Peer(furrowd))
     kafka.kill()

@@ -30,11 +30,13 @@ enum kafka_error consumer_classic_heartbeat(struct group *group, slice member_id
 /* An operator may remove a static member by its instance id alone. */
 static enum kafka_error leave_one(struct consumer_group *group, const struct leave_member *leaving)
 {
-    struct consumer_member *member = NULL;
-    if (leaving->member_id.size == 0 && !slice_is_null(leaving->instance_id))
-        member = consumer_find_static(group, leaving->instance_id);
+    bool is_static = !slice_is_null(leaving->instance_id);
+    struct consumer_member *member =
+        is_static ? consumer_find_static(group, leaving->instance_id) : consumer_find_member(group, leaving->member_id);
     if (member == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
+    if (is_static && leaving->member_id.size > 0 && !slice_equal(member->id, leaving->member_id))
+        return KAFKA_FENCED_INSTANCE_ID;
     return consumer_dismiss(group, member) == 0 ? KAFKA_NONE : KAFKA_COORDINATOR_NOT_AVAILABLE;
 }
 

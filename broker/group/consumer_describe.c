@@ -54,8 +54,17 @@ static bool show_member(const struct describing *describing, const struct consum
     shown->subscribed_topic_names.count = (int32_t)member->names.count;
     shown->subscribed_topic_regex = text_or_empty(member->regex);
     shown->member_type = MEMBER_TYPE_CONSUMER;
-    return show_claims(describing, &member->assigned, &shown->assignment) &&
-           show_claims(describing, &member->target, &shown->target_assignment);
+    struct claims held;
+    if (claims_reserve(describing->group->memory, &held, member->assigned.count + member->revoking.count) != 0)
+        return false;
+    for (uint32_t i = 0; i < member->assigned.count; i++)
+        claims_add(&held, member->assigned.items[i]);
+    for (uint32_t i = 0; i < member->revoking.count; i++)
+        claims_add(&held, member->revoking.items[i]);
+    claims_sort(&held);
+    bool ok = show_claims(describing, &held, &shown->assignment);
+    claims_free(describing->group->memory, &held);
+    return ok && show_claims(describing, &member->target, &shown->target_assignment);
 }
 
 bool group_describe_consumer(const struct group *group, struct arena *arena,

@@ -96,16 +96,40 @@ static int add_tombstones(const struct group *group, struct batch_builder *build
 
 /* ---- requests ---- */
 
+/* A member may commit what it was given in that epoch or before, though its epoch has risen since (KIP-1251). */
+static void refuse_stale(const struct consumer_group *group, const struct consumer_member *member,
+                         const struct commit_call *commit)
+{
+    const struct group_topics *topics = &group->group->coordinator->store.topics;
+    for (size_t i = 0; i < commit->count; i++) {
+        struct commit_partition *asked = &commit->partitions[i];
+        struct group_topic topic;
+        const struct claim *claim = NULL;
+        if (topics->find(topics->context, asked->topic, &topic)) {
+            claim = claims_find(&member->assigned, topic.id, asked->partition);
+            if (claim == NULL)
+                claim = claims_find(&member->revoking, topic.id, asked->partition);
+        }
+        if (asked->error == KAFKA_NONE && (claim == NULL || commit->generation < claim->epoch))
+            asked->error = KAFKA_STALE_MEMBER_EPOCH;
+    }
+}
+
 static enum kafka_error check_commit(struct group *group, const struct commit_call *commit, bool transactional)
 {
     struct consumer_group *consumer = group->consumer;
-    (void)transactional;
     if (commit->generation < 0 && consumer->member_count == 0)
         return KAFKA_NONE; /* an operator's */
     const struct consumer_member *member = consumer_find_member(consumer, commit->member_id);
     if (member == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
-    return commit->generation == member->epoch ? KAFKA_NONE : KAFKA_STALE_MEMBER_EPOCH;
+    if (!transactional && commit->is_old)
+        return KAFKA_UNSUPPORTED_VERSION;
+    if (commit->generation < 0 || commit->generation > member->epoch)
+        return KAFKA_STALE_MEMBER_EPOCH;
+    if (commit->generation < member->epoch)
+        refuse_stale(consumer, member, commit);
+    return KAFKA_NONE;
 }
 
 enum kafka_error group_check_fetch(const struct group *group, slice member_id, int32_t epoch)

@@ -21,6 +21,8 @@
 #define CONSUMER_LEAVE        (-1) /* member epochs of a heartbeat that are none */
 #define CONSUMER_LEAVE_STATIC (-2) /* a static member that means to come back; also the epoch that it then has */
 
+#define CONSUMER_FIRST_EPOCH  2 /* of a group, as Kafka 4.3 has it */
+
 /* As Kafka writes them down. */
 enum consumer_member_state {
     MEMBER_STABLE = 0,

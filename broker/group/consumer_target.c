@@ -44,7 +44,7 @@ int consumer_refresh(struct consumer_group *group, bool must)
     }
     uint64_t hash = hash_topics(group);
     if (changed || group->must_rise || group->epoch == 0 || hash != group->metadata_hash) {
-        group->epoch++;
+        group->epoch = group->epoch == 0 ? CONSUMER_FIRST_EPOCH : group->epoch + 1;
         group->metadata_hash = hash;
         group->dirty |= DIRTY_EPOCH;
     }

@@ -326,8 +326,9 @@ static struct group *find_consumer(struct group_coordinator *coordinator, struct
         group = NULL;
         consumer_refuse(coordinator, call, KAFKA_COORDINATOR_NOT_AVAILABLE, "The groups cannot be read.");
     } else if (group == NULL) {
-        consumer_refuse(coordinator, call, KAFKA_GROUP_ID_NOT_FOUND, "Consumer group %.*s not found.",
-                        id.size < 200 ? (int)id.size : 200, (const char *)id.data);
+        consumer_refuse(coordinator, call, KAFKA_GROUP_ID_NOT_FOUND, "%s %.*s not found.",
+                        call->asked->member_epoch < 0 ? "Group" : "Consumer group", id.size < 200 ? (int)id.size : 200,
+                        (const char *)id.data);
     } else if (group->kind != &group_kind_consumer) {
         group = NULL;
         consumer_refuse(coordinator, call, KAFKA_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.",

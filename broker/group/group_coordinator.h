@@ -126,7 +126,8 @@ struct commit_call {
     slice group_id;
     slice member_id;
     slice instance_id;
-    int32_t generation;                           /* -1: of no member */
+    int32_t generation;                           /* -1: of no member; of a consumer group the member's epoch */
+    bool is_old;                                  /* of a version that knows nothing of the consumer protocol */
     int64_t retention_ms;                         /* of a commit: as the client wants it; 0: as the server does */
     const struct commit_transaction *transaction; /* NULL: of none */
     struct commit_partition *partitions;

@@ -3,7 +3,7 @@
 #include "operations/groups.h"
 
 #define TOPIC_IDS          10
-#define GROUP_ID_NOT_FOUND 9 /* the first version that knows the error */
+#define GROUP_ID_NOT_FOUND 9 /* the first version that knows the error, and groups of the consumer protocol */
 
 struct committing {
     struct kafka_request *request;
@@ -106,6 +106,7 @@ void handle_offset_commit(struct kafka_request *request)
                                  .member_id = asked->member_id,
                                  .instance_id = asked->group_instance_id,
                                  .generation = asked->generation_id_or_member_epoch,
+                                 .is_old = request->version < GROUP_ID_NOT_FOUND,
                                  .retention_ms = retention_of(asked),
                                  .partitions = partitions};
     }

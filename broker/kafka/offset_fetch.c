@@ -5,6 +5,7 @@
 
 #define GROUP_ERROR    2 /* before, each partition has it */
 #define SEVERAL_GROUPS 8
+#define MEMBER_EPOCHS  9 /* KIP-848 */
 #define TOPIC_IDS      10
 
 typedef struct offset_fetch_response_group_topic answer_topic;
@@ -98,9 +99,14 @@ static bool fetch_all(const struct fetching *fetching, struct offset_fetch_respo
     return true;
 }
 
+static const struct group *find_group(struct kafka_request *request, slice group_id)
+{
+    return group_coordinator_find(group_service_coordinator(request->server->groups), group_id);
+}
+
 static const struct committed_offsets *find_offsets(struct kafka_request *request, slice group_id)
 {
-    const struct group *group = group_coordinator_find(group_service_coordinator(request->server->groups), group_id);
+    const struct group *group = find_group(request, group_id);
     return group != NULL ? group_offsets(group) : NULL;
 }
 
@@ -113,7 +119,10 @@ static bool fetch_group(struct kafka_request *request, const struct offset_fetch
                                 .require_stable = message->require_stable};
     *answer = (struct offset_fetch_response_group){.group_id = asked->group_id};
     if (!group_coordinator_available(group_service_coordinator(request->server->groups)))
-        answer->error_code = fetching.error = KAFKA_NOT_COORDINATOR;
+        fetching.error = KAFKA_NOT_COORDINATOR;
+    else if (fetching.offsets != NULL && request->version >= MEMBER_EPOCHS)
+        fetching.error = group_check_fetch(find_group(request, asked->group_id), asked->member_id, asked->member_epoch);
+    answer->error_code = (int16_t)fetching.error;
     if (fetching.error != KAFKA_NONE && request->version >= GROUP_ERROR)
         return true;
     if (asked->topics.count < 0)

@@ -1,6 +1,7 @@
 """The scenarios of test_differential.py: what both servers are asked. Each uses topics of its own."""
 
 from differential.configs import alter_configs, describe_configs, incremental_alter_configs
+from differential.consumer_groups import CONSUMER_GROUPS
 from differential.deletions import delete_records
 from differential.disks import describe_log_dirs
 from differential.groups import GROUPS
@@ -33,6 +34,7 @@ SCENARIOS = [
     describe_topic_partitions,
     describe_log_dirs,
     *GROUPS,
+    *CONSUMER_GROUPS,
     *ONE_NODE,
     *SETTINGS,
 ]

@@ -107,7 +107,7 @@ def normalise(peer: Peer, name: str, value):
         return {key: normalise(peer, key, item) for key, item in value.items()}
     if isinstance(value, list):
         value = [normalise(peer, name, item) for item in value]
-        for key in ("name", "topic", "resource_name", "api_key", "node_id", "partition_index", "group_id"):
+        for key in ("name", "topic", "resource_name", "api_key", "node_id", "partition_index", "group_id", "member_id"):
             if value and isinstance(value[0], dict) and key in value[0]:
                 return sorted(value, key=lambda item: str(item[key]))
         return value
@@ -118,7 +118,7 @@ def normalise(peer: Peer, name: str, value):
         return "no id" if value == NO_UUID else "the unknown id" if value == UNKNOWN_ID else "an id"
     if name in ("member_id", "leader") and value and value in peer.named.values():
         return next(f"the id of {known}" for known, id in peer.named.items() if id == value)
-    if name in ("member_id", "leader") and RANDOM_ID.search(value):
+    if name in ("member_id", "leader") and value and RANDOM_ID.search(value):
         return "a member id"
     if name == "port":
         return "PORT" if value == peer.server.port else value

@@ -187,7 +187,7 @@ static void the_first_member_is_given_everything_with_its_first_heartbeat(void)
     beat(&a);
     CHECK(a.is_beating && f.waiting_count == 1); /* until it is durable, nothing is said */
     group_fixture_answer(&f, KAFKA_NONE);
-    CHECK(a.error == KAFKA_NONE && a.epoch == 1 && a.held_count == 3);
+    CHECK(a.error == KAFKA_NONE && a.epoch == 2 && a.held_count == 3);
     CHECK(a.call.response.heartbeat_interval_ms == 5000 && is_state(&f, "Stable"));
     CHECK(beat_once(&a) == KAFKA_NONE && f.log_count == 1); /* what changes nothing is not written */
     client_close(&a);
@@ -203,11 +203,11 @@ static void a_partition_goes_over_when_its_owner_has_given_it_up(void)
     client_init(&a, &f, "a");
     client_init(&b, &f, "b");
     CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 2);
-    CHECK(beat_once(&b) == KAFKA_NONE && b.held_count == 0 && b.epoch == 2);
+    CHECK(beat_once(&b) == KAFKA_NONE && b.held_count == 0 && b.epoch == 3);
     CHECK(is_state(&f, "Reconciling"));
-    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 1 && a.epoch == 1); /* asked to give one up */
+    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 1 && a.epoch == 2); /* asked to give one up */
     CHECK(beat_once(&b) == KAFKA_NONE && b.held_count == 0);
-    CHECK(beat_once(&a) == KAFKA_NONE && a.epoch == 2); /* has said so */
+    CHECK(beat_once(&a) == KAFKA_NONE && a.epoch == 3); /* has said so */
     CHECK(beat_once(&b) == KAFKA_NONE && b.held_count == 1);
     CHECK(b.held[0].partition != a.held[0].partition && is_state(&f, "Stable"));
     client_close(&a);
@@ -311,14 +311,14 @@ static void topics_that_come_grow_and_go_are_noticed(void)
     client_init(&a, &f, "a");
     a.names[1] = slice_of_text("u");
     a.name_count = 2;
-    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 0 && a.epoch == 1);
+    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 0 && a.epoch == 2);
     group_fixture_set_topic(&f, "t", 1, 1);
-    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 1 && a.epoch == 2);
+    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 1 && a.epoch == 3);
     group_fixture_set_topic(&f, "t", 1, 3);
     group_fixture_set_topic(&f, "other", 9, 3);
-    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 3 && a.epoch == 3);
+    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 3 && a.epoch == 4);
     group_fixture_set_topic(&f, "other", 9, 4);
-    CHECK(beat_once(&a) == KAFKA_NONE && a.epoch == 3); /* not its affair */
+    CHECK(beat_once(&a) == KAFKA_NONE && a.epoch == 4); /* not its affair */
     group_fixture_set_topic(&f, "u", 2, 2);
     CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 5);
     group_fixture_delete_topic(&f, "t");
@@ -387,7 +387,7 @@ static void bad_requests_change_nothing(void)
     send_epoch(&stale, -2);
     CHECK(stale.error == KAFKA_INVALID_REQUEST);
     CHECK(f.log_count == batches && f.waiting_count == 0);
-    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 2 && a.epoch == 1);
+    CHECK(beat_once(&a) == KAFKA_NONE && a.held_count == 2 && a.epoch == 2);
     client_close(&stale);
     client_close(&a);
     client_close(&b);
