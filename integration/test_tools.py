@@ -122,7 +122,7 @@ def test_kafka_features(server, kafka_tools):
         return kafka_tools.run("org.apache.kafka.tools.FeatureCommand", "--bootstrap-server", server.bootstrap, *arguments, **options)
 
     described = features("describe")
-    for name, level in (("group.version", "1"), ("metadata.version", r"4\.\d+-IV\d+")):
+    for name, level in (("group.version", "1"), ("metadata.version", r"4\.\d+-IV\d+"), ("transaction.version", "2")):
         assert re.search(rf"Feature: {name}\s.*FinalizedVersionLevel: {level}\s", described), described
     features("upgrade", "--feature", "group.version=1")
     assert "group.version" in features("upgrade", "--feature", "group.version=9", fails=True)
