@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-#define PAUSE_MS     500
+#define PAUSE_MS     50
 #define PAUSE_MAX_MS 30000
 
 /* Of a part: it needs another try. */

@@ -40,7 +40,8 @@ static struct transaction_time now_of(const struct transaction_service *service)
 static int64_t age(void *context, int64_t since)
 {
     const struct transaction_service *service = context;
-    int64_t ms = proven_time_age(retention_time(service->server->retention), since);
+    struct retention *retention = service->server->retention;
+    int64_t ms = retention != NULL ? proven_time_age(retention_time(retention), since) : PROVEN_TIME_UNKNOWN;
     return ms == PROVEN_TIME_UNKNOWN ? 0 : ms;
 }
 
@@ -50,6 +51,14 @@ static void on_wake(uv_timer_t *timer)
 {
     struct transaction_service *service = timer->data;
     transaction_coordinator_expire(service->coordinator, now_of(service));
+    rearm(service);
+}
+
+/* What was loaded goes on in the loop's first turn, before anybody is served: all that it needs is there then. */
+static void on_first_turn(uv_timer_t *timer)
+{
+    struct transaction_service *service = timer->data;
+    transaction_coordinator_loaded(service->coordinator, now_of(service));
     rearm(service);
 }
 
@@ -218,7 +227,6 @@ static int load(struct transaction_service *service, struct error *error)
         transaction_coordinator_give_up(service->coordinator);
         return 0;
     }
-    transaction_coordinator_loaded(service->coordinator, now_of(service));
     if (loading.records > 0)
         log_info(server->logger, "transactions", "records=%llu not_understood=%llu loaded",
                  (unsigned long long)loading.records, (unsigned long long)loading.passed_over);
@@ -287,7 +295,7 @@ int transaction_service_open(struct server *server, struct transaction_service *
         transaction_service_close(service);
         return rc;
     }
-    rearm(service);
+    uv_timer_start(&service->wake, on_first_turn, 0, 0);
     *opened = service;
     return 0;
 
