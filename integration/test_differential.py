@@ -29,6 +29,7 @@ INTENDED = {
     # ---- configuration
     r"\.configs\[(flush.ms|log.flush.interval.ms|max.connections|listeners|group.max.size|log.cleaner.dedupe.buffer.size|"
     r"log.cleaner.io.max.bytes.per.second|group.initial.rebalance.delay.ms)\]\.(value|synonyms)": "other defaults",
+    r"\.configs\[transaction.state.log.[a-z.]+\]\.(value|synonyms|config_type)": "one node, one partition",
     r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka \{.*\}, furrowd 'missing'": "settings that Furrow does not have",
     r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka 'missing', furrowd": "settings of Furrow's own, and derived ones",
     r"\.configs\[log\.[a-z.]+\]\.value: kafka None": "what is derived from another setting is shown",
@@ -47,7 +48,7 @@ INTENDED = {
     r"^quorum .*(leader_epoch|high_watermark|log_end_offset|_timestamp|\.port): ": "each has its own",
     # ---- Metadata
     r"^metadata \| Metadata v1[23] neither": "Kafka fails without saying why",
-    r"replica_election_results\[timeout0\]: kafka 'missing'": "Kafka had no time to make it",
+    r"(replica_election_results|config_resources)\[timeout0\]: kafka 'missing'": "Kafka had no time to make it",
     # ---- Produce
     r"(LogAppendTime set|producer without epoch|offsets [a-z ]+|trailing bytes) \| .*": "no client sends it: refused",
     r"(garbage in|wrong count in) .*": "compressed records are opened only where they must be",
