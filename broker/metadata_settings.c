@@ -66,13 +66,10 @@ static struct set_resource *add(struct metadata_log *metadata, enum settings_of 
     return resource;
 }
 
-static void drop(struct metadata_log *metadata, struct set_resource *resource)
+/* It is in no table any more. */
+static void free_resource(struct metadata_log *metadata, struct set_resource *resource)
 {
     struct memory *memory = metadata->server->memory;
-    if (resource->of == SETTINGS_OF_GROUP)
-        HASH_DELETE(hh, metadata->set_groups, resource);
-    else
-        HASH_DELETE(hh, metadata->set_brokers, resource);
     metadata->set_bytes -= size_of(resource);
     settings_close(&resource->settings, memory);
     memory_free(memory, MEMORY_TOPICS, resource, size_of(resource));
@@ -80,19 +77,30 @@ static void drop(struct metadata_log *metadata, struct set_resource *resource)
 
 static void drop_unused(struct metadata_log *metadata, struct set_resource *resource)
 {
-    if (resource->settings.count == 0 && resource->newest == NULL && resource->of == SETTINGS_OF_GROUP)
-        drop(metadata, resource);
+    if (resource->settings.count != 0 || resource->newest != NULL || resource->of != SETTINGS_OF_GROUP)
+        return;
+    HASH_DELETE(hh, metadata->set_groups, resource);
+    free_resource(metadata, resource);
+}
+
+static void free_all(struct metadata_log *metadata, struct set_resource *resource)
+{
+    while (resource != NULL) {
+        struct set_resource *next = resource->hh.next;
+        free_resource(metadata, resource);
+        resource = next;
+    }
 }
 
 void metadata_free_settings(struct metadata_log *metadata)
 {
-    struct set_resource *resource, *next;
     config_use_changes(metadata->server->config, CONFIG_OF_BROKER, NULL);
     config_use_changes(metadata->server->config, CONFIG_OF_CLUSTER, NULL);
-    HASH_ITER (hh, metadata->set_brokers, resource, next)
-        drop(metadata, resource);
-    HASH_ITER (hh, metadata->set_groups, resource, next)
-        drop(metadata, resource);
+    struct set_resource *brokers = metadata->set_brokers, *groups = metadata->set_groups;
+    HASH_CLEAR(hh, metadata->set_brokers);
+    HASH_CLEAR(hh, metadata->set_groups);
+    free_all(metadata, brokers);
+    free_all(metadata, groups);
 }
 
 /* ---- looking ---- */
