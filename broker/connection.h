@@ -68,6 +68,8 @@ struct connection {
 };
 
 MUST_USE int connections_create(struct server *server, struct connections **connections);
+/* max.connections may be another one now; nobody is sent away. */
+void connections_follow_config(struct connections *set);
 /* No connection may be left. */
 void connections_destroy(struct connections *connections);
 size_t connections_count(const struct connections *connections);

@@ -151,6 +151,11 @@ static int64_t connection_limit(const struct server *server)
     return left;
 }
 
+void connections_follow_config(struct connections *set)
+{
+    set->limit = connection_limit(set->server);
+}
+
 int connections_create(struct server *server, struct connections **created)
 {
     struct connections *set = memory_alloc_zeroed(server->memory, MEMORY_CONNECTIONS, sizeof *set);

@@ -11,7 +11,9 @@
 #define uthash_free(block, size) memory_free(metadata->server->memory, MEMORY_TOPICS, block, size)
 #include "metadata_private.h"
 
+#include "connection.h"
 #include "group_config.h"
+#include "retention.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -154,14 +156,26 @@ static bool use(struct server *server, const struct set_resource *resource)
     return true;
 }
 
-static void follow_defaults(struct server *server)
+/* Whoever reads the configuration but once. */
+static void tell_services(struct server *server)
 {
-    for (struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next) {
-        struct topic_config before = topic->config;
-        topic_config_refresh(&topic->config, server->config);
-        metadata_use_config(topic);
-        cleaner_note_config(server->cleaner, topic, &before);
+    server->logs.producer_expiry_ms = config_number(server->config, CONFIG_PRODUCER_ID_EXPIRATION_MS);
+    if (server->connections != NULL)
+        connections_follow_config(server->connections);
+    if (server->retention != NULL)
+        retention_follow_config(server->retention);
+}
+
+static void follow(struct server *server, struct topic *topic)
+{
+    struct topic_config before = topic->config;
+    topic_config_refresh(&topic->config, server->config);
+    metadata_use_config(topic);
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        if (topic->partitions[i]->log != NULL)
+            log_set_producer_expiry(topic->partitions[i]->log, server->logs.producer_expiry_ms);
     }
+    cleaner_note_config(server->cleaner, topic, &before);
 }
 
 /* ---- at start ---- */
@@ -228,6 +242,7 @@ void metadata_settings_loaded(struct metadata_log *metadata)
 {
     for (struct set_resource *resource = metadata->set_brokers; resource != NULL; resource = resource->hh.next)
         (void)use(metadata->server, resource);
+    tell_services(metadata->server);
     for (struct topic *topic = metadata->server->topics.by_name; topic != NULL; topic = topic->by_name.next)
         topic_config_refresh(&topic->config, metadata->server->config);
 }
@@ -301,8 +316,12 @@ void metadata_apply_settings(struct metadata_change *change)
     struct settings before = change->resource->settings;
     change->resource->settings = change->settings;
     change->settings = before;
-    if (use(change->metadata->server, change->resource))
-        follow_defaults(change->metadata->server);
+    struct server *server = change->metadata->server;
+    if (!use(server, change->resource))
+        return;
+    tell_services(server);
+    for (struct topic *topic = server->topics.by_name; topic != NULL; topic = topic->by_name.next)
+        follow(server, topic);
 }
 
 void metadata_end_settings(struct metadata_change *change)

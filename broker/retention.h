@@ -18,6 +18,8 @@ MUST_USE int retention_create(struct server *server, struct retention **retentio
 void retention_destroy(struct retention *retention);
 /* Nothing more is begun; files that wait for their time to be removed are left to the next start. */
 void retention_stop(struct retention *retention);
+/* furrow.retention.total.bytes may be another one now. */
+void retention_follow_config(struct retention *retention);
 bool retention_idle(const struct retention *retention);
 
 /* The partition's start has moved and is saved: its files go soon. */

@@ -230,3 +230,9 @@ int retention_total_open(struct retention *retention, struct error *error)
     server->disk_watch.on_low_context = retention;
     return 0;
 }
+
+void retention_follow_config(struct retention *retention)
+{
+    retention->total_limit = config_number(retention->server->config, CONFIG_FURROW_RETENTION_TOTAL_BYTES);
+    retention_note_append(retention, 0);
+}

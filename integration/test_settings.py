@@ -1,6 +1,8 @@
 """Settings of brokers, groups and loggers that are made while the server runs, through kafka-configs and librdkafka."""
 
+import contextlib
 import re
+import time
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, ConfigSource
@@ -8,6 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, Conf
 from clients import ClientError, Record
 from clients.confluent import Confluent
 from differential.peers import INCREMENTAL_ALTER_CONFIGS, Peer
+from wire import API_VERSIONS, Connection, request
 
 pytestmark = pytest.mark.furrow_only
 client = Confluent()
@@ -104,3 +107,46 @@ def test_kafka_configs_of_the_log(configs, server):
     assert "root=DEBUG" in configs("--describe", *logger)
     configs("--alter", *logger, "--add-config", "root=INFO")
     assert server.log.read_text().count(" DEBUG ") > before
+
+
+def test_the_total_of_all_topics_shrinks_at_once(servers):
+    server = servers.start({"log.segment.bytes": "1048576", "log.segment.delete.delay.ms": "0"})
+    client.create_topic(server.bootstrap, "much")
+    client.produce(server.bootstrap, [Record(b"x" * 100_000)] * 80, "much")
+    alter(server, "1", ("furrow.retention.total.bytes", "3000000"))
+    deadline = time.monotonic() + 10
+    while sum(file.stat().st_size for file in server.partition_folder("much").glob("*.log")) > 4_100_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def answers(connection: Connection) -> bool:
+    try:
+        connection.send(request(API_VERSIONS, 0, b""))
+        connection.response()
+        return True
+    except ConnectionError:
+        return False
+
+
+def connected(server) -> Connection:
+    """Those closed before are gone a moment later."""
+    deadline = time.monotonic() + 5
+    while True:
+        connection = Connection(server.bootstrap)
+        if answers(connection):
+            return connection
+        connection.__exit__()
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("key,most", [("max.connections.per.ip", 2), ("max.connections", 3)])
+def test_connections_are_counted_by_the_new_limit(servers, key, most):
+    server = servers.start()
+    alter(server, "1", (key, str(most)))
+    with contextlib.ExitStack() as kept:
+        for _ in range(most):
+            kept.enter_context(connected(server))
+        with Connection(server.bootstrap) as another:
+            assert not answers(another)
+    connected(server).__exit__()

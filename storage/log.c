@@ -125,6 +125,11 @@ void log_set_config(struct log *log, const struct log_config *config)
     log->config = *config;
 }
 
+void log_set_producer_expiry(struct log *log, int64_t ms)
+{
+    log->environment.producer_expiry_ms = ms;
+}
+
 const char *log_folder(const struct log *log)
 {
     return log->folder;

@@ -102,6 +102,7 @@ void log_abandon(struct log *log);
 void log_close(struct log *log);
 
 void log_set_config(struct log *log, const struct log_config *config);
+void log_set_producer_expiry(struct log *log, int64_t ms);
 
 const char *log_folder(const struct log *log);
 struct uuid log_topic_id(const struct log *log); /* of partition.metadata; zero when there is none */

@@ -80,6 +80,7 @@ void server_fixture_close_connections(struct server_fixture *f)
     while (connections_count(f->server.connections) != 0)
         uv_run(&f->loop, UV_RUN_NOWAIT);
     connections_destroy(f->server.connections);
+    f->server.connections = NULL;
     uv_run(&f->loop, UV_RUN_DEFAULT);
     budget_destroy(f->server.budget);
 }
