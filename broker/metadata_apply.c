@@ -5,8 +5,8 @@
 #include "metadata_private.h"
 #include "operations/environment.h"
 #include "operations/groups.h"
-#include "operations/transactions.h"
 #include "operations/read.h"
+#include "operations/transactions.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* ApiVersions (key 18): what is served, in the windows by which clients judge a server. The header of its response is
  * always version 0 (KIP-511); a version that is not served is answered in version 0 with error 35. */
-#include "kafka/features.h"
+#include "kafka/feature_versions.h"
 #include "kafka/request.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* UpdateFeatures (key 57): each feature has one version, so an update says what holds already, or fails. */
-#include "kafka/features.h"
+#include "kafka/feature_versions.h"
 #include "kafka/request.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "kafka/features.h"
+#include "kafka/feature_versions.h"
 
 static const struct kafka_feature list[] = {
     {"group.version", 1},       /* the consumer protocol (KIP-848) */
