@@ -89,7 +89,8 @@ static void take_inputs(const struct log *log, const struct compaction_bounds *b
         struct compaction_input *input = &run->inputs[run->input_count];
         *input = (struct compaction_input){.base_offset = log->segments[i].base_offset,
                                            .end_offset = log_segment_end_offset(log, i),
-                                           .size = log->segments[i].size};
+                                           .size = log->segments[i].size,
+                                           .has_entries = log->segments[i].aborted > 0};
         if (run->dirty_first == UINT32_MAX && (input->end_offset > bounds->cleaned_end || run->config.keep > 1))
             run->dirty_first = run->input_count;
         input->part = run->dirty_first == UINT32_MAX ? CLEAN : DIRTY;
@@ -102,6 +103,8 @@ static void take_inputs(const struct log *log, const struct compaction_bounds *b
 static int take_producer(void *context, const struct producer *producer)
 {
     struct log_compaction *run = context;
+    if (producer->batch_count == 0 && run->marked_count < run->marked_capacity)
+        run->marked[run->marked_count++] = (struct compaction_marked){producer->id, producer->epoch};
     if (producer->batch_count > 0 && run->producer_count < run->producer_capacity)
         run->producer_ends[run->producer_count++] = producer->batches[producer->batch_count - 1].last_offset;
     return 0;
@@ -120,7 +123,12 @@ static int take_producers(const struct log *log, struct log_compaction *run)
     run->producer_ends = memory_alloc(run->memory, MEMORY_LOGS, run->producer_capacity * sizeof(int64_t));
     if (run->producer_ends == NULL)
         return -ENOMEM;
-    (void)producer_state_list(log->producers, take_producer, run);
+    run->marked = memory_alloc(run->memory, MEMORY_LOGS, run->producer_capacity * sizeof *run->marked);
+    if (run->marked == NULL)
+        return -ENOMEM;
+    run->marked_capacity = run->producer_capacity;
+    (void)producer_state_list_settled(log->producers, take_producer, run);
+    compaction_sort_marked(run);
     qsort(run->producer_ends, run->producer_count, sizeof(int64_t), compare_offsets);
     return 0;
 }
@@ -170,6 +178,7 @@ static void drop_run(struct log_compaction *run)
             survivors_close(&run->survivors[part]);
     }
     batch_stream_close(&run->stream);
+    compaction_close_transactions(run);
     writer_close(&run->scratch);
     if (run->output.buffer != NULL)
         memory_free(memory, MEMORY_LOGS, run->output.buffer, OUTPUT_BUFFER);
@@ -194,6 +203,7 @@ static struct log_compaction *make_run(struct log *log, uint32_t inputs)
     run->log_config = log->config;
     run->old_swap = log->unsettled;
     writer_init(&run->scratch, memory, MEMORY_LOGS, INT32_MAX);
+    writer_init(&run->entries.pending, memory, MEMORY_LOGS, INT32_MAX);
     run->input_capacity = inputs;
     run->inputs = memory_alloc(memory, MEMORY_LOGS, inputs * sizeof *run->inputs);
     if (run->inputs != NULL)
@@ -227,6 +237,9 @@ int log_compaction_begin(struct log *log, const struct compaction_config *config
         rc = take_producers(log, made);
     if (rc == 0 && is_dirty) {
         take_inputs(log, bounds, first, end, made);
+        rc = compaction_open_transactions(made, log, first);
+    }
+    if (rc == 0 && is_dirty) {
         rc = open_buffers(made, buffer);
     }
     if (rc != 0) {
@@ -260,10 +273,8 @@ static int swap_in(struct log *log, struct log_compaction *run)
         if (log->segments[first + i].base_offset != out->swap->bases[i])
             return FURROW_OUT_OF_RANGE;
     }
-    uint32_t aborted = 0;
     for (uint32_t i = 0; i < count; i++) {
         log->bytes -= log->segments[first + i].size;
-        aborted += log->segments[first + i].aborted;
         if (!log->abandoned)
             forget_files(log, out->swap->bases[i]);
     }
@@ -273,7 +284,7 @@ static int swap_in(struct log *log, struct log_compaction *run)
                                             .largest_timestamp = out->head.largest.timestamp,
                                             .size = out->position,
                                             .verified_to = out->position,
-                                            .aborted = aborted,
+                                            .aborted = out->aborted,
                                             .swap = log->swaps,
                                             .unsettled = true};
     memmove(&log->segments[first + 1], &log->segments[first + count],

@@ -23,8 +23,11 @@
  * Readers may read all the time. One that has an old file goes on with it; one that was under way while files were
  * replaced is run once more inside of log_read_end and log_find_end.
  *
- * What cannot be read for certain is never a reason to lose something: a segment with a wrong CRC, batches of
- * transactions and control batches are kept whole, and with them all tombstones of that run.
+ * What cannot be read for certain is never a reason to lose something: a segment with a wrong CRC is kept whole, and
+ * with it all tombstones and markers of that run.
+ *
+ * Of transactions, only what is decided is cleaned. Records of aborted ones go; a marker goes when nothing of its
+ * transaction is left and delete.retention.ms have passed since a run has found so.
  *
  * A log has one run at a time, which must be ended before the log is closed. No trim begins beside it. */
 #pragma once

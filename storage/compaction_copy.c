@@ -9,7 +9,8 @@
 
 static bool is_changed(const struct log_compaction *run, const struct compaction_input *input)
 {
-    return input->alive < input->records || input->new_tombstones || (input->old_tombstones && !run->kept_whole);
+    return input->alive < input->records || input->new_tombstones || (input->old_tombstones && !run->kept_whole) ||
+           input->aborted || input->markers_go;
 }
 
 static uint64_t expected_size(const struct compaction_input *input)
@@ -76,6 +77,9 @@ static int start_input(struct log_compaction *run)
         if (rc != 0)
             return rc;
     }
+    int rc = input->has_entries ? compaction_output_open_aborted(run) : 0;
+    if (rc != 0)
+        return rc;
     out->swap->bases[out->swap->count++] = input->base_offset;
     out->end_offset = input->end_offset;
     out->bytes_before += input->size;

@@ -64,6 +64,15 @@ static int compare_offsets(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* A start would take a batch of a transaction for an open one. */
+static void forget_transaction(struct batch_header *header)
+{
+    header->attributes &= BATCH_LOG_APPEND_TIME;
+    header->producer_id = BATCH_NO_PRODUCER_ID;
+    header->producer_epoch = -1;
+    header->base_sequence = BATCH_NO_SEQUENCE;
+}
+
 static int drop_batch(struct log_compaction *run, const struct compaction_input *input,
                       const struct batch_header *header)
 {
@@ -74,6 +83,8 @@ static int drop_batch(struct log_compaction *run, const struct compaction_input 
     if (batch_stream_position(&run->stream) == input->size) {
         run->output.emptied = *header;
         run->output.has_emptied = true;
+        if (batch_is_transactional(header) || batch_is_control(header))
+            forget_transaction(&run->output.emptied);
     }
     return 0;
 }
@@ -124,11 +135,11 @@ static int write_picked(struct filter *f, writer *w, struct batch_header *header
 
 /* ---- some of it: records written anew ---- */
 
-static int build(struct filter *f, writer *w, bool set_horizon, int32_t *count, bool *tombstones)
+static struct batch_options options_of(const struct filter *f, bool set_horizon)
 {
     const struct batch_header *old = f->header;
     int flags = old->attributes & ~BATCH_CODEC_MASK;
-    struct batch_options options = {
+    return (struct batch_options){
         .codec = batch_codec(old),
         .level = codec_default_level(batch_codec(old)),
         .attributes = (int16_t)(set_horizon ? flags | BATCH_DELETE_HORIZON : flags),
@@ -140,6 +151,11 @@ static int build(struct filter *f, writer *w, bool set_horizon, int32_t *count, 
         .has_base_timestamp = true,
         .base_timestamp = set_horizon ? f->run->now + f->run->config.delete_retention_ms : old->base_timestamp,
     };
+}
+
+static int build(struct filter *f, writer *w, bool set_horizon, int32_t *count, bool *tombstones)
+{
+    struct batch_options options = options_of(f, set_horizon);
     struct batch_iterator it;
     struct batch_builder builder;
     struct record record;
@@ -161,7 +177,7 @@ static int build(struct filter *f, writer *w, bool set_horizon, int32_t *count, 
         ++*count;
     }
     batch_iterator_close(&it);
-    batch_builder_set_last_offset(&builder, batch_last_offset(old));
+    batch_builder_set_last_offset(&builder, batch_last_offset(f->header));
     int closed = batch_builder_close(&builder, &f->run->error);
     return rc != 0 ? rc : closed;
 }
@@ -206,6 +222,52 @@ static int write_some(struct filter *f)
     return rc == 1 ? write_built(f, w, true) : write_picked(f, w, &header);
 }
 
+/* ---- markers ---- */
+
+static int write_marker(struct filter *f, const struct batch_header *header, slice batch)
+{
+    int rc = compaction_keep_entry(f->run, header);
+    return rc == 0 ? compaction_output_write(f->run, header, batch) : rc;
+}
+
+/* Its transaction has nothing left: it may go delete.retention.ms from now. */
+static int write_with_horizon(struct filter *f)
+{
+    struct batch_options options = options_of(f, true);
+    struct batch_iterator it;
+    struct batch_builder builder;
+    struct batch_header header;
+    struct record record;
+    writer *w = &f->run->scratch;
+    writer_cut(w, 0);
+    int rc = batch_iterator_open(&it, f->batch, f->run->memory, MAX_UNCOMPRESSED, &f->run->error);
+    if (rc != 0)
+        return rc;
+    batch_builder_open(&builder, w, &options);
+    while ((rc = batch_iterator_next(&it, &record, &f->run->error)) == 1)
+        batch_builder_add_record(&builder, &record);
+    batch_iterator_close(&it);
+    int closed = batch_builder_close(&builder, &f->run->error);
+    if (closed == FURROW_OUT_OF_RANGE) /* its timestamp cannot be told relative to the horizon */
+        return write_marker(f, f->header, f->batch);
+    rc = rc != 0 ? rc : closed;
+    if (rc == 0)
+        rc = batch_parse_header(writer_slice(w), &header, &f->run->error);
+    return rc == 0 ? write_marker(f, &header, writer_slice(w)) : rc;
+}
+
+static int filter_marker(struct filter *f)
+{
+    f->run->ordinal += (uint32_t)f->header->count;
+    int alive = f->header->count > 0 ? is_alive(f->run, f->input, f->first) : 1;
+    if (alive < 0)
+        return alive;
+    if (alive > 0)
+        return write_marker(f, f->header, f->batch);
+    return compaction_is_past_horizon(f->run, f->header) ? drop_batch(f->run, f->input, f->header)
+                                                         : write_with_horizon(f);
+}
+
 int compaction_filter(struct log_compaction *run, struct compaction_input *input, const struct batch_header *header,
                       slice batch)
 {
@@ -214,17 +276,19 @@ int compaction_filter(struct log_compaction *run, struct compaction_input *input
     if (!batch_crc_matches(batch, header))
         return error_set(&run->error, FURROW_CORRUPT, "offset %" PRId64 ": a CRC is wrong that was right before",
                          header->base_offset);
-    if (compaction_keeps_whole(header))
-        return compaction_output_write(run, header, batch);
+    if (batch_is_control(header))
+        return filter_marker(&f);
+    int rc = compaction_is_aborted(run, header);
+    if (rc != 0)
+        return rc < 0 ? rc : drop_batch(run, input, header);
     run->ordinal += (uint32_t)header->count;
     int32_t alive;
-    int rc = count_alive(&f, &alive);
+    rc = count_alive(&f, &alive);
     if (rc != 0)
         return rc;
     if (alive == 0)
         return drop_batch(run, input, header);
-    f.drops_tombstones =
-        has_horizon(header) && header->base_timestamp <= run->now - run->config.unproven_ms && !run->kept_whole;
+    f.drops_tombstones = compaction_is_past_horizon(run, header);
     bool may_have_news = has_horizon(header) ? f.drops_tombstones : input->new_tombstones;
     if (alive == header->count && !may_have_news)
         return compaction_output_write(run, header, batch);

@@ -5,6 +5,7 @@
  *     LOOK_UP   the clean part is read, its keys are looked up there
  *     PICK      the dirty part is read again, where the table only counts: the last ones of each key survive
  *     MARK      else the table's records survive; then the next slice from SCAN on, until the key space is covered
+ *     MARKERS   where there are transactions: which of their markers stay
  *     COPY      survivors go into new segments; one that is complete waits in
  *     READY     for step, which puts it into the log; in
  *     SETTLE    its files get their names; then COPY goes on
@@ -16,11 +17,17 @@
 
 #include <stdio.h>
 
+static void go_to_input(struct log_compaction *run, uint32_t input)
+{
+    run->input = input;
+    run->ordinal = 0;
+    compaction_aborted_rewind(run, run->inputs[input].base_offset);
+}
+
 static void go_to_scan(struct log_compaction *run)
 {
     run->phase = PHASE_SCAN;
-    run->input = run->dirty_first;
-    run->ordinal = 0;
+    go_to_input(run, run->dirty_first);
     run->result.slices++;
 }
 
@@ -52,8 +59,7 @@ static void go_to_mark(struct log_compaction *run)
     run->phase = run->table.counts ? PHASE_PICK : PHASE_MARK;
     run->first_reading = false;
     run->block = 0;
-    run->input = run->dirty_first;
-    run->ordinal = 0;
+    go_to_input(run, run->dirty_first);
 }
 
 static void go_from_scan(struct log_compaction *run)
@@ -63,8 +69,7 @@ static void go_from_scan(struct log_compaction *run)
         return;
     }
     run->phase = PHASE_LOOK_UP;
-    run->input = 0;
-    run->ordinal = 0;
+    go_to_input(run, 0);
 }
 
 static void go_from_mark(struct log_compaction *run)
@@ -76,8 +81,8 @@ static void go_from_mark(struct log_compaction *run)
         return;
     }
     key_table_close(&run->table); /* not needed for copying */
-    run->phase = PHASE_COPY;
-    run->input = 0;
+    run->phase = PHASE_MARKERS;
+    go_to_input(run, 0);
 }
 
 /* 1: go on; 0: nothing more to do now. */
@@ -102,6 +107,13 @@ static int work(struct log_compaction *run)
     case PHASE_MARK:
         if ((rc = compaction_mark(run)) == 0)
             go_from_mark(run);
+        return rc < 0 ? rc : 1;
+    case PHASE_MARKERS:
+        if ((rc = compaction_plan_markers(run)) == 0) {
+            run->phase = PHASE_COPY;
+            go_to_input(run, 0);
+            compaction_rewind_entries(run);
+        }
         return rc < 0 ? rc : 1;
     case PHASE_COPY:
         if ((rc = compaction_copy(run)) == 0)

@@ -37,6 +37,13 @@ int compaction_output_open(struct log_compaction *run, const struct compaction_i
     return 0;
 }
 
+int compaction_output_open_aborted(struct log_compaction *run)
+{
+    return run->output.files[SEGMENT_TRANSACTION_INDEX] == NULL
+               ? make_file(run, base_of(run), SEGMENT_TRANSACTION_INDEX)
+               : 0;
+}
+
 /* ---- writing ---- */
 
 static int sync_some(struct log_compaction *run)
@@ -114,32 +121,6 @@ int compaction_output_write_empty(struct log_compaction *run, const struct batch
 
 /* ---- finishing ---- */
 
-/* Aborted transactions of the old segments, one after the other: Kafka's .txnindex has no header. */
-static int copy_transaction_index(struct log_compaction *run, int64_t base_offset)
-{
-    struct compaction_output *out = &run->output;
-    char path[DISK_PATH_MAX];
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    segment_path(run->folder, base_offset, SEGMENT_TRANSACTION_INDEX, path);
-    int rc = disk_read_file(run->disk, path, SEGMENT_MAX_BYTES, MEMORY_LOGS, &bytes, &size, &run->error);
-    if (rc == -ENOENT)
-        return 0;
-    if (rc == 0 && size > 0) {
-        uint64_t at = 0;
-        struct iovec part = {bytes, size};
-        if (out->files[SEGMENT_TRANSACTION_INDEX] == NULL)
-            rc = make_file(run, base_of(run), SEGMENT_TRANSACTION_INDEX);
-        if (rc == 0)
-            rc = file_size(out->files[SEGMENT_TRANSACTION_INDEX], &at, &run->error);
-        if (rc == 0)
-            rc = file_write(out->files[SEGMENT_TRANSACTION_INDEX], &part, 1, at, &run->error);
-    }
-    if (bytes != NULL)
-        memory_free(run->memory, MEMORY_LOGS, bytes, size);
-    return rc;
-}
-
 static int complete_files(struct log_compaction *run)
 {
     struct compaction_output *out = &run->output;
@@ -153,8 +134,7 @@ static int complete_files(struct log_compaction *run)
     (void)log_head_note_end(&out->head, &out->tails);
     if ((rc = flush_indexes(run)) != 0)
         return rc;
-    for (uint32_t i = 0; i < out->swap->count && rc == 0; i++)
-        rc = copy_transaction_index(run, out->swap->bases[i]);
+    rc = compaction_finish_entries(run);
     for (int part = 0; part < SEGMENT_PARTS && rc == 0; part++) {
         if (out->files[part] != NULL)
             rc = file_sync(out->files[part], &run->error);

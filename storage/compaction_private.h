@@ -6,9 +6,11 @@
  *     compaction_key.h     the key of a record
  *     compaction_copy.c    the copy pass: which segments go together
  *     compaction_filter.c  what becomes of one batch
+ *     compaction_transactions.c  whose records do not count, and which markers stay
  *     compaction_output.c  the new segment's files */
 #pragma once
 
+#include "aborted_stream.h"
 #include "batch_stream.h"
 #include "compaction.h"
 #include "key_hash.h"
@@ -30,6 +32,40 @@ struct compaction_input {
     bool left;           /* something in it cannot be read: it stays as it is */
     bool new_tombstones; /* without a horizon */
     bool old_tombstones; /* past their horizon */
+    bool transactional;  /* has batches of transactions, or markers */
+    bool aborted;        /* has records of aborted ones */
+    bool markers_go;     /* or get a horizon */
+    bool has_entries;    /* in a transaction index */
+};
+
+/* Entries of the transaction indexes that concern the batch that is read, and perhaps a few more. */
+struct compaction_aborted {
+    struct aborted_stream stream;
+    struct aborted_transaction *list;
+    uint32_t count;
+    uint32_t capacity;
+    int64_t stable_end; /* of the last one that was read; INT64_MAX: there are no more */
+};
+
+/* Producers of which a batch was seen behind their last marker, rising. */
+struct compaction_seen {
+    int64_t *ids;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+/* An active producer of which there is only a marker in its epoch. */
+struct compaction_marked {
+    int64_t producer_id;
+    int16_t epoch;
+};
+
+/* Entries on their way into the new segment's index. */
+struct compaction_entries {
+    struct aborted_stream stream;
+    struct aborted_transaction next; /* valid when has_next */
+    bool has_next;
+    writer pending;
 };
 
 /* A record whose key is wanted, on its way into the table. */
@@ -47,6 +83,7 @@ enum compaction_phase {
     PHASE_LOOK_UP, /* the clean part, in the table */
     PHASE_PICK,    /* the dirty part once more, where the table only counts */
     PHASE_MARK,    /* the table's records survive */
+    PHASE_MARKERS, /* which of the transactions' markers stay */
     PHASE_COPY,
     PHASE_READY,  /* a new segment waits for step */
     PHASE_SETTLE, /* step has taken it */
@@ -65,6 +102,7 @@ struct compaction_output {
     uint32_t position; /* bytes of the segment, those in the buffer included */
     uint32_t buffered;
     uint32_t unsynced;
+    uint32_t aborted; /* entries in the file of its transaction index */
     uint8_t *buffer;
     struct batch_header emptied; /* the last batch of the last input, when nothing of it is left */
     bool has_emptied;
@@ -90,6 +128,13 @@ struct log_compaction {
     int64_t *producer_ends; /* last offsets of active producers, rising */
     uint32_t producer_count;
     uint32_t producer_capacity;
+
+    struct compaction_aborted aborted;
+    struct compaction_seen seen;
+    struct compaction_entries entries;
+    struct compaction_marked *marked; /* by id */
+    uint32_t marked_count;
+    uint32_t marked_capacity;
 
     struct key_hasher hasher;
     size_t buffer; /* bytes of the table */
@@ -130,11 +175,28 @@ void compaction_close_input(struct log_compaction *run);
 MUST_USE int compaction_scan(struct log_compaction *run);
 /* One block of survivors; 1: go on. */
 MUST_USE int compaction_mark(struct log_compaction *run);
-/* Batches that are never looked into: of transactions, which a later marker may void, and control batches. */
-static inline bool compaction_keeps_whole(const struct batch_header *header)
-{
-    return batch_is_control(header) || batch_is_transactional(header);
-}
+/* The record survives. */
+MUST_USE int compaction_mark_alive(struct log_compaction *run, struct compaction_input *input, uint32_t ordinal);
+
+/* ---- transactions ---- */
+
+MUST_USE int compaction_open_transactions(struct log_compaction *run, const struct log *log, uint32_t first);
+void compaction_close_transactions(struct log_compaction *run);
+void compaction_sort_marked(struct log_compaction *run);
+/* Before batches are read from the beginning of a segment on, in rising order. */
+void compaction_aborted_rewind(struct log_compaction *run, int64_t base_offset);
+void compaction_aborted_skip(struct log_compaction *run, int64_t base_offset);
+/* 1: the batch is of a transaction that was aborted, so none of it counts and it has no ordinals; 0: it is not. */
+MUST_USE int compaction_is_aborted(struct log_compaction *run, const struct batch_header *header);
+/* A part of PHASE_MARKERS: those that stay as they are survive. 1: go on; 0: done. */
+MUST_USE int compaction_plan_markers(struct log_compaction *run);
+/* Its time is over. */
+bool compaction_is_past_horizon(const struct log_compaction *run, const struct batch_header *header);
+/* Before copying begins. */
+void compaction_rewind_entries(struct log_compaction *run);
+/* The marker is in the new segment: so is its entry, when it has one. */
+MUST_USE int compaction_keep_entry(struct log_compaction *run, const struct batch_header *header);
+MUST_USE int compaction_finish_entries(struct log_compaction *run);
 
 /* ---- copying ---- */
 
@@ -145,6 +207,8 @@ MUST_USE int compaction_filter(struct log_compaction *run, struct compaction_inp
                                const struct batch_header *header, slice batch);
 
 MUST_USE int compaction_output_open(struct log_compaction *run, const struct compaction_input *input);
+/* One of the segments that it replaces has a transaction index: so does it, empty or not. */
+MUST_USE int compaction_output_open_aborted(struct log_compaction *run);
 MUST_USE int compaction_output_write(struct log_compaction *run, const struct batch_header *header, slice batch);
 /* A batch without records: its offsets and its producer's sequence stay. */
 MUST_USE int compaction_output_write_empty(struct log_compaction *run, const struct batch_header *header);

@@ -23,6 +23,7 @@ int compaction_open_input(struct log_compaction *run)
     int rc = disk_open_file(run->disk, path, FILE_READ, &run->file, &run->error);
     if (rc != 0)
         return rc;
+    compaction_aborted_skip(run, input->base_offset);
     batch_stream_start(&run->stream, run->file, input->size, input->base_offset, input->end_offset);
     return 0;
 }
@@ -36,7 +37,7 @@ void compaction_close_input(struct log_compaction *run)
 
 /* ---- records ---- */
 
-static int mark_alive(struct log_compaction *run, struct compaction_input *input, uint32_t ordinal)
+int compaction_mark_alive(struct log_compaction *run, struct compaction_input *input, uint32_t ordinal)
 {
     struct survivors *survivors = &run->survivors[input->part];
     if (!survivors_is_loaded(survivors, ordinal)) {
@@ -66,10 +67,11 @@ static int take_waiting(struct log_compaction *run, struct compaction_input *inp
         const struct compaction_waiting *w = &run->waiting[i];
         int rc = 0;
         if (run->phase == PHASE_LOOK_UP)
-            rc = key_table_has(&run->table, w->first, w->second) ? 0 : mark_alive(run, input, w->ordinal);
+            rc = key_table_has(&run->table, w->first, w->second) ? 0 : compaction_mark_alive(run, input, w->ordinal);
         else if (run->phase == PHASE_PICK)
-            rc =
-                key_table_pick(&run->table, w->first, w->second, w->tombstone) ? mark_alive(run, input, w->ordinal) : 0;
+            rc = key_table_pick(&run->table, w->first, w->second, w->tombstone)
+                     ? compaction_mark_alive(run, input, w->ordinal)
+                     : 0;
         else if (key_table_wants(&run->table, w->first) && /* no longer, when one before it has narrowed the slice */
                  !key_table_put(&run->table, w->first, w->second, w->ordinal, w->tombstone))
             rc = error_set(&run->error, -ENOBUFS, "the buffer is too small for the keys");
@@ -95,7 +97,7 @@ static inline int note_record(struct log_compaction *run, struct compaction_inpu
 {
     uint32_t ordinal = run->ordinal++;
     if (key.data == NULL)
-        return run->first_reading ? mark_alive(run, input, ordinal) : 0;
+        return run->first_reading ? compaction_mark_alive(run, input, ordinal) : 0;
     if (run->first_reading && tombstone)
         note_tombstone(run, input, header);
     uint32_t first = key_hash_first(&run->hasher, key);
@@ -169,20 +171,31 @@ static bool is_about_batch(int rc)
     return rc == FURROW_MALFORMED || rc == FURROW_CORRUPT || rc == FURROW_UNSUPPORTED || rc == FURROW_TOO_LARGE;
 }
 
+static int pass_over(struct log_compaction *run, struct compaction_input *input, const struct batch_header *header)
+{
+    input->aborted = true;
+    if (run->first_reading)
+        run->result.records_before += (uint32_t)header->count;
+    return 0;
+}
+
 static int scan_batch(struct log_compaction *run, struct compaction_input *input, const struct batch_header *header,
                       slice batch)
 {
     if ((run->first_reading || input->left) && !batch_crc_matches(batch, header))
         return FURROW_CORRUPT;
-    if (compaction_keeps_whole(header)) {
-        run->kept_whole = true;
-        return 0;
-    }
+    input->transactional |= batch_is_control(header) || batch_is_transactional(header);
     if (header->count == 0)
         return 0;
     if (run->ordinal > KEY_TABLE_MAX_ORDINAL - (uint32_t)header->count)
         return error_set(&run->error, -EFBIG, "more than 2^32 records");
-    int rc;
+    if (batch_is_control(header)) {
+        run->ordinal += (uint32_t)header->count;
+        return 0;
+    }
+    int rc = compaction_is_aborted(run, header);
+    if (rc != 0)
+        return rc < 0 ? rc : pass_over(run, input, header);
     if (batch_codec(header) != CODEC_NONE)
         rc = scan_compressed(run, input, header, batch);
     else if (run->first_reading || run->config.keep > 1 || run->config.key == COMPACTION_HEADER)

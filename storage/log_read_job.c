@@ -87,7 +87,8 @@ static int find_range(struct log_search *s, const struct segment_batch *first)
     struct log_read *read = s->read;
     struct log_read_private *p = s->p;
     uint32_t size = (uint32_t)batch_size(&first->header);
-    if (size > read->max_bytes && !read->whole_batch)
+    bool is_past_end = first->header.base_offset >= read->end_offset; /* what lay before it was compacted */
+    if (is_past_end || (size > read->max_bytes && !read->whole_batch))
         return 0;
     uint64_t limit = (uint64_t)first->position + (read->max_bytes > size ? read->max_bytes : size);
     bool check = !log_search_is_known(p, first->position, limit);

@@ -166,6 +166,28 @@ int producer_state_list(const struct producer_state *state, producer_callback *c
     return 0;
 }
 
+static const struct producer *settled(const struct producer_state *state, const struct entry *entry)
+{
+    if (!entry->saved)
+        return &entry->producer;
+    const struct undo *undo = state->undos;
+    while (undo->entry != entry)
+        undo = undo->next;
+    return undo->was_absent ? NULL : &undo->before;
+}
+
+int producer_state_list_settled(const struct producer_state *state, producer_callback *callback, void *context)
+{
+    const struct entry *entry;
+    DL_FOREACH (state->entries, entry) {
+        const struct producer *producer = settled(state, entry);
+        int rc = producer != NULL ? callback(context, producer) : 0;
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 /* ---- checking ---- */
 
 static const struct producer_batch *find_batch(const struct producer *producer, const struct batch_header *header)

@@ -81,6 +81,8 @@ void producer_state_clear(struct producer_state *state);
 /* A non-zero return ends it and is returned. In no order. */
 typedef int producer_callback(void *context, const struct producer *producer);
 int producer_state_list(const struct producer_state *state, producer_callback *callback, void *context);
+/* As they were before the run. */
+int producer_state_list_settled(const struct producer_state *state, producer_callback *callback, void *context);
 
 /* The bytes of a .snapshot file; what is provisional is in it too. */
 void producer_state_write(const struct producer_state *state, writer *w);

@@ -330,32 +330,6 @@ static void a_segment_with_a_wrong_batch_stays_as_it_is(void)
     }
 }
 
-static void transactions_stay_whole_and_all_tombstones_with_them(void)
-{
-    struct compaction_model m;
-    open_model(&m, 1);
-    REQUIRE(log_fixture_open(&m.f) == 0);
-    struct model_batch_plan plan = {.records = 10, .keys = 20, .value_size = 40, .producer = -1};
-    struct model_batch_plan transactional = plan;
-    transactional.producer = 1;
-    transactional.attributes = BATCH_TRANSACTIONAL;
-    m.config.delete_retention_ms = 0;
-    for (int round = 0; round < 3; round++) {
-        write_batches(&m, 20, &plan);
-        if (round == 0) {
-            write_batches(&m, 2, &transactional);
-            REQUIRE(compaction_model_append_marker(&m, 1));
-            m.producers[1] = -1; /* its marker is the last batch */
-        }
-        plan.tombstone_percent = 50;
-        write_batches(&m, 50, &plan);
-        CHECK_MODEL(compaction_model_run(&m));
-        CHECK_MODEL(compaction_model_check(&m));
-        m.f.now += 5;
-    }
-    CHECK_MODEL(compaction_model_close(&m));
-}
-
 /* Nothing behind an open transaction is cleaned. */
 static void an_open_transaction_holds_compaction_back(void)
 {
@@ -466,8 +440,7 @@ SUITE("compaction", CHECK_TEST(the_last_record_of_each_key_stays), CHECK_TEST(wh
       CHECK_TEST(without_memory_nothing_is_lost), CHECK_TEST(readers_miss_nothing_while_files_are_replaced),
       CHECK_TEST(a_late_reader_does_not_meet_the_next_replacement),
       CHECK_TEST(what_lies_below_an_unsaved_start_is_compacted_too),
-      CHECK_TEST(a_segment_with_a_wrong_batch_stays_as_it_is),
-      CHECK_TEST(transactions_stay_whole_and_all_tombstones_with_them),
-      CHECK_TEST(an_open_transaction_holds_compaction_back), CHECK_TEST(many_keys_take_no_more_memory_but_more_slices),
+      CHECK_TEST(a_segment_with_a_wrong_batch_stays_as_it_is), CHECK_TEST(an_open_transaction_holds_compaction_back),
+      CHECK_TEST(many_keys_take_no_more_memory_but_more_slices),
       CHECK_TEST(what_is_too_young_or_not_saved_is_not_looked_at),
       CHECK_TEST(a_cancelled_run_ends_soon_and_another_goes_on))

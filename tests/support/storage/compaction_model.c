@@ -175,29 +175,6 @@ static bool append_batch(struct compaction_model *m, struct log_append *append, 
     return true;
 }
 
-bool compaction_model_append_marker(struct compaction_model *m, int producer)
-{
-    static const uint8_t key[] = {0, 0, 0, 1};
-    static const uint8_t value[] = {0, 0, 0, 0, 0, 0};
-    struct batch_options options = BATCH_OPTIONS_PLAIN;
-    struct batch_builder builder;
-    writer w;
-    options.attributes = BATCH_TRANSACTIONAL | BATCH_CONTROL;
-    options.producer_id = 1000 + producer;
-    options.producer_epoch = 0;
-    writer_init(&w, &m->f.memory, MEMORY_REQUESTS, SIZE_MAX);
-    batch_builder_open(&builder, &w, &options);
-    batch_builder_add(&builder, m->f.now, slice_of(key, sizeof key), slice_of(value, sizeof value));
-    if (batch_builder_close(&builder, &m->f.error) != 0)
-        abort();
-    size_t before = m->record_count;
-    *add_record(m) = (struct model_record){
-        .timestamp = m->f.now, .horizon = -1, .key = MODEL_NO_KEY, .batch = (uint32_t)m->batch_count, .marker = true};
-    struct log_append *append = append_of(m, &w);
-    writer_close(&w);
-    return append_batch(m, append, before, false);
-}
-
 bool compaction_model_append(struct compaction_model *m, const struct model_batch_plan *plan)
 {
     size_t before = m->record_count;
@@ -318,8 +295,6 @@ static bool check_record(struct compaction_model *m, const struct record *found,
     if (record == NULL)
         return compaction_model_fail(m, "offset %" PRId64 " was never written", found->offset);
     seen[record - m->records] = 1;
-    if (record->marker)
-        return true;
     if (found->timestamp != record->timestamp)
         return compaction_model_fail(m, "offset %" PRId64 ": timestamp %" PRId64 ", not %" PRId64, found->offset,
                                      found->timestamp, record->timestamp);

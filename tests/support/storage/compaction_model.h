@@ -20,7 +20,6 @@ struct model_record {
     int32_t key;      /* or MODEL_NO_KEY */
     uint32_t batch;
     bool tombstone;
-    bool marker; /* of a control batch */
     bool gone;
 };
 
@@ -66,9 +65,6 @@ struct model_batch_plan {
 };
 /* Appends one batch of random records. False when the log refuses. */
 bool compaction_model_append(struct compaction_model *m, const struct model_batch_plan *plan);
-
-/* A control batch that commits the producer's transaction. */
-bool compaction_model_append_marker(struct compaction_model *m, int producer);
 
 /* A whole run, and syncing before it; the model forgets what it should. False and a message when it fails. */
 bool compaction_model_run(struct compaction_model *m);

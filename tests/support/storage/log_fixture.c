@@ -117,7 +117,8 @@ static void add_records(struct batch_builder *b, const struct test_batch *what)
             uint64_t bits = random_next(&random);
             memcpy(value + at, &bits, sizeof bits);
         }
-        batch_builder_add(b, what->timestamp + i, NULL_SLICE, slice_of(value, size));
+        batch_builder_add(b, what->timestamp + i, what->key != NULL ? slice_of_text(what->key) : NULL_SLICE,
+                          slice_of(value, size));
     }
     free(value);
 }

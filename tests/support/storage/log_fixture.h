@@ -55,6 +55,7 @@ struct test_batch {
     bool trusted;
     enum codec codec;
     uint64_t content; /* seed of the values */
+    const char *key;  /* of all records; NULL: null */
 };
 
 /* A batch in an append of the ledger (MEMORY_REQUESTS); NULL without memory. */

@@ -142,7 +142,7 @@ static void init_partition(struct workload *w, uint32_t number)
     if (chance(w, 60))
         p->model.keep = chance(w, 70) ? 1 : 1 + (uint32_t)below(w, 3);
     p->cleaning.keep = p->model.keep;
-    p->transactions = p->model.keep == 0 && chance(w, 60);
+    p->transactions = chance(w, 60);
     p->cleaning.min_lag_ms = chance(w, 30) ? (int64_t)below(w, 1000) : 0;
     p->cleaning.delete_retention_ms = (int64_t)below(w, 2000);
     p->cleaning.header = slice_of_text(WORKLOAD_HEADER);

@@ -131,6 +131,14 @@ static void note_record(struct model *m, struct model_record *record, struct see
     seen->is_deleted |= record->is_tombstone;
 }
 
+/* When its transaction has nothing left. */
+static void note_marker(struct model_record *record, int64_t now, int64_t delete_retention_ms)
+{
+    record->may_go |= record->horizon <= now;
+    if (record->horizon == INT64_MAX)
+        record->horizon = now + delete_retention_ms;
+}
+
 void model_note_compaction(struct model *m, int64_t end, int64_t now, int64_t delete_retention_ms)
 {
     struct seen_key seen[MAX_KEYS] = {{0}};
@@ -140,7 +148,13 @@ void model_note_compaction(struct model *m, int64_t end, int64_t now, int64_t de
         struct model_batch *batch = &m->batches[i];
         for (int32_t j = batch->header.count; j-- > 0;) {
             struct model_record *record = &batch->records[j];
-            if (record->key != 0 && offset_of(batch, record) < m->cleaned_to)
+            if (batch->header.base_offset >= m->cleaned_to)
+                continue;
+            if (batch->is_aborted)
+                record->may_go = record->is_superseded = true;
+            else if (batch->is_marker)
+                note_marker(record, now, delete_retention_ms);
+            else if (record->key != 0 && offset_of(batch, record) < m->cleaned_to)
                 note_record(m, record, find_key(seen, record->key), now, delete_retention_ms);
         }
     }
@@ -181,6 +195,8 @@ bool model_same_content(const struct batch_header *a, const struct batch_header 
 
 static bool same_frame(const struct batch_header *a, const struct batch_header *b)
 {
+    if (a->count == 0 && a->producer_id < 0 && batch_is_transactional(b)) /* only its offsets are kept */
+        return a->last_offset_delta == b->last_offset_delta && a->leader_epoch == b->leader_epoch;
     return a->last_offset_delta == b->last_offset_delta && a->producer_id == b->producer_id &&
            a->producer_epoch == b->producer_epoch && a->base_sequence == b->base_sequence &&
            a->leader_epoch == b->leader_epoch && (a->count == 0 || batch_codec(a) == batch_codec(b));

@@ -93,6 +93,7 @@ void model_judge_transactions(struct model *m);
 void model_forget_below(struct model *m, int64_t start);
 bool model_is_in_transaction(const struct model *m, int64_t producer_id);
 bool model_check_stable_end(struct model *m, int64_t stable_end);
+bool model_check_markers(struct model *m, slice bytes);
 /* A reader of what is committed got these batches and this list: it sees nothing that was aborted, and all the rest. */
 bool model_check_committed(struct model *m, int64_t stable_end, slice bytes, const struct log_aborted *aborted,
                            uint32_t count);

@@ -152,7 +152,8 @@ bool workload_check_whole(struct workload_partition *p)
         return workload_is_disk_failure(rc) || model_fail(&p->model, "reading all: status %d", rc);
     bool right =
         model_check_read(&p->model, log_start_offset(p->log), log_end_offset(p->log), slice_of(bytes, size), &next) &&
-        (size == 0 || model_check_read(&p->model, next, log_end_offset(p->log), NULL_SLICE, &next));
+        (size == 0 || model_check_read(&p->model, next, log_end_offset(p->log), NULL_SLICE, &next)) &&
+        (p->model.is_damaged || model_check_markers(&p->model, slice_of(bytes, size)));
     memory_free(&p->w->memory, MEMORY_REQUESTS, bytes, size);
     return right;
 }

@@ -42,13 +42,16 @@ static bool is_open(const struct model_batch *batch)
 }
 
 /* A start takes the batches before the log's start from the model; the log may still know of their transactions. The
- * markers behind the start may have been lost. */
+ * markers behind the start may have been lost, as may be those before it that were not synced. */
 void model_forget_below(struct model *m, int64_t start)
 {
     for (size_t i = 0; i < m->count && m->batches[i].header.base_offset < start; i++) {
         const struct model_batch *batch = &m->batches[i];
-        if (batch->is_marker || batch_is_transactional(&batch->header))
-            m->open_below[batch->header.producer_id % MODEL_PRODUCERS] = !batch->is_marker;
+        bool *open = &m->open_below[batch->header.producer_id % MODEL_PRODUCERS];
+        if (batch->is_marker)
+            *open &= batch->header.base_offset >= m->durable_end; /* lost, if the log begins again behind it */
+        else if (batch_is_transactional(&batch->header))
+            *open = true;
     }
 }
 
@@ -88,6 +91,29 @@ bool model_check_stable_end(struct model *m, int64_t stable_end)
     return (stable_end >= lowest && stable_end <= highest) ||
            model_fail(m, "the last stable offset is %" PRId64 ", not %" PRId64 " to %" PRId64, stable_end, lowest,
                       highest);
+}
+
+/* No marker is gone of which a batch is there; `bytes` are the whole log. */
+bool model_check_markers(struct model *m, slice bytes)
+{
+    bool has_batch[MODEL_PRODUCERS] = {false};
+    struct batch_header header = {.base_offset = -1};
+    slice batch;
+    int rc = 1;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct batch_header *known = &m->batches[i].header;
+        while (rc == 1 && header.base_offset < known->base_offset)
+            rc = batch_next(&bytes, &header, &batch, NULL);
+        bool is_there = rc == 1 && header.base_offset == known->base_offset;
+        if (!batch_is_transactional(known) || known->base_offset < m->start)
+            continue;
+        bool *has = &has_batch[known->producer_id % MODEL_PRODUCERS];
+        if (m->batches[i].is_marker && !is_there && *has)
+            return model_fail(m, "the marker at %" PRId64 " is gone, a batch of its transaction is not",
+                              known->base_offset);
+        *has = !m->batches[i].is_marker && (*has || (is_there && header.producer_id >= 0));
+    }
+    return true;
 }
 
 /* ---- what a reader sees ---- */
