@@ -139,6 +139,10 @@
     I(GROUP_MAX_SIZE, "group.max.size", "1000", 1, INT32_MAX, "Members of a group.")                                   \
     I(GROUP_CONSUMER_MAX_SIZE, "group.consumer.max.size", "2147483647", 1, INT32_MAX,                                  \
       "Members of a group of the consumer protocol.")                                                                  \
+    S(GROUP_CONSUMER_MIGRATION_POLICY, "group.consumer.migration.policy", "bidirectional",                             \
+      "disabled,upgrade,downgrade,bidirectional",                                                                      \
+      "Whether a group with members may go from the classic protocol to the consumer protocol (upgrade) and back "     \
+      "(downgrade).")                                                                                                  \
     I(GROUP_CONSUMER_SESSION_TIMEOUT_MS, "group.consumer.session.timeout.ms", "45000", 1, INT32_MAX,                   \
       "How long a member of a group of the consumer protocol may be silent, where its group has no setting of its "    \
       "own.")                                                                                                          \

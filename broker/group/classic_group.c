@@ -170,6 +170,8 @@ int classic_group_list_members(const struct classic_group *group, classic_member
             .client_id = member->client_id,
             .client_host = member->client_host,
             .metadata = classic_metadata(member, group->protocol),
+            .protocols = member->protocols,
+            .protocol_count = member->protocol_count,
             .assignment = slice_is_null(member->assignment) ? slice_of_text("") : member->assignment,
             .session_timeout_ms = member->session_timeout_ms,
             .rebalance_timeout_ms = member->rebalance_timeout_ms,

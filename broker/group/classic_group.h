@@ -121,7 +121,9 @@ struct classic_member_view {
     slice instance_id;
     slice client_id;
     slice client_host;
-    slice metadata; /* for the protocol in force; empty while there is none */
+    slice metadata;                        /* for the protocol in force; empty while there is none */
+    const struct join_protocol *protocols; /* all that it speaks; not looked at when loading */
+    int32_t protocol_count;
     slice assignment;
     int32_t session_timeout_ms;
     int32_t rebalance_timeout_ms;
@@ -160,6 +162,8 @@ void classic_group_settle(struct classic_group *group, int64_t now);
 enum kafka_error classic_group_check_commit(struct classic_group *group, slice member_id, slice instance_id,
                                             int32_t generation, bool transactional, int64_t now);
 void classic_group_expire(struct classic_group *group, int64_t now);
+/* All are to join again. */
+void classic_group_rebalance(struct classic_group *group, int64_t now);
 /* What became of a write: KAFKA_NONE, or the error that the append was answered with. */
 void classic_group_written(struct classic_group *group, uint64_t token, enum kafka_error error, int64_t now);
 

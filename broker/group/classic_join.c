@@ -182,6 +182,11 @@ void classic_prepare_rebalance(struct classic_group *group, int64_t now)
         classic_set_deadline(group, &group->join_deadline, now + delay);
 }
 
+void classic_group_rebalance(struct classic_group *group, int64_t now)
+{
+    classic_prepare_rebalance(group, now);
+}
+
 void classic_join_timeout(struct classic_group *group, int64_t now)
 {
     if (!group->is_initial || !group->has_newcomers || group->initial_remaining_ms == 0) {

@@ -1,7 +1,8 @@
 /* ConsumerGroupDescribe of one group. */
 #include "group/consumer_private.h"
 
-#define MEMBER_TYPE_CONSUMER 1 /* of the consumer protocol; 0: classic */
+#define MEMBER_TYPE_CLASSIC  0
+#define MEMBER_TYPE_CONSUMER 1
 
 struct describing {
     const struct consumer_group *group;
@@ -53,7 +54,7 @@ static bool show_member(const struct describing *describing, const struct consum
     shown->subscribed_topic_names.items = member->names.items;
     shown->subscribed_topic_names.count = (int32_t)member->names.count;
     shown->subscribed_topic_regex = text_or_empty(member->regex);
-    shown->member_type = MEMBER_TYPE_CONSUMER;
+    shown->member_type = member->classic != NULL ? MEMBER_TYPE_CLASSIC : MEMBER_TYPE_CONSUMER;
     struct claims held;
     if (claims_reserve(describing->group->memory, &held, member->assigned.count + member->revoking.count) != 0)
         return false;

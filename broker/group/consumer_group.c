@@ -67,31 +67,28 @@ static void expire(struct group *group)
 {
     struct consumer_group *consumer = group->consumer;
     int64_t now = group->coordinator->time.steady;
+    bool any = false;
     if (now < consumer->wake_at)
         return;
     for (struct consumer_member *member = consumer->members, *next; member != NULL; member = next) {
         next = member->next;
-        if (deadline_of(member) <= now && consumer_dismiss(consumer, member) != 0)
+        if (deadline_of(member) > now)
+            continue;
+        any = true;
+        if (consumer_dismiss(consumer, member) != 0)
             member->session_deadline = now + CONSUMER_RETRY_MS;
     }
     consumer_write(consumer);
     consumer->wake_at = consumer->retry_at;
     for (const struct consumer_member *member = consumer->members; member != NULL; member = member->next)
         consumer->wake_at = earlier(consumer->wake_at, deadline_of(member));
+    if (any)
+        consumer_downgrade_if_due(group);
 }
 
 static void written(struct group *group, struct group_write *write, enum kafka_error error)
 {
     consumer_written(group->consumer, write, error);
-}
-
-static int add_tombstones(const struct group *group, struct batch_builder *builder, int64_t now)
-{
-    struct consumer_group_target_assignment_metadata_key target = {.group_id = group->id};
-    struct consumer_group_metadata_key epoch = {.group_id = group->id};
-    int rc =
-        group_records_add(builder, now, &consumer_group_target_assignment_metadata_key_type, &target, NULL, 0, NULL);
-    return rc != 0 ? rc : group_records_add(builder, now, &consumer_group_metadata_key_type, &epoch, NULL, 0, NULL);
 }
 
 /* ---- requests ---- */
@@ -123,6 +120,8 @@ static enum kafka_error check_commit(struct group *group, const struct commit_ca
     const struct consumer_member *member = consumer_find_member(consumer, commit->member_id);
     if (member == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
+    if (member->classic != NULL)
+        return commit->generation == member->epoch ? KAFKA_NONE : KAFKA_ILLEGAL_GENERATION;
     if (!transactional && commit->is_old)
         return KAFKA_UNSUPPORTED_VERSION;
     if (commit->generation < 0 || commit->generation > member->epoch)
@@ -139,7 +138,9 @@ enum kafka_error group_check_fetch(const struct group *group, slice member_id, i
     const struct consumer_member *member = consumer_find_member(group->consumer, member_id);
     if (member == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
-    return member->epoch == epoch ? KAFKA_NONE : KAFKA_STALE_MEMBER_EPOCH;
+    if (member->epoch == epoch)
+        return KAFKA_NONE;
+    return member->classic != NULL ? KAFKA_ILLEGAL_GENERATION : KAFKA_STALE_MEMBER_EPOCH;
 }
 
 /* ---- looking ---- */
@@ -206,7 +207,7 @@ const struct group_kind group_kind_consumer = {
     .wake_at = wake_at,
     .expire = expire,
     .written = written,
-    .add_tombstones = add_tombstones,
+    .add_tombstones = consumer_add_tombstones,
     .join = consumer_classic_join,
     .sync = consumer_classic_sync,
     .heartbeat = consumer_classic_heartbeat,

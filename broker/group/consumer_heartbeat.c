@@ -152,7 +152,7 @@ static enum kafka_error find_joining(struct consumer_group *group, struct consum
     struct consumer_member *instance =
         slice_is_null(asked->instance_id) ? NULL : consumer_find_static(group, asked->instance_id);
     *member = instance != NULL ? instance : consumer_find_member(group, asked->member_id);
-    if (instance != NULL && instance->epoch != CONSUMER_LEAVE_STATIC)
+    if (instance != NULL && instance->epoch != CONSUMER_LEAVE_STATIC && instance->classic == NULL)
         return refuse(call, KAFKA_UNRELEASED_INSTANCE_ID,
                       "Static member %.*s with instance id %.*s cannot join the group because the instance id is "
                       "owned by %.*s member.",
@@ -237,8 +237,9 @@ static int admit(struct consumer_group *group, const struct consumer_group_heart
         *member = consumer_add_member(group, asked->member_id);
         return *member != NULL ? 0 : -ENOMEM;
     }
-    bool comes_back = asked->member_epoch == 0 && (*member)->epoch == CONSUMER_LEAVE_STATIC;
-    return comes_back ? consumer_replace_static(group, *member, asked->member_id) : 0;
+    bool is_instance = !slice_is_null(asked->instance_id) && !slice_is_null((*member)->instance_id) &&
+                       slice_equal((*member)->instance_id, asked->instance_id);
+    return asked->member_epoch == 0 && is_instance ? consumer_replace_static(group, *member, asked->member_id) : 0;
 }
 
 /* Kafka's order: the member, the group's epoch, the target, the member's way. Each step is whole or not done; a
@@ -248,8 +249,10 @@ static int step(struct consumer_group *group, struct consumer_call *call, struct
     bool subscribes = false;
     struct consumer_description said = describe(call);
     int rc = admit(group, call->asked, member);
-    if (rc == 0)
+    if (rc == 0) {
+        consumer_forget_protocols(group, *member); /* it speaks the consumer protocol from now on */
         rc = consumer_describe_member(group, *member, &said, &subscribes);
+    }
     if (*member != NULL)
         consumer_begin_session(group, *member, group->group->coordinator->time.steady);
     group->must_rise = group->must_rise || subscribes;
@@ -322,8 +325,10 @@ void consumer_heartbeat(struct consumer_group *group, struct consumer_call *call
     enum kafka_error error = leaves ? leave(group, call) : stay(group, call);
     if (error == KAFKA_NONE) {
         consumer_write_for(group, &call->call);
-        return;
+    } else {
+        group_answers_add(&group->group->coordinator->answers, &call->call, error);
+        consumer_write(group);
     }
-    group_answers_add(&group->group->coordinator->answers, &call->call, error);
-    consumer_write(group);
+    if (leaves)
+        consumer_downgrade_if_due(group->group);
 }

@@ -64,6 +64,23 @@ static int load_target_epoch(struct consumer_group *group, reader *value, struct
     return 0;
 }
 
+static int load_protocols(struct consumer_group *group, struct consumer_member *member,
+                          const struct consumer_group_member_metadata_value_classic_member *classic,
+                          struct arena *arena)
+{
+    consumer_forget_protocols(group, member);
+    if (classic == NULL || classic->supported_protocols.count <= 0)
+        return 0;
+    int32_t count = classic->supported_protocols.count;
+    struct join_protocol *protocols = arena_alloc(arena, (size_t)count * sizeof *protocols);
+    if (protocols == NULL)
+        return -ENOMEM;
+    for (int32_t i = 0; i < count; i++)
+        protocols[i] = (struct join_protocol){classic->supported_protocols.items[i].name,
+                                              classic->supported_protocols.items[i].metadata};
+    return consumer_keep_protocols(group, member, protocols, count, classic->session_timeout_ms);
+}
+
 static int load_metadata(struct consumer_group *group, struct consumer_member *member, reader *value,
                          struct arena *arena)
 {
@@ -82,6 +99,8 @@ static int load_metadata(struct consumer_group *group, struct consumer_member *m
                                         .rebalance_timeout_ms = record.rebalance_timeout_ms};
     bool subscribes;
     rc = consumer_describe_member(group, member, &said, &subscribes);
+    if (rc == 0)
+        rc = load_protocols(group, member, record.classic_member_metadata, arena);
     member->dirty = 0;
     member->is_described = true;
     return rc;

@@ -142,8 +142,10 @@ void consumer_set_deadline(struct consumer_group *group, int64_t *deadline, int6
 void consumer_begin_session(struct consumer_group *group, struct consumer_member *member, int64_t now)
 {
     const struct group_store *store = &group->group->coordinator->store;
-    struct group_settings settings = store->settings(store->context, group->group->id);
-    consumer_set_deadline(group, &member->session_deadline, now + settings.consumer_session_timeout_ms);
+    int32_t timeout = member->classic != NULL
+                          ? member->classic->session_timeout_ms
+                          : store->settings(store->context, group->group->id).consumer_session_timeout_ms;
+    consumer_set_deadline(group, &member->session_deadline, now + timeout);
 }
 
 /* ---- going ---- */
@@ -158,6 +160,7 @@ void consumer_free_member(struct consumer_group *group, struct consumer_member *
         group->tail = link;
     group->member_count--;
     consumer_let_go(group, member);
+    consumer_forget_protocols(group, member);
     slice *texts[] = {&member->id,          &member->instance_id, &member->rack_id, &member->client_id,
                       &member->client_host, &member->assignor,    &member->regex};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

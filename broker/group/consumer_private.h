@@ -11,6 +11,7 @@
  *     consumer_write.c      what changed, on its way to the log
  *     consumer_load.c       reading it back
  *     consumer_classic.c    members of the classic protocol
+ *     consumer_migrate.c    from one protocol to the other
  *     consumer_describe.c   ConsumerGroupDescribe */
 #pragma once
 
@@ -39,6 +40,7 @@ enum consumer_dirty {
     DIRTY_EPOCH = 8,
     DIRTY_TARGET_EPOCH = 16,
     DIRTY_REGEX = 32,
+    DIRTY_CLASSIC = 64, /* that it is no group of the classic protocol any more */
 };
 
 /* A list of names, ascending, without doubles: one block. */
@@ -46,6 +48,14 @@ struct name_list {
     slice *items;
     uint32_t count;
     size_t size;
+};
+
+/* Of a member that speaks the classic protocol: one block with what it points to. */
+struct consumer_classic {
+    size_t size;
+    int32_t session_timeout_ms;
+    int32_t count;
+    struct join_protocol protocols[];
 };
 
 struct consumer_member {
@@ -66,7 +76,8 @@ struct consumer_member {
     struct claims revoking; /* still held, to be given up */
     struct claims target;
     int64_t session_deadline;
-    int64_t rebalance_deadline; /* for giving up `revoking` */
+    int64_t rebalance_deadline;       /* for giving up `revoking`; of the classic protocol: for joining, or its sync */
+    struct consumer_classic *classic; /* NULL: it speaks the consumer protocol */
     uint8_t dirty;
     bool is_described; /* loading: its metadata was there */
 };
@@ -116,6 +127,7 @@ struct consumer_group {
     uint8_t dirty;
     bool needs_refresh;            /* of topics, whatever their version */
     bool must_rise;                /* the epoch, with the next refresh */
+    bool was_classic;              /* the log may have it as a group of the classic protocol */
     struct group_write *under_way; /* NULL: none */
     struct group_answers waiting;  /* calls, for a batch that is not under way yet */
     int64_t retry_at;
@@ -213,6 +225,14 @@ void consumer_heartbeat(struct consumer_group *group, struct consumer_call *call
 /* A group of the classic protocol with members becomes one of the consumer protocol, for a heartbeat that joins. False:
  * it must not, and the call is answered. */
 bool consumer_upgrade(struct group *group, struct consumer_call *call);
+/* The way back, when only members of the classic protocol are left. The last thing done with the consumer group. */
+void consumer_downgrade_if_due(struct group *group);
+/* What a member of the classic protocol speaks. -ENOMEM: it is as it was. */
+MUST_USE int consumer_keep_protocols(struct consumer_group *group, struct consumer_member *member,
+                                     const struct join_protocol *protocols, int32_t count, int32_t session_timeout_ms);
+void consumer_forget_protocols(struct consumer_group *group, struct consumer_member *member);
+/* To all members of the classic protocol. */
+bool consumer_is_common(const struct consumer_group *group, slice protocol);
 /* The classic protocol's requests to a consumer group. */
 void consumer_classic_join(struct group *group, struct join_call *join);
 void consumer_classic_sync(struct group *group, struct sync_call *sync);
@@ -234,4 +254,6 @@ void consumer_write(struct consumer_group *group);
 void consumer_write_for(struct consumer_group *group, struct group_call *call);
 void consumer_written(struct consumer_group *group, struct group_write *write, enum kafka_error error);
 void consumer_mark_all(struct consumer_group *group);
+/* Of all that there is of the group. */
+MUST_USE int consumer_add_tombstones(const struct group *group, struct batch_builder *builder, int64_t now);
 MUST_USE int consumer_add_grave(struct consumer_group *group, slice text, bool is_regex);

@@ -114,6 +114,8 @@ static void move_to(struct consumer_group *group, struct consumer_member *member
     if (was_there)
         return;
     member->dirty |= DIRTY_CURRENT;
+    if (member->classic != NULL)
+        return;
     int64_t now = group->group->coordinator->time.steady;
     member->rebalance_deadline = GROUP_NEVER;
     if (state == MEMBER_UNREVOKED)

@@ -33,6 +33,23 @@ static slice text_or_empty(slice text)
     return slice_is_null(text) ? slice_of_text("") : text;
 }
 
+static bool list_protocols(struct recording *recording, const struct consumer_classic *from,
+                           struct consumer_group_member_metadata_value_classic_member *to)
+{
+    *to = (struct consumer_group_member_metadata_value_classic_member){.session_timeout_ms = from->session_timeout_ms};
+    to->supported_protocols.items =
+        arena_alloc(&recording->arena, (size_t)from->count * sizeof *to->supported_protocols.items);
+    if (to->supported_protocols.items == NULL) {
+        recording->status = -ENOMEM;
+        return false;
+    }
+    for (int32_t i = 0; i < from->count; i++)
+        to->supported_protocols.items[to->supported_protocols.count++] =
+            (struct consumer_group_member_metadata_value_classic_protocol){.name = from->protocols[i].name,
+                                                                           .metadata = from->protocols[i].metadata};
+    return true;
+}
+
 static void record_metadata(struct recording *recording, const struct consumer_member *member)
 {
     struct consumer_group_member_metadata_key key = {.group_id = recording->group->group->id, .member_id = member->id};
@@ -46,6 +63,9 @@ static void record_metadata(struct recording *recording, const struct consumer_m
     value.subscribed_topic_regex = text_or_empty(member->regex);
     value.rebalance_timeout_ms = member->rebalance_timeout_ms;
     value.server_assignor = member->assignor;
+    struct consumer_group_member_metadata_value_classic_member classic;
+    if (member->classic != NULL && list_protocols(recording, member->classic, &classic))
+        value.classic_member_metadata = &classic;
     record(recording, &consumer_group_member_metadata_key_type, &key, &consumer_group_member_metadata_value_type,
            &value);
 }
@@ -142,20 +162,46 @@ static void record_target_epoch(struct recording *recording)
            &consumer_group_target_assignment_metadata_value_type, &value);
 }
 
-static void record_grave(struct recording *recording, const struct consumer_grave *grave)
+static int add_tombstones_of(slice group_id, slice text, bool is_regex, struct batch_builder *builder, int64_t now)
 {
-    slice group_id = recording->group->group->id, text = slice_of(grave->text, grave->size);
-    if (grave->is_regex) {
+    if (is_regex) {
         struct consumer_group_regular_expression_key key = {.group_id = group_id, .regular_expression = text};
-        record(recording, &consumer_group_regular_expression_key_type, &key, NULL, NULL);
-        return;
+        return group_records_add(builder, now, &consumer_group_regular_expression_key_type, &key, NULL, 0, NULL);
     }
     struct consumer_group_current_member_assignment_key current = {.group_id = group_id, .member_id = text};
     struct consumer_group_target_assignment_member_key target = {.group_id = group_id, .member_id = text};
     struct consumer_group_member_metadata_key metadata = {.group_id = group_id, .member_id = text};
-    record(recording, &consumer_group_current_member_assignment_key_type, &current, NULL, NULL);
-    record(recording, &consumer_group_target_assignment_member_key_type, &target, NULL, NULL);
-    record(recording, &consumer_group_member_metadata_key_type, &metadata, NULL, NULL);
+    int rc =
+        group_records_add(builder, now, &consumer_group_current_member_assignment_key_type, &current, NULL, 0, NULL);
+    if (rc == 0)
+        rc = group_records_add(builder, now, &consumer_group_target_assignment_member_key_type, &target, NULL, 0, NULL);
+    return rc == 0 ? group_records_add(builder, now, &consumer_group_member_metadata_key_type, &metadata, NULL, 0, NULL)
+                   : rc;
+}
+
+static void record_grave(struct recording *recording, const struct consumer_grave *grave)
+{
+    if (recording->status == 0)
+        recording->status = add_tombstones_of(recording->group->group->id, slice_of(grave->text, grave->size),
+                                              grave->is_regex, &recording->write->builder, recording->now);
+}
+
+int consumer_add_tombstones(const struct group *group, struct batch_builder *builder, int64_t now)
+{
+    const struct consumer_group *consumer = group->consumer;
+    struct consumer_group_target_assignment_metadata_key target = {.group_id = group->id};
+    struct consumer_group_metadata_key epoch = {.group_id = group->id};
+    int rc = 0;
+    for (const struct consumer_grave *g = consumer->graves; g != NULL && rc == 0; g = g->next)
+        rc = add_tombstones_of(group->id, slice_of(g->text, g->size), g->is_regex, builder, now);
+    for (const struct consumer_member *m = consumer->members; m != NULL && rc == 0; m = m->next)
+        rc = add_tombstones_of(group->id, m->id, false, builder, now);
+    for (const struct consumer_regex *r = consumer->regexes; r != NULL && rc == 0; r = r->next)
+        rc = add_tombstones_of(group->id, r->text, true, builder, now);
+    if (rc == 0)
+        rc = group_records_add(builder, now, &consumer_group_target_assignment_metadata_key_type, &target, NULL, 0,
+                               NULL);
+    return rc == 0 ? group_records_add(builder, now, &consumer_group_metadata_key_type, &epoch, NULL, 0, NULL) : rc;
 }
 
 /* ---- graves ---- */
@@ -186,6 +232,8 @@ void consumer_free_graves(struct memory *memory, struct consumer_grave *graves)
 void consumer_mark_all(struct consumer_group *group)
 {
     group->dirty |= DIRTY_EPOCH | DIRTY_TARGET_EPOCH;
+    if (group->was_classic)
+        group->dirty |= DIRTY_CLASSIC;
     for (struct consumer_member *m = group->members; m != NULL; m = m->next)
         m->dirty = DIRTY_MEMBER;
     for (struct consumer_regex *r = group->regexes; r != NULL; r = r->next)
@@ -222,6 +270,11 @@ static void record_members(struct recording *recording, uint8_t what,
 static void record_all(struct recording *recording)
 {
     struct consumer_group *group = recording->group;
+    if ((group->dirty & DIRTY_CLASSIC) != 0) {
+        recording->status =
+            group_records_add_classic_tombstone(&recording->write->builder, recording->now, group->group->id);
+        group->dirty &= (uint8_t)~DIRTY_CLASSIC;
+    }
     while (group->graves != NULL && has_room(recording)) {
         struct consumer_grave *grave = group->graves;
         record_grave(recording, grave);

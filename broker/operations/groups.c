@@ -441,6 +441,19 @@ static int load(struct group_service *service, struct error *error)
     return 0;
 }
 
+static enum consumer_migration read_migration(const struct config *config)
+{
+    static const char *const policies[] = {[CONSUMER_MIGRATION_DISABLED] = "disabled",
+                                           [CONSUMER_MIGRATION_UPGRADE] = "upgrade",
+                                           [CONSUMER_MIGRATION_DOWNGRADE] = "downgrade"};
+    const char *policy = config_string(config, CONFIG_GROUP_CONSUMER_MIGRATION_POLICY);
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        if (strcmp(policy, policies[i]) == 0)
+            return (enum consumer_migration)i;
+    }
+    return CONSUMER_MIGRATION_BIDIRECTIONAL;
+}
+
 static void read_limits(struct group_service *service)
 {
     const struct config *config = service->server->config;
@@ -449,6 +462,7 @@ static void read_limits(struct group_service *service)
                    .initial_delay_ms = (int32_t)config_number(config, CONFIG_GROUP_INITIAL_REBALANCE_DELAY_MS),
                    .min_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MIN_SESSION_TIMEOUT_MS),
                    .max_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MAX_SESSION_TIMEOUT_MS)},
+        .consumer_migration = read_migration(config),
         .consumer_max_size = (int32_t)config_number(config, CONFIG_GROUP_CONSUMER_MAX_SIZE),
         .max_groups = (uint32_t)config_number(config, CONFIG_FURROW_GROUPS_MAX),
         .memory_bytes = (size_t)config_number(config, CONFIG_FURROW_GROUPS_MEMORY_BYTES),

@@ -111,6 +111,7 @@ void group_fixture_open(struct group_fixture *f)
     *f = (struct group_fixture){
         .limits = {.groups = {.max_size = 10, .min_session_timeout_ms = 6000, .max_session_timeout_ms = 60000},
                    .consumer_max_size = 10,
+                   .consumer_migration = CONSUMER_MIGRATION_BIDIRECTIONAL,
                    .max_groups = 3,
                    .memory_bytes = 1 << 20,
                    .offsets_retention_ms = 100000},
