@@ -134,5 +134,6 @@ void cleaner_choose(struct server *server, struct cleaner_choice *choice)
     struct cleaner_target metadata = {.log = metadata_log_log(server->metadata),
                                       .state = metadata_log_clean(server->metadata)};
     look_for_unsettled(&search, &metadata);
-    look_at(&search, &metadata, METADATA_DIRTY_RATIO, INT64_MAX);
+    if (metadata_log_may_be_compacted(server->metadata))
+        look_at(&search, &metadata, METADATA_DIRTY_RATIO, INT64_MAX);
 }

@@ -23,6 +23,23 @@ slice metadata_change_name(const struct metadata_change *change)
 
 /* ---- folders, in the pool ---- */
 
+/* A folder of the name that a deleted topic has left is not taken over. */
+static int remove_leftover(const struct metadata_change *change, const char *folder, struct error *error)
+{
+    struct disk *disk = change->metadata->server->disk;
+    struct uuid id;
+    if (change->leftovers == NULL || log_read_topic_id(disk, folder, &id, NULL) != 0)
+        return 0;
+    const struct leftover *leftover = change->leftovers;
+    while (leftover != NULL && !uuid_equal(leftover->id, id))
+        leftover = leftover->next;
+    if (leftover == NULL)
+        return 0;
+    char unique[UUID_TEXT_SIZE];
+    uuid_print(id, unique);
+    return metadata_remove_folder(disk, folder, unique, error);
+}
+
 static void make_folders(struct job *job)
 {
     struct metadata_change *change = change_of_job(job);
@@ -30,6 +47,8 @@ static void make_folders(struct job *job)
     for (int32_t i = change->first_partition; i < change->end_partition && change->status == 0; i++) {
         char folder[DISK_PATH_MAX];
         change->status = partition_folder_name(metadata_change_name(change), i, folder);
+        if (change->status == 0)
+            change->status = remove_leftover(change, folder, &change->error);
         if (change->status == 0)
             change->status = log_create_files(disk, folder, change->id, &change->error);
     }
@@ -72,7 +91,8 @@ static void folders_removed(struct job *job)
 {
     struct metadata_change *change = change_of_job(job);
     if (change->status != 0) {
-        /* The topic is gone all the same; what is left of its folders goes at the next start. */
+        /* The topic is gone all the same; what is left of its folders goes at the next start, which has to know. */
+        metadata_note_leftover(change->metadata, change->id);
         log_warn(change->metadata->server->logger, "metadata", "topic=%s %s", change->topic->name,
                  change->error.message);
         change->status = 0;
@@ -108,6 +128,24 @@ static void folders_made(struct job *job)
         metadata_end_change(change);
 }
 
+void metadata_note_leftover(struct metadata_log *metadata, struct uuid id)
+{
+    struct leftover *leftover = memory_alloc(metadata->server->memory, MEMORY_TOPICS, sizeof *leftover);
+    metadata->has_leftovers = true;
+    if (leftover == NULL)
+        return;
+    *leftover = (struct leftover){.id = id, .next = metadata->leftovers};
+    metadata->leftovers = leftover;
+}
+
+void metadata_free_leftovers(struct metadata_log *metadata)
+{
+    for (const struct leftover *leftover = metadata->leftovers, *next; leftover != NULL; leftover = next) {
+        next = leftover->next;
+        memory_free(metadata->server->memory, MEMORY_TOPICS, (void *)(uintptr_t)leftover, sizeof *leftover);
+    }
+}
+
 /* ---- applying what is safe on the disk ---- */
 
 /* From here on nobody finds the topic; who waits for its records is told, and its files are out of the cache. */
@@ -141,6 +179,7 @@ void metadata_apply(struct metadata_change *change)
     switch (change->kind) {
     case CREATE:
     case GROW:
+        change->leftovers = change->metadata->leftovers;
         jobs_submit(&server->jobs, &change->job, JOB_FILES);
         return;
     case DELETE:

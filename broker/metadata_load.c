@@ -162,23 +162,35 @@ static bool was_deleted(const struct loader *loader, struct uuid id)
     return false;
 }
 
-static void sweep(struct loader *loader)
+static void sweep_stray(struct loader *loader, const char *folder, size_t size)
 {
     struct server *server = loader->metadata->server;
-    for (const struct stray *stray = loader->strays; stray != NULL; stray = stray->next) {
-        const char *folder = (const char *)stray->folder.data;
-        bool is_removed = stray->folder.size > 7 && strcmp(folder + stray->folder.size - 7, "-delete") == 0;
-        struct uuid id;
-        struct error error = {0};
-        if (!is_removed && (log_read_topic_id(server->disk, folder, &id, &error) != 0 || !was_deleted(loader, id))) {
-            log_warn(server->logger, "metadata",
-                     "folder=%s no topic has this folder; it is left alone until one of its name is created", folder);
-            continue;
-        }
-        int rc = disk_remove_tree(server->disk, folder, &error);
-        if (rc != 0)
-            log_warn(server->logger, "metadata", "folder=%s %s", folder, error.message);
+    bool is_removed = size > 7 && strcmp(folder + size - 7, "-delete") == 0;
+    struct uuid id;
+    struct error error = {0};
+    if (!is_removed && (log_read_topic_id(server->disk, folder, &id, &error) != 0 || !was_deleted(loader, id))) {
+        log_warn(server->logger, "metadata",
+                 "folder=%s no topic has this folder; it is left alone until one of its name is created", folder);
+        return;
     }
+    int rc;
+    if (is_removed) {
+        rc = disk_remove_tree(server->disk, folder, &error);
+    } else {
+        char unique[UUID_TEXT_SIZE];
+        uuid_print(id, unique);
+        rc = metadata_remove_folder(server->disk, folder, unique, &error);
+        if (rc != 0)
+            metadata_note_leftover(loader->metadata, id);
+    }
+    if (rc != 0)
+        log_warn(server->logger, "metadata", "folder=%s %s", folder, error.message);
+}
+
+static void sweep(struct loader *loader)
+{
+    for (const struct stray *stray = loader->strays; stray != NULL; stray = stray->next)
+        sweep_stray(loader, (const char *)stray->folder.data, stray->folder.size);
 }
 
 int metadata_remove_folder(struct disk *disk, const char *folder, const char *unique, struct error *error)

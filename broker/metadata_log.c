@@ -481,6 +481,7 @@ int metadata_log_open(struct server *server, struct metadata_log **metadata_out,
     int rc = metadata_load(metadata, error);
     if (rc != 0) {
         metadata_free_settings(metadata);
+        metadata_free_leftovers(metadata);
         if (metadata->log != NULL)
             log_close(metadata->log);
         memory_free(server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
@@ -493,6 +494,7 @@ int metadata_log_open(struct server *server, struct metadata_log **metadata_out,
 void metadata_log_close(struct metadata_log *metadata)
 {
     metadata_free_settings(metadata);
+    metadata_free_leftovers(metadata);
     log_close(metadata->log);
     memory_free(metadata->server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
 }
@@ -520,6 +522,11 @@ bool metadata_log_idle(const struct metadata_log *metadata)
 struct log *metadata_log_log(const struct metadata_log *metadata)
 {
     return metadata->log;
+}
+
+bool metadata_log_may_be_compacted(const struct metadata_log *metadata)
+{
+    return !metadata->has_leftovers;
 }
 
 struct clean_state *metadata_log_clean(struct metadata_log *metadata)

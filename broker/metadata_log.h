@@ -32,6 +32,8 @@ void metadata_log_note_started(struct metadata_log *metadata);
 bool metadata_log_idle(const struct metadata_log *metadata);
 struct log *metadata_log_log(const struct metadata_log *metadata);
 struct clean_state *metadata_log_clean(struct metadata_log *metadata);
+/* Not while the next start has to learn from its records whose the folders are that a deleted topic has left. */
+bool metadata_log_may_be_compacted(const struct metadata_log *metadata);
 
 /* The topic must not exist nor be in creation (-EEXIST). config is copied. */
 void metadata_log_create_topic(struct metadata_log *metadata, slice name, const struct topic_config *config,

@@ -22,6 +22,13 @@ enum metadata_kind {
 
 enum change_kind { CREATE, DELETE, GROW, CONFIGURE, PRODUCER_IDS, SET };
 
+/* A deleted topic, a folder of which is still there: it could be neither renamed nor removed. Read by jobs, too: never
+ * changed, and freed with the metadata log. */
+struct leftover {
+    struct uuid id;
+    const struct leftover *next;
+};
+
 /* One change from its request to `done`. */
 struct metadata_change {
     struct metadata_log *metadata;
@@ -46,6 +53,7 @@ struct metadata_change {
     struct set_resource *resource; /* SET: whose settings */
     struct settings settings;      /* SET: the new ones; once applied, those before */
 
+    const struct leftover *leftovers;     /* CREATE, GROW: as they were when the job began */
     struct job job;                       /* makes or removes folders */
     struct cleaner_wait compaction;       /* DELETE: of one of the topic's partitions */
     struct checkpoint_request checkpoint; /* behind that */
@@ -71,6 +79,8 @@ struct metadata_log {
     struct set_resource *set_brokers;
     struct set_resource *set_groups;
     size_t set_bytes; /* that they take, without their settings */
+    const struct leftover *leftovers;
+    bool has_leftovers; /* also when there was no memory to list one */
     struct checkpoint_request start_checkpoint;
     unsigned under_way; /* changes, their folder jobs included */
 };
@@ -88,6 +98,10 @@ MUST_USE int metadata_open_partition(struct server *server, struct topic *topic,
 
 /* Renames a partition's folder out of the way and removes it: a value-only job. */
 MUST_USE int metadata_remove_folder(struct disk *disk, const char *folder, const char *unique, struct error *error);
+
+/* Folders of that deleted topic are still there. */
+void metadata_note_leftover(struct metadata_log *metadata, struct uuid id);
+void metadata_free_leftovers(struct metadata_log *metadata);
 
 /* ---- one change, from its request to done ---- */
 
