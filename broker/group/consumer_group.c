@@ -93,6 +93,11 @@ static void written(struct group *group, struct group_write *write, enum kafka_e
 
 /* ---- requests ---- */
 
+static enum kafka_error stale_error(const struct consumer_member *member)
+{
+    return member->classic != NULL ? KAFKA_ILLEGAL_GENERATION : KAFKA_STALE_MEMBER_EPOCH;
+}
+
 /* A member may commit what it was given in that epoch or before, though its epoch has risen since (KIP-1251). */
 static void refuse_stale(const struct consumer_group *group, const struct consumer_member *member,
                          const struct commit_call *commit)
@@ -108,7 +113,7 @@ static void refuse_stale(const struct consumer_group *group, const struct consum
                 claim = claims_find(&member->revoking, topic.id, asked->partition);
         }
         if (asked->error == KAFKA_NONE && (claim == NULL || commit->generation < claim->epoch))
-            asked->error = KAFKA_STALE_MEMBER_EPOCH;
+            asked->error = stale_error(member);
     }
 }
 
@@ -120,12 +125,10 @@ static enum kafka_error check_commit(struct group *group, const struct commit_ca
     const struct consumer_member *member = consumer_find_member(consumer, commit->member_id);
     if (member == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
-    if (member->classic != NULL)
-        return commit->generation == member->epoch ? KAFKA_NONE : KAFKA_ILLEGAL_GENERATION;
-    if (!transactional && commit->is_old)
+    if (member->classic == NULL && !transactional && commit->is_old)
         return KAFKA_UNSUPPORTED_VERSION;
     if (commit->generation < 0 || commit->generation > member->epoch)
-        return KAFKA_STALE_MEMBER_EPOCH;
+        return stale_error(member);
     if (commit->generation < member->epoch)
         refuse_stale(consumer, member, commit);
     return KAFKA_NONE;
@@ -138,9 +141,7 @@ enum kafka_error group_check_fetch(const struct group *group, slice member_id, i
     const struct consumer_member *member = consumer_find_member(group->consumer, member_id);
     if (member == NULL)
         return KAFKA_UNKNOWN_MEMBER_ID;
-    if (member->epoch == epoch)
-        return KAFKA_NONE;
-    return member->classic != NULL ? KAFKA_ILLEGAL_GENERATION : KAFKA_STALE_MEMBER_EPOCH;
+    return member->epoch == epoch ? KAFKA_NONE : stale_error(member);
 }
 
 /* ---- looking ---- */

@@ -133,15 +133,14 @@ bool consumer_upgrade(struct group *group, struct consumer_call *call)
 
 /* ---- down ---- */
 
-static bool is_due(const struct group *group)
+bool consumer_is_to_downgrade(const struct consumer_group *group)
 {
-    const struct consumer_group *consumer = group->consumer;
-    for (const struct consumer_member *m = consumer->members; m != NULL; m = m->next) {
+    for (const struct consumer_member *m = group->members; m != NULL; m = m->next) {
         if (m->classic == NULL)
             return false;
     }
-    return consumer->member_count > 0 && allows(group, CONSUMER_MIGRATION_DOWNGRADE) &&
-           consumer->member_count <= (uint32_t)group->coordinator->limits->groups.max_size;
+    return group->member_count > 0 && allows(group->group, CONSUMER_MIGRATION_DOWNGRADE) &&
+           group->member_count <= (uint32_t)group->group->coordinator->limits->groups.max_size;
 }
 
 /* Until it joins again, which is asked of it, it speaks one protocol. */
@@ -206,7 +205,7 @@ static int write_down(struct group *group, const struct group *former)
 
 void consumer_downgrade_if_due(struct group *group)
 {
-    if (!is_due(group))
+    if (!consumer_is_to_downgrade(group->consumer))
         return;
     struct group former = *group;
     int rc = group_make_classic(group);
@@ -220,6 +219,7 @@ void consumer_downgrade_if_due(struct group *group)
     if (rc != 0) { /* it stays what it is until somebody else leaves */
         group->kind = former.kind;
         group->consumer = former.consumer;
+        group->consumer->must_rise = group->consumer->needs_refresh = true;
         return;
     }
     former.kind->close(&former, KAFKA_NOT_COORDINATOR);

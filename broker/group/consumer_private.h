@@ -151,7 +151,8 @@ struct consumer_member *consumer_find_member(const struct consumer_group *group,
 struct consumer_member *consumer_find_static(const struct consumer_group *group, slice instance_id);
 /* NULL without memory. */
 struct consumer_member *consumer_add_member(struct consumer_group *group, slice id);
-/* It is out of the group, whose epoch rises. -ENOMEM: it stays. */
+/* It is out of the group, whose epoch rises, but where the group is to be one of the classic protocol. -ENOMEM: it
+ * stays. */
 MUST_USE int consumer_dismiss(struct consumer_group *group, struct consumer_member *member);
 void consumer_free_member(struct consumer_group *group, struct consumer_member *member);
 /* A static member comes back under another id, and has what it had. -ENOMEM: it is as it was. */
@@ -227,6 +228,7 @@ void consumer_heartbeat(struct consumer_group *group, struct consumer_call *call
 bool consumer_upgrade(struct group *group, struct consumer_call *call);
 /* The way back, when only members of the classic protocol are left. The last thing done with the consumer group. */
 void consumer_downgrade_if_due(struct group *group);
+bool consumer_is_to_downgrade(const struct consumer_group *group);
 /* What a member of the classic protocol speaks. -ENOMEM: it is as it was. */
 MUST_USE int consumer_keep_protocols(struct consumer_group *group, struct consumer_member *member,
                                      const struct join_protocol *protocols, int32_t count, int32_t session_timeout_ms);

@@ -14,18 +14,17 @@ struct describing {
     bool is_stable;
 };
 
-/* What was assigned is shown when it holds. */
+/* What was assigned last is shown while the next assignment is made, too. */
 static int add_member(void *context, const struct classic_member_view *member)
 {
     struct describing *describing = context;
-    slice nothing = slice_of_text("");
     describing->answer->members.items[describing->answer->members.count++] = (struct describe_groups_response_member){
         .member_id = member->id,
         .group_instance_id = member->instance_id,
         .client_id = member->client_id,
         .client_host = member->client_host,
-        .member_metadata = describing->is_stable ? member->metadata : nothing,
-        .member_assignment = describing->is_stable ? member->assignment : nothing,
+        .member_metadata = describing->is_stable ? member->metadata : slice_of_text(""),
+        .member_assignment = member->assignment,
     };
     return 0;
 }

@@ -223,6 +223,79 @@ def other_protocol(pair: Pair):
     describe(pair, "modern", "is a consumer group again")
 
 
+def subscription(topic: str, held: list[int] = ()) -> bytes:
+    """Version 1."""
+    name = len(topic).to_bytes(2, "big") + topic.encode()
+    owned = name + len(held).to_bytes(4, "big") + b"".join(partition.to_bytes(4, "big") for partition in held)
+    return (b"\x00\x01\x00\x00\x00\x01" + name + b"\xff\xff\xff\xff"
+            + (b"\x00\x00\x00\x01" + owned if held else b"\x00\x00\x00\x00"))
+
+
+def assignment(topic: str, partitions: list[int]) -> bytes:
+    name = len(topic).to_bytes(2, "big") + topic.encode()
+    listed = len(partitions).to_bytes(4, "big") + b"".join(partition.to_bytes(4, "big") for partition in partitions)
+    return b"\x00\x01\x00\x00\x00\x01" + name + listed + b"\xff\xff\xff\xff"
+
+
+def migration(pair: Pair):
+    """Members of both protocols in one group."""
+    wait_for_coordinators(pair)
+    pair.create("cg-both", 2)
+
+    def old_join(note: str, *held: int, **other):
+        spoken = [{"name": "cooperative-sticky", "metadata": subscription("cg-both", list(held))}]
+        return pair.call(JOIN, 9, join_body("both", "old", protocols=spoken, **other), note, seconds=5)
+
+    def old_sync(note: str, generation: int, *given: int, name="cooperative-sticky"):
+        mine = [{"member_id": member("old"), "assignment": assignment("cg-both", list(given))}] if given else []
+        body = sync_body("both", "old", generation, protocol_name=name, assignments=mine)
+        pair.call(SYNC, 5, body, note, seconds=5)
+
+    def old_beat(note: str, generation: int):
+        body = {"group_id": "both", "generation_id": generation, "member_id": member("old")}
+        pair.call(CLASSIC_HEARTBEAT, 4, body, note)
+
+    def new_beat(note: str, epoch: int, **other):
+        named = {"subscribed_topic_names": ["cg-both"]} if epoch == 0 else {}
+        beat(pair, 1, "both", "new", epoch, note, **named, **other)
+
+    spoken = [{"name": "cooperative-sticky", "metadata": subscription("cg-both")}]
+    join(pair, 9, "both", "old", protocols=spoken)
+    old_sync("leads", 1, 0, 1)
+    new_beat("upgrades", 0)
+    describe(pair, "both", "upgraded")
+    pair.call(DESCRIBE_GROUPS, 6, {"groups": ["both"]}, "upgraded")
+    old_beat("is to join", 1)
+    old_beat("to come", 9)
+    old_sync("is to join", 1)
+    old_join("is to give up", 0, 1)
+    describe(pair, "both", "is to give up")
+    old_sync("other protocol", 1, name="range")
+    old_sync("less", 1)
+    old_beat("is to say so", 1)
+    new_beat("waits", 2)
+    old_join("has given up", 0)
+    old_sync("the next", 2)
+    old_beat("settled", 2)
+    new_beat("is given", 2)
+    describe(pair, "both", "stable")
+    for note, name, epoch in [("of the old", member("old"), 2), ("stale", member("old"), 1), ("of the new", "new", 2)]:
+        for version in (7, 9):
+            body = commit_body(pair, "both", version, "cg-both", member_id=name, generation_id_or_member_epoch=epoch)
+            pair.call(OFFSET_COMMIT, version, body, note)
+    pair.call(JOIN, 9, join_body("both", protocols=[{"name": "range", "metadata": subscription("cg-both")}]), "other")
+    pair.call(JOIN, 9, join_body("both", protocol_type="connect"), "another type")
+    new_beat("leaves", -1)
+    describe(pair, "both", "downgraded")
+    pair.every(DESCRIBE_GROUPS, {"groups": ["both"]}, "downgraded")
+    old_beat("is to join the classic group", 2)
+    old_beat("in its generation", 3)
+    old_join("the classic group", 0)
+    old_sync("leads again", 4, 0, 1)
+    pair.call(DESCRIBE_GROUPS, 6, {"groups": ["both"]}, "classic again")
+    new_beat("to a classic group", 3)
+
+
 CONSUMER_GROUPS = [
     consumer_members,
     consumer_refusals,
@@ -230,4 +303,5 @@ CONSUMER_GROUPS = [
     consumer_topics,
     consumer_offsets,
     other_protocol,
+    migration,
 ]
