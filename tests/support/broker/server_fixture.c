@@ -74,11 +74,16 @@ int server_fixture_open_connections(struct server_fixture *f)
     return rc;
 }
 
-void server_fixture_close_connections(struct server_fixture *f)
+static void end_connections(struct server_fixture *f)
 {
     connections_close_all(f->server.connections);
     while (connections_count(f->server.connections) != 0)
         uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
+void server_fixture_close_connections(struct server_fixture *f)
+{
+    end_connections(f);
     connections_destroy(f->server.connections);
     f->server.connections = NULL;
     uv_run(&f->loop, UV_RUN_DEFAULT);
@@ -229,19 +234,39 @@ err_close_writer:
     return rc;
 }
 
-void server_fixture_close_storage(struct server_fixture *f)
+static void close_storage_handles(struct server *server)
 {
-    struct server *server = &f->server;
     operations_close(server);
     cleaner_destroy(server->cleaner);
     flush_destroy(server->flush);
     writer_thread_close(server->writer);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
+}
+
+static void free_storage(struct server *server)
+{
     checkpoints_destroy(server->checkpoints);
     metadata_log_close(server->metadata);
     topics_close(&server->topics);
     file_cache_close(server->logs.files);
     data_folder_close(server->folder);
+}
+
+void server_fixture_close_storage(struct server_fixture *f)
+{
+    close_storage_handles(&f->server);
+    uv_run(&f->loop, UV_RUN_DEFAULT);
+    free_storage(&f->server);
+}
+
+void server_fixture_close_services(struct server_fixture *f)
+{
+    end_connections(f);
+    close_storage_handles(&f->server);
+    connections_destroy(f->server.connections);
+    f->server.connections = NULL;
+    uv_run(&f->loop, UV_RUN_DEFAULT);
+    budget_destroy(f->server.budget);
+    free_storage(&f->server);
 }
 
 /* ---- topics and records ---- */

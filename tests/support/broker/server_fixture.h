@@ -43,6 +43,8 @@ unsigned server_fixture_timers(struct server_fixture *f);
 void server_fixture_make_disk(struct server_fixture *f, uint64_t seed);
 int server_fixture_open_storage(struct server_fixture *f);
 void server_fixture_close_storage(struct server_fixture *f);
+/* Connections and storage of one server: neither waits for the other's handles. */
+void server_fixture_close_services(struct server_fixture *f);
 
 /* Turns the loop until the topic is made, or is not; config NULL: as the server's. */
 int server_fixture_create_topic(struct server_fixture *f, const char *name, int32_t partitions,
