@@ -2,11 +2,13 @@
 
 import json
 import re
+import struct
 import subprocess
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
+import wire
 from clients import Record
 from groups import PARTITIONS, by_number, client, committed, fill, has_all, in_all_partitions
 from installed import java
@@ -194,3 +196,36 @@ def test_kafka_verifiable_producer_and_consumer_agree(server, topic):
     commits = [event for event in events if event["name"] == "offsets_committed"]
     assert commits and all(event["success"] for event in commits)
     assert sum(committed(server, f"group-{topic}", topic).values()) == 1000
+
+
+def commit_for(server, group: str, topic: str, retention_ms: int) -> int:
+    """OffsetCommit 4, of offset 7 of partition 0; the error code."""
+    partition = struct.pack(">iq", 0, 7) + wire.string("")
+    body = wire.string(group) + struct.pack(">i", -1) + wire.string("") + struct.pack(">q", retention_ms)
+    with wire.Connection(server.bootstrap) as connection:
+        connection.send(wire.request(8, 4, body + wire.array(wire.string(topic) + wire.array(partition))))
+        answer = connection.response()
+        answer.number("i")
+        [(_, [(_, error)])] = answer.array(
+            lambda r: (r.string(), r.array(lambda part: (part.number("i"), part.number("h"))))
+        )
+        return error
+
+
+def test_an_old_client_says_how_long_its_offsets_are_kept(servers, topic, kafka_tools):
+    server = servers.start({"offsets.retention.check.interval.ms": "300"})
+    client.create_topic(server.bootstrap, topic)
+    assert commit_for(server, "hour", topic, 3_600_000) == 0
+    assert commit_for(server, "usual", topic, -1) == 0
+    assert commit_for(server, "moment", topic, 1) == 0
+    wait_for(lambda: committed(server, "moment", topic) == {}, what="the end of the moment")
+    assert committed(server, "hour", topic) == committed(server, "usual", topic) == {0: 7}
+    files = sorted(server.partition_folder("__consumer_offsets").glob("*.log"))
+    dumped = kafka_tools.run(
+        "org.apache.kafka.tools.DumpLogSegments", "--offsets-decoder", "--files", ",".join(map(str, files))
+    )
+    values = dict(re.findall(r'"group":"(hour|usual)".*? payload: (\{.*)', dumped))
+    hour = json.loads(values["hour"])
+    assert hour["version"] == "1"
+    assert hour["data"]["expireTimestamp"] - hour["data"]["commitTimestamp"] == 3_600_000
+    assert json.loads(values["usual"])["version"] == "3"
