@@ -7,6 +7,7 @@
 
 #define WORDS_MAX     ((size_t)1 << 20) /* bytes of what an append says */
 #define SEGMENT_BYTES "1048576"
+#define MESSAGE_BYTES "16777216" /* whatever the server's own limit is: what was begun can be ended */
 
 struct partition *coordinator_log_partition(const struct coordinator_log *log)
 {
@@ -113,6 +114,7 @@ static int set_config(struct server *server, struct topic_config *config)
     static const char *const settings[][2] = {{"cleanup.policy", "compact"},
                                               {"segment.bytes", SEGMENT_BYTES},
                                               {"compression.type", "producer"},
+                                              {"max.message.bytes", MESSAGE_BYTES},
                                               {"flush.messages", "9223372036854775807"}};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         int rc =

@@ -4,7 +4,8 @@
 
 #include "container.h"
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS      5000
+#define RECORD_BYTES_MAX ((size_t)8 << 20) /* so that its end can be written, too */
 
 static bool has_all(const struct transaction *transaction, const struct transaction_add *add)
 {
@@ -52,7 +53,8 @@ static void write_added(struct transaction *transaction, struct transaction_call
     int rc = transaction_partitions_copy(&partitions, &transaction->partitions, coordinator->memory);
     if (rc == 0)
         rc = collect(calls, coordinator->memory, &partitions);
-    if (rc != 0 || !transaction_has_room(coordinator)) {
+    bool fits = rc == 0 && transaction_partitions_size(&partitions) <= RECORD_BYTES_MAX;
+    if (!fits || !transaction_has_room(coordinator)) {
         transaction_partitions_close(&partitions, coordinator->memory);
         refuse(coordinator, calls, KAFKA_COORDINATOR_NOT_AVAILABLE);
         return;
@@ -112,7 +114,7 @@ void transaction_expire_waiting(struct transaction *transaction)
 static void run(struct transaction *transaction, struct transaction_add *add)
 {
     struct transaction_coordinator *coordinator = transaction->coordinator;
-    if (transaction_is_busy(transaction) && !add->waits) {
+    if (transaction_is_busy(transaction) && (!add->waits || coordinator->is_stopping)) {
         transaction_answer(coordinator, &add->call, KAFKA_CONCURRENT_TRANSACTIONS);
         return;
     }

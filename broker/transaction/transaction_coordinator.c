@@ -165,6 +165,7 @@ void transaction_coordinator_close(struct transaction_coordinator *coordinator)
 void transaction_coordinator_end_waits(struct transaction_coordinator *coordinator)
 {
     struct transaction *transaction, *next;
+    coordinator->is_stopping = true;
     HASH_ITER (by_id, coordinator->transactions, transaction, next)
         transaction_refuse_waiting(transaction, KAFKA_NOT_COORDINATOR);
     transaction_give_answers(coordinator);

@@ -66,7 +66,7 @@ MUST_USE int transaction_coordinator_open(struct memory *memory, const struct tr
                                           struct transaction_coordinator **coordinator);
 /* Those who wait are answered NOT_COORDINATOR. No append is under way. */
 void transaction_coordinator_close(struct transaction_coordinator *coordinator);
-/* Answers those who wait for a transaction to end: the server stops. */
+/* Answers those who wait for a transaction to end, and lets nobody wait any more: the server stops. */
 void transaction_coordinator_end_waits(struct transaction_coordinator *coordinator);
 
 /* ---- loading: every record of the log in order, then `loaded` ---- */

@@ -155,3 +155,11 @@ bool transaction_partitions_has(const struct transaction_partitions *set, slice 
         find_partition(set->topics[at], partition, &is_there);
     return is_there;
 }
+
+size_t transaction_partitions_size(const struct transaction_partitions *set)
+{
+    size_t size = set->count * sizeof(int32_t);
+    for (int32_t i = 0; i < set->topic_count; i++)
+        size += set->topics[i]->name.size + 12; /* two lengths, tagged fields */
+    return size;
+}

@@ -32,3 +32,5 @@ MUST_USE int transaction_partitions_copy(struct transaction_partitions *to, cons
 MUST_USE int transaction_partitions_add(struct transaction_partitions *set, struct memory *memory, slice topic,
                                         int32_t partition);
 bool transaction_partitions_has(const struct transaction_partitions *set, slice topic, int32_t partition);
+/* Bytes that it takes in a record, or a few more. */
+size_t transaction_partitions_size(const struct transaction_partitions *set);

@@ -93,6 +93,7 @@ struct transaction_coordinator {
     unsigned appends;             /* under way */
     unsigned takes;               /* of producer ids, under way */
     bool has_given_up;            /* nothing could be loaded */
+    bool is_stopping;             /* nobody may wait any more */
     int64_t wake_at;              /* ms, steady */
     int64_t next_abort_at;        /* ms, steady: no timeout is looked at before */
     struct transaction_time time; /* of the call that is being served */

@@ -3,6 +3,8 @@
 #include "container.h"
 #include "transaction/transaction_coordinator.h"
 
+#include <stdlib.h>
+
 #define WAITING_MAX 16
 #define LOG_MAX     512
 #define WALL        1700000000000
@@ -757,6 +759,57 @@ static void bounds_hold(void)
     close_fixture(&f);
 }
 
+static void a_transaction_of_too_many_partitions_is_refused_before_it_cannot_be_ended(void)
+{
+    struct fixture f;
+    enum { COUNT = 3 << 20 };
+    struct transaction_partition *many = calloc(COUNT, sizeof *many);
+    REQUIRE(many != NULL);
+    for (int32_t i = 0; i < COUNT; i++)
+        many[i] = (struct transaction_partition){.topic = slice_of_text("orders"), .partition = i};
+    open_fixture(&f);
+    f.limits.memory_bytes = (size_t)1 << 30;
+    init_of(&f, "t", -1, -1);
+    struct transaction_add add = {.call = CALL(&f),
+                                  .transactional_id = slice_of_text("t"),
+                                  .producer_id = 100,
+                                  .partitions = many,
+                                  .count = COUNT};
+    transaction_coordinator_add(f.coordinator, &add, f.now);
+    CHECK_EQUAL(add.call.error, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    add.count = (8 << 20) / 4 - 100;
+    transaction_coordinator_add(f.coordinator, &add, f.now);
+    settle(&f);
+    CHECK_EQUAL(add.call.error, KAFKA_NONE);
+    CHECK_EQUAL(end_of(&f, "t", 100, 0, true, TRANSACTION_EPOCHS).call.error, KAFKA_NONE);
+    close_fixture(&f);
+    free(many);
+}
+
+static void nobody_waits_while_the_server_stops(void)
+{
+    struct fixture f;
+    struct transaction_init init;
+    open_fixture(&f);
+    init_of(&f, "t", -1, -1);
+    struct transaction_add first = {.call = CALL(&f),
+                                    .transactional_id = slice_of_text("t"),
+                                    .producer_id = 100,
+                                    .producer_epoch = 1,
+                                    .waits = true,
+                                    .partitions = two_partitions,
+                                    .count = 2};
+    struct transaction_add second = first;
+    start_init(&f, &init, "t", -1, -1);
+    transaction_coordinator_add(f.coordinator, &first, f.now);
+    transaction_coordinator_end_waits(f.coordinator);
+    CHECK_EQUAL(first.call.error, KAFKA_NOT_COORDINATOR);
+    transaction_coordinator_add(f.coordinator, &second, f.now);
+    CHECK_EQUAL(second.call.error, KAFKA_CONCURRENT_TRANSACTIONS);
+    settle(&f);
+    close_fixture(&f);
+}
+
 static void records_that_are_not_understood_are_passed_over(void)
 {
     struct fixture f;
@@ -856,5 +909,6 @@ SUITE("transaction coordinator", CHECK_TEST(a_new_transactional_id_begins_at_epo
       CHECK_TEST(what_cannot_be_written_has_not_happened), CHECK_TEST(an_id_that_nobody_uses_is_forgotten),
       CHECK_TEST(a_log_that_cannot_be_read_serves_nobody_until_it_is_gone),
       CHECK_TEST(beginning_anew_forgets_what_is_under_way), CHECK_TEST(bounds_hold),
-      CHECK_TEST(records_that_are_not_understood_are_passed_over), CHECK_TEST(every_allocation_may_fail_once),
-      CHECK_TEST(loading_survives_any_failing_allocation))
+      CHECK_TEST(a_transaction_of_too_many_partitions_is_refused_before_it_cannot_be_ended),
+      CHECK_TEST(nobody_waits_while_the_server_stops), CHECK_TEST(records_that_are_not_understood_are_passed_over),
+      CHECK_TEST(every_allocation_may_fail_once), CHECK_TEST(loading_survives_any_failing_allocation))
