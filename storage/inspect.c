@@ -38,6 +38,7 @@ struct log_walk {
     struct epoch_judge judge;
     bool epochs_told;    /* that a batch contradicts them */
     int64_t base_offset; /* of the segment that is walked */
+    bool has_aborted;    /* it has a transaction index */
     bool is_swap;        /* it is the one that a compaction has put in the old one's place */
     int64_t covered_to;  /* by such a one: old segments below this offset are to go */
     int64_t end;         /* offset behind the last batch that is right */
@@ -162,15 +163,34 @@ static int tell_index(struct log_walk *walk, enum segment_part part, const struc
                         level == FINDING_NOTE ? "; the next start makes it again" : "");
 }
 
+static int tell_aborted(struct log_walk *walk, const struct segment_verdict *verdict, enum finding_level level,
+                        struct error *error)
+{
+    char path[DISK_PATH_MAX];
+    struct error wrong;
+    if (walk->is_swap || (!verdict->has_markers && !walk->has_aborted))
+        return 0;
+    segment_path(walk->folder, walk->base_offset, SEGMENT_TRANSACTION_INDEX, path);
+    int rc = inspect_aborted(walk->inspection->disk, walk->inspection->memory, walk->folder, &walk->found,
+                             walk->base_offset, verdict->end_offset, &wrong, error);
+    if (rc == -ENOMEM || (rc == 0 && wrong.code == 0))
+        return rc;
+    return inspect_tell(walk->inspection, level, path, "%s%s", rc == 0 ? wrong.message : error->message,
+                        level == FINDING_NOTE ? "; the next start makes it again" : "");
+}
+
 /* A start makes the indexes again of the segments that the recovery point does not cover. */
-static int tell_indexes(struct log_walk *walk, const struct segment_verdict *verdict, const struct index_follow *follow)
+static int tell_indexes(struct log_walk *walk, const struct segment_verdict *verdict, const struct index_follow *follow,
+                        struct error *error)
 {
     bool is_made = !walk->inspection->clean && verdict->end_offset >= walk->known->recovery_point;
     enum finding_level level = is_made ? FINDING_NOTE : FINDING_DAMAGE;
     if (verdict->bad_stretches != 0)
         return 0; /* they are of the same trouble */
     int rc = tell_index(walk, SEGMENT_OFFSET_INDEX, &follow->offsets, level);
-    return rc == 0 ? tell_index(walk, SEGMENT_TIME_INDEX, &follow->times, level) : rc;
+    if (rc == 0)
+        rc = tell_index(walk, SEGMENT_TIME_INDEX, &follow->times, level);
+    return rc == 0 ? tell_aborted(walk, verdict, level, error) : rc;
 }
 
 /* ---- the small files ---- */
@@ -289,6 +309,7 @@ static int walk_segment(struct log_walk *walk, uint32_t i, struct inspect_log *r
     struct index_follow follow;
     struct error why = {0};
     walk->base_offset = walk->found.segments[i].base_offset;
+    walk->has_aborted = walk->found.segments[i].parts[SEGMENT_TRANSACTION_INDEX];
     walk->is_swap = has_swap(walk, walk->base_offset);
     if (walk->base_offset < walk->covered_to)
         return 0;
@@ -312,7 +333,7 @@ static int walk_segment(struct log_walk *walk, uint32_t i, struct inspect_log *r
     result->bytes += verdict.size;
     if (verdict.largest_epoch > result->largest_epoch)
         result->largest_epoch = verdict.largest_epoch;
-    return tell_indexes(walk, &verdict, &follow);
+    return tell_indexes(walk, &verdict, &follow, &why);
 }
 
 static int walk_parts(struct log_walk *walk, struct inspect_log *result, struct error *error)

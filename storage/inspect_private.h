@@ -16,6 +16,7 @@ struct segment_verdict {
     bool is_unreadable;
     bool offsets_wrong; /* the offset index: missing, or not what the batches say */
     bool times_wrong;
+    bool has_markers; /* of transactions */
 };
 
 /* Which batches' epochs are plausible: they never go back, and are what the checkpoint says. Behind the recovery point
@@ -34,6 +35,13 @@ bool epoch_judge_takes(struct epoch_judge *judge, const struct batch_header *hea
 
 /* For each stretch, in order. A non-zero return ends the walk. */
 typedef int segment_stretch_callback(void *context, const struct segment_stretch *stretch);
+
+struct log_folder;
+
+/* wrong->code is 0 when the segment's transaction index is what the batches say. Errors: -ENOMEM, the disk's. */
+MUST_USE int inspect_aborted(struct disk *disk, struct memory *memory, const char *folder,
+                             const struct log_folder *found, int64_t base_offset, int64_t end_offset,
+                             struct error *wrong, struct error *error);
 
 /* end_offset: of the segment, exclusive; INT64_MAX for the last. follow holds what is said of the indexes; it needs no
  * more of the caller. With is_swap the segment is the one that a compaction has announced (log_swap.h): its indexes may

@@ -29,6 +29,7 @@ static void note_batch(struct segment_walk *walk, const struct segment_stretch *
     index_follow_batch(walk->follow, stretch->position, header);
     walk->verdict->good_end = stretch->position + stretch->size;
     walk->verdict->end_offset = batch_last_offset(header) + 1;
+    walk->verdict->has_markers |= batch_is_control(header);
     if (header->leader_epoch > walk->verdict->largest_epoch)
         walk->verdict->largest_epoch = header->leader_epoch;
     walk->inspection->batches++;

@@ -227,10 +227,11 @@ MUST_USE int log_recover(struct log *log, const struct log_folder *found, const 
 MUST_USE int log_resume_head(struct log *log, const struct segment *segment, int64_t mark, struct segment_scan *scan,
                              struct log_head *head, int64_t *next_offset, struct error *error);
 /* The entries that the segment's transaction index should have of markers before `until`, from the newest snapshot
- * before the segment and the batches since, into `entries`. For those that cannot be read. */
+ * before the segment and the batches since, into `entries`. For those that cannot be read. With `all`, markers that
+ * abort a transaction without a batch have one too, in which they are its first offset. */
 MUST_USE int log_remake_aborted(struct disk *disk, struct memory *memory, const char *folder,
-                                const struct log_folder *found, int64_t base_offset, int64_t until, writer *entries,
-                                struct error *error);
+                                const struct log_folder *found, int64_t base_offset, int64_t until, bool all,
+                                writer *entries, struct error *error);
 /* How many entries the transaction indexes have, by their sizes, and the last of them. FURROW_CORRUPT: recover. */
 MUST_USE int log_load_aborted(struct log *log, const struct log_folder *found, struct error *error);
 /* The base offset of the folder's last segment; -1 when there is not a byte of records. */

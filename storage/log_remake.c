@@ -2,6 +2,8 @@
  * to the segment's end. Damaged stretches are stepped over. */
 #include "log_private.h"
 
+#include "transaction_marker.h"
+
 struct remake {
     struct disk *disk;
     struct memory *memory;
@@ -10,6 +12,7 @@ struct remake {
     int64_t from; /* batches before it are in the snapshot */
     int64_t base; /* of the segment */
     int64_t until;
+    bool all;
     writer *entries;
     struct error *error;
 };
@@ -40,6 +43,14 @@ static int load_snapshot(struct remake *r, const struct log_folder *found)
     return 0;
 }
 
+static void note_lone_marker(const struct batch_header *header, slice batch, struct aborted_transaction *aborted)
+{
+    struct transaction_marker marker;
+    int64_t offset = batch_last_offset(header);
+    if (!slice_is_null(batch) && transaction_marker_parse(batch, header, &marker) == 0 && !marker.commit)
+        *aborted = (struct aborted_transaction){header->producer_id, offset, offset, offset + 1};
+}
+
 static int note_batch(struct remake *r, struct segment_scan *scan, const struct segment_batch *batch)
 {
     const struct batch_header *header = &batch->header;
@@ -48,11 +59,11 @@ static int note_batch(struct remake *r, struct segment_scan *scan, const struct 
     int rc = 0;
     if (header->base_offset < r->from || !batch_has_producer(header))
         return 0;
-    if (batch_is_control(header))
-        rc = segment_scan_load(scan, batch, &bytes, r->error);
-    if (rc == 0)
-        rc = log_note_producer(r->producers, header, slice_of(bytes, batch_size(header)), header->max_timestamp,
-                               &aborted);
+    if (batch_is_control(header) && (rc = segment_scan_load(scan, batch, &bytes, r->error)) != 0)
+        return rc;
+    rc = log_note_producer(r->producers, header, slice_of(bytes, batch_size(header)), header->max_timestamp, &aborted);
+    if (rc == 0 && r->all && aborted.producer_id < 0)
+        note_lone_marker(header, slice_of(bytes, batch_size(header)), &aborted);
     memory_free(r->memory, MEMORY_LOGS, bytes, batch_size(header));
     if (rc != 0 || aborted.producer_id < 0 || aborted.last_offset < r->base)
         return rc;
@@ -86,7 +97,7 @@ static int walk_segment(struct remake *r, int64_t base_offset, int64_t end_offse
     uint64_t size = 0;
     int rc = log_handle_open(&handle, r->disk, r->folder, base_offset, SEGMENT_LOG, FILE_READ, r->error);
     if (rc != 0)
-        return rc;
+        return rc == -ENOENT ? 0 : rc; /* taken out by a repair, or replaced by a compaction */
     rc = file_size(handle.file, &size, r->error);
     if (rc == 0)
         rc = segment_scan_open(&scan, r->memory, handle.file,
@@ -111,13 +122,14 @@ static int64_t next_base(const struct log_folder *found, uint32_t i)
 }
 
 int log_remake_aborted(struct disk *disk, struct memory *memory, const char *folder, const struct log_folder *found,
-                       int64_t base_offset, int64_t until, writer *entries, struct error *error)
+                       int64_t base_offset, int64_t until, bool all, writer *entries, struct error *error)
 {
     struct remake r = {.disk = disk,
                        .memory = memory,
                        .folder = folder,
                        .base = base_offset,
                        .until = until,
+                       .all = all,
                        .entries = entries,
                        .error = error};
     int rc = producer_state_create(memory, LOG_MAX_PRODUCERS, &r.producers);

@@ -73,6 +73,16 @@ static int plan_stretch(void *context, const struct segment_stretch *stretch)
     return rc < 0 ? rc : 0;
 }
 
+static int plan_aborted(struct repair_walk *walk, struct segment_plan *plan, const struct segment_verdict *verdict,
+                        struct error *error)
+{
+    struct error wrong;
+    int rc = inspect_aborted(walk->repair->disk, walk->repair->memory, walk->folder, walk->found, plan->base_offset,
+                             verdict->end_offset, &wrong, error);
+    plan->aborted_wrong = wrong.code != 0;
+    return rc;
+}
+
 static int plan_segment(struct repair_walk *walk, struct segment_plan *plan, struct error *error)
 {
     struct inspection inspection = {.disk = walk->repair->disk, .memory = walk->repair->memory};
@@ -88,6 +98,8 @@ static int plan_segment(struct repair_walk *walk, struct segment_plan *plan, str
                          walk->folder, plan->base_offset);
     plan->size = verdict.size;
     plan->indexes_wrong = verdict.offsets_wrong || verdict.times_wrong;
+    if (rc == 0 && (verdict.has_markers || plan->has_aborted))
+        rc = plan_aborted(walk, plan, &verdict, error);
     if (rc == 0 && plan->size == 0 && walk->end < plan->base_offset &&
         (walk->repair->clean || plan->base_offset <= walk->known->recovery_point))
         walk->end = plan->base_offset;
@@ -103,7 +115,9 @@ static uint32_t list_segments(const struct log_folder *found, struct segment_pla
             continue;
         if (count > 0)
             plans[count - 1].end_offset = found->segments[i].base_offset;
-        plans[count++] = (struct segment_plan){.base_offset = found->segments[i].base_offset, .end_offset = INT64_MAX};
+        plans[count++] = (struct segment_plan){.base_offset = found->segments[i].base_offset,
+                                               .end_offset = INT64_MAX,
+                                               .has_aborted = found->segments[i].parts[SEGMENT_TRANSACTION_INDEX]};
     }
     return count;
 }
@@ -269,6 +283,7 @@ static int plan_and_act(struct repair_walk *walk, const struct log_folder *found
     if (plans == NULL)
         return error_set_status(error, -ENOMEM, "%s", walk->folder);
     uint32_t count = list_segments(found, plans);
+    walk->found = found;
     struct inspection inspection = {.clean = walk->repair->clean, .leader_epoch = walk->repair->leader_epoch};
     epoch_judge_init(&walk->judge, &walk->epochs, &inspection, walk->known);
     walk->end = count > 0 ? plans[0].base_offset : 0;

@@ -12,6 +12,7 @@ struct repair_walk {
     const struct inspect_known *known;
     struct epochs epochs; /* of the checkpoint; where it cannot be read, of the batches */
     bool epochs_lost;
+    const struct log_folder *found;
     struct epoch_judge judge;
     int64_t end; /* offset behind the last batch that is kept */
 };
@@ -32,6 +33,8 @@ struct segment_plan {
     uint32_t bad_from;  /* position of the first */
     uint32_t restamped; /* batches whose epoch is put right */
     bool indexes_wrong;
+    bool aborted_wrong;       /* the transaction index */
+    bool has_aborted;         /* there is one */
     struct epoch_judge judge; /* the walk before this segment */
     int64_t end;
 };

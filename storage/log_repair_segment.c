@@ -115,14 +115,13 @@ static int remove_part(struct change *c, enum segment_part part)
     return rc == -ENOENT ? 0 : rc;
 }
 
-/* The indexes first: a start that finds none makes them, one that finds those of the old segment believes them. */
+/* First: a start that finds none makes them, one that finds those of the old segment believes them. The transaction
+ * index, which no start would miss, stays until its successor takes its name. */
 static int remove_indexes(struct change *c)
 {
     int rc = remove_part(c, SEGMENT_OFFSET_INDEX);
     if (rc == 0)
         rc = remove_part(c, SEGMENT_TIME_INDEX);
-    if (rc == 0)
-        rc = remove_part(c, SEGMENT_TRANSACTION_INDEX);
     return rc == 0 ? disk_sync_folder(c->walk->repair->disk, c->walk->folder, c->error) : rc;
 }
 
@@ -131,6 +130,8 @@ static int remove_segment(struct change *c)
     int rc = keep_aside(c, 0, c->plan->size);
     if (rc == 0)
         rc = remove_indexes(c);
+    if (rc == 0)
+        rc = remove_part(c, SEGMENT_TRANSACTION_INDEX);
     if (rc == 0)
         rc = remove_part(c, SEGMENT_LOG);
     return rc == 0 ? disk_sync_folder(c->walk->repair->disk, c->walk->folder, c->error) : rc;
@@ -196,6 +197,24 @@ static int note_batches(struct change *c, struct segment_scan *scan, struct log_
         return rc;
     (void)log_head_note_end(head, tails);
     return log_head_flush(head, tails, disk, c->walk->folder, true, c->error);
+}
+
+/* Of the segment as it is now; of what was taken out, a transaction may have lost its marker. */
+static int make_aborted(struct change *c)
+{
+    struct repair *repair = c->walk->repair;
+    char path[DISK_PATH_MAX];
+    writer entries;
+    segment_path(c->walk->folder, c->plan->base_offset, SEGMENT_TRANSACTION_INDEX, path);
+    writer_init(&entries, repair->memory, MEMORY_LOGS, SEGMENT_MAX_BYTES);
+    int rc = log_remake_aborted(repair->disk, repair->memory, c->walk->folder, c->walk->found, c->plan->base_offset,
+                                INT64_MAX, false, &entries, c->error);
+    if (rc == 0 && entries.size > 0)
+        rc = disk_replace_file(repair->disk, path, writer_slice(&entries), c->error);
+    else if (rc == 0)
+        rc = remove_part(c, SEGMENT_TRANSACTION_INDEX);
+    writer_close(&entries);
+    return rc == 0 ? disk_sync_folder(repair->disk, c->walk->folder, c->error) : rc;
 }
 
 /* Of the segment as it is now. */
@@ -295,12 +314,17 @@ int repair_segment(struct repair_walk *walk, const struct segment_plan *plan, st
     enum deed deed = deed_of(plan);
     bool wants_indexes = deed == CUT || deed == REWRITE || (deed != REMOVE && plan->indexes_wrong);
     segment_path(walk->folder, plan->base_offset, SEGMENT_LOG, c.path);
+    bool wants_aborted = deed == CUT || deed == REWRITE || (deed != REMOVE && plan->aborted_wrong);
     int rc = tell_deed(&c, deed);
     if (rc == 0 && wants_indexes)
         rc = repair_tell(walk->repair, c.path, "its indexes are made again");
+    else if (rc == 0 && wants_aborted)
+        rc = repair_tell(walk->repair, c.path, "its transaction index is made again");
     if (rc != 0 || walk->repair->dry)
         return rc;
     if (deed != NOTHING)
         rc = change_segment(&c, deed);
-    return rc == 0 && wants_indexes ? make_indexes(&c) : rc;
+    if (rc == 0 && wants_indexes)
+        rc = make_indexes(&c);
+    return rc == 0 && wants_aborted ? make_aborted(&c) : rc;
 }

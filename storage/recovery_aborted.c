@@ -66,7 +66,7 @@ static int remake(struct recovery_walk *w, const struct segment *segment, int64_
     w->aborted.entries = 0;
     w->recovery->indexes_rebuilt++;
     return log_remake_aborted(log->environment.disk, log->environment.memory, log->folder, w->found,
-                              segment->base_offset, until, &w->aborted.pending, w->error);
+                              segment->base_offset, until, false, &w->aborted.pending, w->error);
 }
 
 static void init(struct recovery_walk *w)

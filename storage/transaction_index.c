@@ -16,7 +16,7 @@ void transaction_index_encode(const struct aborted_transaction *aborted, uint8_t
     store_u64(bytes + 26, (uint64_t)aborted->stable_end);
 }
 
-static bool decode(const uint8_t *bytes, struct aborted_transaction *aborted)
+bool transaction_index_decode(const uint8_t bytes[TRANSACTION_INDEX_ENTRY_SIZE], struct aborted_transaction *aborted)
 {
     *aborted = (struct aborted_transaction){.producer_id = (int64_t)load_u64(bytes + 2),
                                             .first_offset = (int64_t)load_u64(bytes + 10),
@@ -77,7 +77,7 @@ int transaction_index_next(struct transaction_index_walk *walk, struct aborted_t
             return rc;
     }
     const uint8_t *bytes = walk->buffer + (size_t)(walk->next - walk->buffered_from) * TRANSACTION_INDEX_ENTRY_SIZE;
-    if (!decode(bytes, aborted))
+    if (!transaction_index_decode(bytes, aborted))
         return error_set(error, FURROW_CORRUPT, "transaction index: entry %" PRIu32 " is none", walk->next);
     if (aborted->last_offset <= walk->last_offset || aborted->stable_end < walk->stable_end)
         return error_set(error, FURROW_CORRUPT, "transaction index: entry %" PRIu32 " goes back", walk->next);

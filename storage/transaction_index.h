@@ -23,6 +23,9 @@ struct aborted_transaction {
 
 void transaction_index_encode(const struct aborted_transaction *aborted, uint8_t bytes[TRANSACTION_INDEX_ENTRY_SIZE]);
 
+/* False: no entry is like this. */
+bool transaction_index_decode(const uint8_t bytes[TRANSACTION_INDEX_ENTRY_SIZE], struct aborted_transaction *aborted);
+
 /* Whole entries by the file's size. Errors: FURROW_CORRUPT when the size is not one of whole entries (rebuild), the
  * disk's. */
 MUST_USE int transaction_index_count(struct file *file, uint32_t *entries, struct error *error);

@@ -15,6 +15,7 @@ static const char help[] =
     "  NUMBER.log             batches, each with its CRC checked; with --records their records too\n"
     "  NUMBER.index           offset index\n"
     "  NUMBER.timeindex       time index\n"
+    "  NUMBER.txnindex        aborted transactions\n"
     "  NUMBER.snapshot        idempotent producers\n"
     "  leader-epoch-checkpoint, *-offset-checkpoint, partition.metadata, *.properties\n"
     "\n"
@@ -40,6 +41,7 @@ static const struct file_kind kinds[] = {
     {".log.cleaned", dump_segment},
     {".index", dump_offset_index},
     {".timeindex", dump_time_index},
+    {".txnindex", dump_transaction_index},
     {".snapshot", dump_snapshot},
     {"leader-epoch-checkpoint", dump_epoch_checkpoint},
     {"-offset-checkpoint", dump_offset_checkpoint},

@@ -19,6 +19,7 @@ struct dump {
 MUST_USE int dump_segment(struct dump *dump, struct error *error);
 MUST_USE int dump_offset_index(struct dump *dump, struct error *error);
 MUST_USE int dump_time_index(struct dump *dump, struct error *error);
+MUST_USE int dump_transaction_index(struct dump *dump, struct error *error);
 MUST_USE int dump_snapshot(struct dump *dump, struct error *error);
 MUST_USE int dump_offset_checkpoint(struct dump *dump, struct error *error);
 MUST_USE int dump_epoch_checkpoint(struct dump *dump, struct error *error);

@@ -6,6 +6,7 @@
 #include "producer_state.h"
 #include "reader.h"
 #include "time_index.h"
+#include "transaction_index.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -93,6 +94,32 @@ static int emit_time_index(struct dump *dump, slice bytes, struct error *why)
 int dump_time_index(struct dump *dump, struct error *error)
 {
     return dump_bytes(dump, emit_time_index, error);
+}
+
+static int emit_transaction_index(struct dump *dump, slice bytes, struct error *why)
+{
+    int64_t last = -1;
+    for (size_t at = 0; bytes.size - at >= TRANSACTION_INDEX_ENTRY_SIZE; at += TRANSACTION_INDEX_ENTRY_SIZE) {
+        struct aborted_transaction aborted;
+        bool is_one = transaction_index_decode(bytes.data + at, &aborted);
+        emit_begin(&dump->emitter, "aborted_transaction");
+        emit_int(&dump->emitter, "producer_id", aborted.producer_id);
+        emit_int(&dump->emitter, "first_offset", aborted.first_offset);
+        emit_int(&dump->emitter, "last_offset", aborted.last_offset);
+        emit_int(&dump->emitter, "last_stable_offset", aborted.stable_end);
+        emit_end(&dump->emitter);
+        if (!is_one || aborted.last_offset <= last)
+            emit_damage(dump, is_one ? "the offset does not rise" : "no entry is like it");
+        last = aborted.last_offset;
+    }
+    return bytes.size % TRANSACTION_INDEX_ENTRY_SIZE == 0
+               ? 0
+               : error_set(why, FURROW_CORRUPT, "%zu bytes are no whole entries", bytes.size);
+}
+
+int dump_transaction_index(struct dump *dump, struct error *error)
+{
+    return dump_bytes(dump, emit_transaction_index, error);
 }
 
 static int emit_producer(void *context, const struct producer *producer)

@@ -148,6 +148,7 @@ static uint64_t damages(struct log_fixture *f, int64_t point, int64_t *end)
 static void make(struct log_fixture *f, uint64_t seed, int batches)
 {
     struct seeded_random random = {seed};
+    int32_t sequence = 0;
     log_fixture_init(f, seed);
     f->config.segment_bytes = 3000;
     f->config.index_interval_bytes = 300;
@@ -157,6 +158,15 @@ static void make(struct log_fixture *f, uint64_t seed, int batches)
                                    .size = 20 + (uint32_t)(random_next(&random) % 300),
                                    .content = random_next(&random),
                                    .codec = i % 4 == 0 ? CODEC_ZSTD : CODEC_NONE};
+        if (i % 4 == 1) {
+            batch.transactional = true;
+            batch.producer_id = 7;
+            batch.sequence = sequence;
+            sequence += batch.records;
+        } else if (i % 4 == 3) {
+            batch.marker = i % 8 == 3 ? TEST_ABORT : TEST_COMMIT;
+            batch.producer_id = 7;
+        }
         f->now += 10;
         REQUIRE(log_fixture_append(f, &batch, false) >= 0);
         if (i == batches / 2) {
@@ -250,6 +260,18 @@ static void check_repaired(struct log_fixture *f, const struct goods *before, in
     check_start(f, before, done->point, end);
 }
 
+/* Behind the recovery point, a batch with an epoch that has not begun was torn there: no start takes it. */
+static void forget_damaged_epochs(struct goods *goods, int64_t point)
+{
+    static const int32_t largest = 2;
+    int left = 0;
+    for (int i = 0; i < goods->count; i++) {
+        if (goods->items[i].offset < point || goods->items[i].epoch <= largest)
+            goods->items[left++] = goods->items[i];
+    }
+    goods->count = left;
+}
+
 static void whatever_is_damaged_the_good_batches_stay(void)
 {
     for (uint64_t seed = 1; seed <= 120; seed++) {
@@ -268,6 +290,7 @@ static void whatever_is_damaged_the_good_batches_stay(void)
         CHECK_EQUAL(simulated_disk_bytes_written(f.disk), written);
         collect(&f, &after);
         CHECK(after.count == before.count && has_all(&after, &before));
+        forget_damaged_epochs(&before, point);
         REQUIRE(repair(&f, aside, false, point, &done) == 0);
         CHECK_EQUAL(done.actions, would);
         check_repaired(&f, &before, point, &done);
@@ -325,9 +348,9 @@ static void a_damaged_epoch_is_put_right(void)
 
 static void small_files_and_indexes_are_made_again(void)
 {
-    static const char *const paths[] = {LOG_FIXTURE_FOLDER "/leader-epoch-checkpoint",
-                                        LOG_FIXTURE_FOLDER "/00000000000000000000.index",
-                                        LOG_FIXTURE_FOLDER "/00000000000000000000.timeindex"};
+    static const char *const paths[] = {
+        LOG_FIXTURE_FOLDER "/leader-epoch-checkpoint", LOG_FIXTURE_FOLDER "/00000000000000000000.index",
+        LOG_FIXTURE_FOLDER "/00000000000000000000.timeindex", LOG_FIXTURE_FOLDER "/00000000000000000000.txnindex"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct log_fixture f;
         struct goods before;
@@ -336,7 +359,41 @@ static void small_files_and_indexes_are_made_again(void)
         struct disk *aside = simulated_disk_create(&f.memory, 1);
         struct seeded_random random = {1};
         collect(&f, &before);
+        REQUIRE(log_fixture_has_file(&f, paths[i]));
         overwrite(&f, paths[i], 0, 11, &random);
+        REQUIRE(repair(&f, aside, false, f.opening.recovery_point, &done) == 0);
+        check_repaired(&f, &before, f.opening.recovery_point, &done);
+        disk_close(aside);
+        CHECK(log_fixture_close(&f));
+    }
+}
+
+/* Entries that are well formed and wrong: one is missing, one names another producer, one begins too late. */
+static void a_transaction_index_that_lies_is_found_and_made_again(void)
+{
+    static const char path[] = LOG_FIXTURE_FOLDER "/00000000000000000000.txnindex";
+    for (int lie = 0; lie < 4; lie++) {
+        struct log_fixture f;
+        struct goods before;
+        struct done done;
+        int64_t end;
+        uint8_t *bytes;
+        size_t size;
+        make(&f, 3, 30);
+        struct disk *aside = simulated_disk_create(&f.memory, 1);
+        collect(&f, &before);
+        REQUIRE(disk_read_file(f.disk, path, 1000, MEMORY_REQUESTS, &bytes, &size, NULL) == 0);
+        CHECK_EQUAL(damages(&f, f.opening.recovery_point, &end), 0);
+        if (lie == 0) {
+            log_fixture_cut_file(&f, path, 0);
+        } else if (lie == 1) {
+            REQUIRE(disk_remove_file(f.disk, path, NULL) == 0);
+        } else {
+            bytes[lie == 2 ? 9 : 17]++;
+            REQUIRE(disk_replace_file(f.disk, path, slice_of(bytes, size), NULL) == 0);
+        }
+        memory_free(&f.memory, MEMORY_REQUESTS, bytes, size);
+        CHECK_EQUAL(damages(&f, f.opening.recovery_point, &end), 1);
         REQUIRE(repair(&f, aside, false, f.opening.recovery_point, &done) == 0);
         check_repaired(&f, &before, f.opening.recovery_point, &done);
         disk_close(aside);
@@ -412,4 +469,5 @@ static void it_survives_any_failing_allocation_and_disk_call(void)
 
 SUITE("log repair", CHECK_TEST(whatever_is_damaged_the_good_batches_stay), CHECK_TEST(what_is_taken_out_is_kept_aside),
       CHECK_TEST(a_damaged_epoch_is_put_right), CHECK_TEST(small_files_and_indexes_are_made_again),
+      CHECK_TEST(a_transaction_index_that_lies_is_found_and_made_again),
       CHECK_TEST(a_repair_that_was_cut_short_goes_on), CHECK_TEST(it_survives_any_failing_allocation_and_disk_call))

@@ -201,9 +201,9 @@ static bool check_sequences(struct model *m)
     struct sequence sequences[MODEL_PRODUCERS] = {{0}};
     for (size_t i = 0; i < m->count; i++) {
         const struct batch_header *header = &m->batches[i].header;
-        struct sequence *sequence = &sequences[header->producer_id % MODEL_PRODUCERS];
         if (!batch_has_producer(header))
             continue;
+        struct sequence *sequence = &sequences[header->producer_id % MODEL_PRODUCERS];
         if (sequence->epoch != header->producer_epoch)
             sequence->next = 0;
         bool is_data = !m->batches[i].is_marker;

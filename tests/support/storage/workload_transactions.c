@@ -47,6 +47,8 @@ void model_forget_below(struct model *m, int64_t start)
 {
     for (size_t i = 0; i < m->count && m->batches[i].header.base_offset < start; i++) {
         const struct model_batch *batch = &m->batches[i];
+        if (!batch_has_producer(&batch->header))
+            continue;
         bool *open = &m->open_below[batch->header.producer_id % MODEL_PRODUCERS];
         if (batch->is_marker)
             *open &= batch->header.base_offset >= m->durable_end; /* lost, if the log begins again behind it */
