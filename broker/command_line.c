@@ -142,10 +142,13 @@ static void print_range(const struct config_key *key)
         printf("# from %" PRId64 " to %" PRId64 "\n", key->min, key->max);
 }
 
-static void print_documented(const struct config_key *key, const char *text)
+static void print_documented(int id, const char *text)
 {
+    const struct config_key *key = config_key(id);
     printf("# %s\n", key->documentation);
     print_range(key);
+    if (config_is_dynamic(id))
+        puts("# can be changed while the server runs (kafka-configs)");
     printf("#%s=%s\n\n", key->name, text != NULL ? text : "");
 }
 
@@ -157,7 +160,7 @@ void command_line_print_config(const struct config *config, bool documentation)
         const char *text = config_text_at(config, id);
         const char *source = sources[config_source_at(config, id)];
         if (documentation) {
-            print_documented(key, text);
+            print_documented(id, text);
             continue;
         }
         if (source != NULL)

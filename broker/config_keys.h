@@ -160,7 +160,8 @@
       "The longest consumer.heartbeat.interval.ms that a group may be given.")                                         \
     D(SCRUB_INTERVAL_HOURS, "furrow.scrub.interval.hours", "168", 0, 1000000,                                          \
       "All that is stored is read and checked for bit rot once in so many hours, slowly; 0: never.")                   \
-    I(FURROW_GROUPS_MAX, "furrow.groups.max", "10000", 1, INT32_MAX, "Groups in all.")                                 \
+    I(FURROW_GROUPS_MAX, "furrow.groups.max", "10000", 1, INT32_MAX,                                                   \
+      "Groups in all; also groups with settings of their own.")                                                        \
     N(FURROW_GROUPS_MEMORY_BYTES, "furrow.groups.memory.bytes", NULL, 65536, CONFIG_MEMORY_MOST,                       \
       "Memory for groups, their members and committed offsets; beyond three quarters of it new groups and members "    \
       "are "                                                                                                           \

@@ -1,7 +1,9 @@
 """Settings of brokers, groups and loggers that are made while the server runs, through kafka-configs and librdkafka."""
 
 import contextlib
+import json
 import re
+import subprocess
 import time
 
 import pytest
@@ -150,3 +152,18 @@ def test_connections_are_counted_by_the_new_limit(servers, key, most):
         with Connection(server.bootstrap) as another:
             assert not answers(another)
     connected(server).__exit__()
+
+
+def test_furrow_dump_tells_them(servers):
+    server = servers.start()
+    alter(server, "1", ("log.retention.ms", "7000000"))
+    alter(server, "1", ("log.retention.ms", None))
+    server.stop()
+    furrow = server.binary.parent / "furrow"
+    told = subprocess.run(
+        [furrow, "dump", "--json", "--records", *(server.data / "__furrow_metadata-0").glob("*.log")],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    records = [json.loads(line) for line in told.splitlines() if '"kind":2' in line.replace(" ", "")]
+    assert records[0]["value"]["configs"] == [{"name": "log.retention.ms", "value": "7000000"}]
+    assert records[1]["value"] is None

@@ -229,6 +229,29 @@ static void a_request_that_is_set_may_have_half_of_the_memory_for_all(void)
     config_destroy(config);
 }
 
+static void what_groups_inherit_lies_where_their_own_settings_must(void)
+{
+    static const char *const wrong[][2] = {
+        {"group.consumer.heartbeat.interval.ms", "100"},      {"group.consumer.heartbeat.interval.ms", "20000"},
+        {"group.consumer.session.timeout.ms", "44999"},       {"group.consumer.session.timeout.ms", "60001"},
+        {"group.consumer.max.heartbeat.interval.ms", "4999"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct config *config = fresh(&desktop);
+        CHECK_EQUAL(set(config, wrong[i][0], wrong[i][1], CONFIG_FROM_FILE), 0);
+        CHECK_EQUAL(config_finish(config, &error), -EINVAL);
+        CHECK(strstr(error.message, wrong[i][0]) != NULL && strstr(error.message, wrong[i][1]) != NULL);
+        config_destroy(config);
+    }
+    struct config *config = fresh(&desktop);
+    CHECK_EQUAL(set(config, "group.consumer.min.session.timeout.ms", "1", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(set(config, "group.consumer.session.timeout.ms", "5000", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(config_finish(config, &error), -EINVAL); /* not above the interval */
+    CHECK_EQUAL(set(config, "group.consumer.session.timeout.ms", "5001", CONFIG_FROM_FILE), 0);
+    CHECK_EQUAL(config_finish(config, &error), 0);
+    config_destroy(config);
+}
+
 /* A number of bytes that no pointer can reach would be cut to a small one. */
 static void the_memory_for_all_can_be_addressed(void)
 {
@@ -268,4 +291,5 @@ SUITE("config", CHECK_TEST(every_default_is_a_valid_value_of_its_key), CHECK_TES
       CHECK_TEST(the_environment_sets_keys_and_reports_unknown_variables), CHECK_TEST(the_finer_unit_decides),
       CHECK_TEST(the_largest_request_follows_the_memory_for_all),
       CHECK_TEST(a_request_that_is_set_may_have_half_of_the_memory_for_all),
+      CHECK_TEST(what_groups_inherit_lies_where_their_own_settings_must),
       CHECK_TEST(the_memory_for_all_can_be_addressed), CHECK_TEST(every_allocation_may_fail))
