@@ -78,7 +78,7 @@ struct metadata_log {
     /* Those with settings, in force or under way, by name */
     struct set_resource *set_brokers;
     struct set_resource *set_groups;
-    size_t set_bytes; /* that they take, without their settings */
+    size_t set_bytes; /* that they take, without their settings, and that changes under way take */
     const struct leftover *leftovers;
     bool has_leftovers; /* also when there was no memory to list one */
     struct checkpoint_request start_checkpoint;

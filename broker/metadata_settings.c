@@ -46,6 +46,12 @@ static size_t size_of(const struct set_resource *resource)
     return sizeof *resource + resource->name_size + 1;
 }
 
+/* About what a change holds until it ends. */
+static size_t size_of_change(slice name)
+{
+    return sizeof(struct metadata_change) + 2 * name.size + 256;
+}
+
 static struct set_resource *add(struct metadata_log *metadata, enum settings_of of, slice name)
 {
     struct memory *memory = metadata->server->memory;
@@ -274,14 +280,14 @@ static int encode(struct metadata_change *change)
     return rc;
 }
 
-/* Groups that are never heard of again may be given settings, so there is a bound. */
+/* Groups that are never heard of again may be given settings, thousands by one request. */
 static bool is_full(const struct metadata_log *metadata, enum settings_of of, slice name)
 {
     const struct config *config = metadata->server->config;
     size_t bytes = (size_t)config_number(config, CONFIG_FURROW_GROUPS_MEMORY_BYTES) / 8;
     unsigned most = (unsigned)config_number(config, CONFIG_FURROW_GROUPS_MAX);
     return of == SETTINGS_OF_GROUP &&
-           (HASH_COUNT(metadata->set_groups) >= most || metadata->set_bytes + name.size > bytes);
+           (HASH_COUNT(metadata->set_groups) >= most || metadata->set_bytes + size_of_change(name) > bytes);
 }
 
 void metadata_log_set_settings(struct metadata_log *metadata, enum settings_of of, slice name,
@@ -308,6 +314,7 @@ void metadata_log_set_settings(struct metadata_log *metadata, enum settings_of o
     }
     change->resource = resource;
     metadata_link_change(change, &resource->newest);
+    metadata->set_bytes += size_of_change(name);
     metadata_submit(change, encode(change));
 }
 
@@ -327,5 +334,6 @@ void metadata_apply_settings(struct metadata_change *change)
 void metadata_end_settings(struct metadata_change *change)
 {
     metadata_unlink_change(change, &change->resource->newest);
+    change->metadata->set_bytes -= size_of_change(name_of(change->resource));
     drop_unused(change->metadata, change->resource);
 }

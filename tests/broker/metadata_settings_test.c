@@ -210,6 +210,21 @@ static void settings_of_groups_are_bounded(void)
     open_fixture(1, little);
     memset(name, 'x', sizeof name - 1);
     CHECK_EQUAL(set(SETTINGS_OF_GROUP, name, session_key(), "50000"), -EDQUOT);
+    struct outcome outcomes[100];
+    int done = 0;
+    for (int i = 0; i < 100; i++) {
+        char group[8];
+        snprintf(group, sizeof group, "g%d", i);
+        (void)begin(SETTINGS_OF_GROUP, group, session_key(), "50000", &outcomes[i]);
+    }
+    for (int i = 0; i < 100; i++)
+        done += wait_for(&outcomes[i]) == 0;
+    CHECK(done > 0 && done < 50); /* at a time */
+    for (int i = 0; i < 50; i++) {
+        char group[8];
+        snprintf(group, sizeof group, "g%d", i);
+        CHECK_EQUAL(set(SETTINGS_OF_GROUP, group, session_key(), "50000"), 0);
+    }
     close_fixture();
 }
 
