@@ -16,6 +16,7 @@
 #include "retention.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <uthash.h>
 
@@ -280,14 +281,18 @@ static int encode(struct metadata_change *change)
     return rc;
 }
 
-/* Groups that are never heard of again may be given settings, thousands by one request. */
-static bool is_full(const struct metadata_log *metadata, enum settings_of of, slice name)
+/* Groups that are never heard of again may be given settings, thousands by one request. -EDQUOT. */
+static int check_room(const struct metadata_log *metadata, enum settings_of of, slice name, struct error *error)
 {
     const struct config *config = metadata->server->config;
-    size_t bytes = (size_t)config_number(config, CONFIG_FURROW_GROUPS_MEMORY_BYTES) / 8;
-    unsigned most = (unsigned)config_number(config, CONFIG_FURROW_GROUPS_MAX);
-    return of == SETTINGS_OF_GROUP &&
-           (HASH_COUNT(metadata->set_groups) >= most || metadata->set_bytes + size_of_change(name) > bytes);
+    int64_t bytes = config_number(config, CONFIG_FURROW_GROUPS_MEMORY_BYTES);
+    int64_t most = config_number(config, CONFIG_FURROW_GROUPS_MAX);
+    if (of == SETTINGS_OF_GROUP && (int64_t)HASH_COUNT(metadata->set_groups) >= most)
+        return error_set(error, -EDQUOT, "furrow.groups.max=%" PRId64 " groups have settings of their own", most);
+    if (of == SETTINGS_OF_GROUP && (int64_t)(metadata->set_bytes + size_of_change(name)) > bytes / 8)
+        return error_set(error, -EDQUOT, "settings of groups take an eighth of furrow.groups.memory.bytes=%" PRId64,
+                         bytes);
+    return 0;
 }
 
 void metadata_log_set_settings(struct metadata_log *metadata, enum settings_of of, slice name,
@@ -301,9 +306,10 @@ void metadata_log_set_settings(struct metadata_log *metadata, enum settings_of o
     change->settings = *settings;
     *settings = (struct settings){.items = NULL};
     struct set_resource *resource = find(metadata, of, name);
-    if (resource == NULL && is_full(metadata, of, name)) {
-        metadata_refuse(change, -EDQUOT,
-                        "too many groups have settings: furrow.groups.max, furrow.groups.memory.bytes");
+    if (resource == NULL)
+        change->status = check_room(metadata, of, name, &change->error);
+    if (change->status != 0) {
+        metadata_end_change(change);
         return;
     }
     if (resource == NULL)
