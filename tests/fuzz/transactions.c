@@ -85,7 +85,7 @@ static uint8_t next(struct world *w)
 static int id_at(slice transactional_id)
 {
     int at = 0;
-    while (!slice_equal(transactional_id, slice_of_text(id_texts[at])))
+    while (at < IDS - 1 && !slice_equal(transactional_id, slice_of_text(id_texts[at])))
         at++;
     return at;
 }
@@ -138,7 +138,8 @@ static void answer_appends(struct world *w, bool succeeds)
     for (int i = 0; i < count; i++) {
         if (succeeds && w->batch_count < BATCHES_MAX) {
             uint8_t *copy = malloc(appends[i]->size);
-            require(copy != NULL);
+            if (copy == NULL || appends[i]->bytes == NULL)
+                abort();
             w->sizes[w->batch_count] = appends[i]->size;
             w->batches[w->batch_count++] = memcpy(copy, appends[i]->bytes, appends[i]->size);
         } else {
