@@ -12,34 +12,15 @@
 
 /* ---- answers ---- */
 
-static void set_words(struct consumer_call *call, const char *format, va_list arguments)
+enum kafka_error consumer_refuse(struct consumer_call *call, enum kafka_error error, const char *format, ...)
 {
+    va_list arguments;
+    va_start(arguments, format);
     char words[WORDS_MAX];
     vsnprintf(words, sizeof words, format, arguments);
+    va_end(arguments);
     call->response.error_message = arena_copy(call->call.arena, slice_of_text(words));
-}
-
-/* The words of a refusal; gives the error back. */
-static enum kafka_error refuse(struct consumer_call *call, enum kafka_error error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static enum kafka_error refuse(struct consumer_call *call, enum kafka_error error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    set_words(call, format, arguments);
-    va_end(arguments);
     return error;
-}
-
-void consumer_refuse(struct group_coordinator *coordinator, struct consumer_call *call, enum kafka_error error,
-                     const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    set_words(call, format, arguments);
-    va_end(arguments);
-    group_answers_add(&coordinator->answers, &call->call, error);
 }
 
 /* ---- checks that need no group ---- */
@@ -57,12 +38,13 @@ static enum kafka_error check_first(struct consumer_call *call)
 {
     const struct consumer_group_heartbeat_request *asked = call->asked;
     if (asked->rebalance_timeout_ms == -1)
-        return refuse(call, KAFKA_INVALID_REQUEST, "RebalanceTimeoutMs must be provided in first request.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "RebalanceTimeoutMs must be provided in first request.");
     if (asked->topic_partitions.count != 0)
-        return refuse(call, KAFKA_INVALID_REQUEST, "TopicPartitions must be empty when (re-)joining.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "TopicPartitions must be empty when (re-)joining.");
     if (asked->subscribed_topic_names.count < 0 && slice_is_null(asked->subscribed_topic_regex))
-        return refuse(call, KAFKA_INVALID_REQUEST,
-                      "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+        return consumer_refuse(
+            call, KAFKA_INVALID_REQUEST,
+            "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
     return KAFKA_NONE;
 }
 
@@ -72,25 +54,25 @@ enum kafka_error consumer_check_request(struct consumer_call *call)
     bool needs_id =
         call->version >= GENERATED_ID_VERSION || asked->member_epoch > 0 || asked->member_epoch == CONSUMER_LEAVE;
     if (needs_id && is_blank(asked->member_id))
-        return refuse(call, KAFKA_INVALID_REQUEST, "MemberId can't be empty.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "MemberId can't be empty.");
     if (is_blank(asked->group_id))
-        return refuse(call, KAFKA_INVALID_REQUEST, "GroupId can't be empty.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "GroupId can't be empty.");
     if (is_blank(asked->instance_id))
-        return refuse(call, KAFKA_INVALID_REQUEST, "InstanceId can't be empty.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "InstanceId can't be empty.");
     if (is_blank(asked->rack_id))
-        return refuse(call, KAFKA_INVALID_REQUEST, "RackId can't be empty.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "RackId can't be empty.");
     enum kafka_error error = asked->member_epoch == 0 ? check_first(call) : KAFKA_NONE;
     if (error != KAFKA_NONE)
         return error;
     if (asked->member_epoch == CONSUMER_LEAVE_STATIC && slice_is_null(asked->instance_id))
-        return refuse(call, KAFKA_INVALID_REQUEST, "InstanceId can't be null.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "InstanceId can't be null.");
     if (asked->member_epoch < CONSUMER_LEAVE_STATIC)
-        return refuse(call, KAFKA_INVALID_REQUEST, "MemberEpoch is invalid.");
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "MemberEpoch is invalid.");
     enum assignor assignor;
     if (!slice_is_null(asked->server_assignor) && !assignor_find(asked->server_assignor, &assignor))
-        return refuse(call, KAFKA_UNSUPPORTED_ASSIGNOR,
-                      "ServerAssignor %.*s is not supported. Supported assignors: uniform, range.",
-                      TEXT(asked->server_assignor));
+        return consumer_refuse(call, KAFKA_UNSUPPORTED_ASSIGNOR,
+                               "ServerAssignor %.*s is not supported. Supported assignors: uniform, range.",
+                               TEXT(asked->server_assignor));
     return KAFKA_NONE;
 }
 
@@ -111,10 +93,11 @@ static enum kafka_error check_epoch(struct consumer_call *call, const struct con
     }
     if (!is_ahead && is_late)
         return KAFKA_NONE;
-    return refuse(call, KAFKA_FENCED_MEMBER_EPOCH,
-                  "The consumer group member has a %s member epoch (%d) than the one known by the group coordinator "
-                  "(%d). The member must abandon all its partitions and rejoin.",
-                  is_ahead ? "greater" : "smaller", asked->member_epoch, member->epoch);
+    return consumer_refuse(
+        call, KAFKA_FENCED_MEMBER_EPOCH,
+        "The consumer group member has a %s member epoch (%d) than the one known by the group coordinator "
+        "(%d). The member must abandon all its partitions and rejoin.",
+        is_ahead ? "greater" : "smaller", asked->member_epoch, member->epoch);
 }
 
 static enum kafka_error find_known_static(struct consumer_group *group, struct consumer_call *call,
@@ -123,11 +106,11 @@ static enum kafka_error find_known_static(struct consumer_group *group, struct c
     const struct consumer_group_heartbeat_request *asked = call->asked;
     *member = consumer_find_static(group, asked->instance_id);
     if (*member == NULL)
-        return refuse(call, KAFKA_UNKNOWN_MEMBER_ID, "Instance id %.*s is unknown.", TEXT(asked->instance_id));
+        return consumer_refuse(call, KAFKA_UNKNOWN_MEMBER_ID, "Instance id %.*s is unknown.", TEXT(asked->instance_id));
     if (!slice_equal((*member)->id, asked->member_id))
-        return refuse(call, KAFKA_FENCED_INSTANCE_ID,
-                      "Static member %.*s with instance id %.*s was fenced by member %.*s.", TEXT(asked->member_id),
-                      TEXT(asked->instance_id), TEXT((*member)->id));
+        return consumer_refuse(call, KAFKA_FENCED_INSTANCE_ID,
+                               "Static member %.*s with instance id %.*s was fenced by member %.*s.",
+                               TEXT(asked->member_id), TEXT(asked->instance_id), TEXT((*member)->id));
     return KAFKA_NONE;
 }
 
@@ -139,8 +122,8 @@ static enum kafka_error find_known(struct consumer_group *group, struct consumer
         return find_known_static(group, call, member);
     *member = consumer_find_member(group, asked->member_id);
     if (*member == NULL)
-        return refuse(call, KAFKA_UNKNOWN_MEMBER_ID, "Member %.*s is not a member of group %.*s.",
-                      TEXT(asked->member_id), TEXT(group->group->id));
+        return consumer_refuse(call, KAFKA_UNKNOWN_MEMBER_ID, "Member %.*s is not a member of group %.*s.",
+                               TEXT(asked->member_id), TEXT(group->group->id));
     return KAFKA_NONE;
 }
 
@@ -153,10 +136,11 @@ static enum kafka_error find_joining(struct consumer_group *group, struct consum
         slice_is_null(asked->instance_id) ? NULL : consumer_find_static(group, asked->instance_id);
     *member = instance != NULL ? instance : consumer_find_member(group, asked->member_id);
     if (instance != NULL && instance->epoch != CONSUMER_LEAVE_STATIC && instance->classic == NULL)
-        return refuse(call, KAFKA_UNRELEASED_INSTANCE_ID,
-                      "Static member %.*s with instance id %.*s cannot join the group because the instance id is "
-                      "owned by %.*s member.",
-                      TEXT(asked->member_id), TEXT(asked->instance_id), TEXT(instance->id));
+        return consumer_refuse(
+            call, KAFKA_UNRELEASED_INSTANCE_ID,
+            "Static member %.*s with instance id %.*s cannot join the group because the instance id is "
+            "owned by %.*s member.",
+            TEXT(asked->member_id), TEXT(asked->instance_id), TEXT(instance->id));
     return KAFKA_NONE;
 }
 
@@ -164,8 +148,8 @@ static enum kafka_error check_size(struct consumer_group *group, struct consumer
 {
     uint32_t most = (uint32_t)group->group->coordinator->limits->consumer_max_size;
     bool is_full = group->member_count >= most && consumer_find_member(group, call->asked->member_id) == NULL;
-    return is_full ? refuse(call, KAFKA_GROUP_MAX_SIZE_REACHED,
-                            "The consumer group has reached its maximum capacity of %u members.", most)
+    return is_full ? consumer_refuse(call, KAFKA_GROUP_MAX_SIZE_REACHED,
+                                     "The consumer group has reached its maximum capacity of %u members.", most)
                    : KAFKA_NONE;
 }
 

@@ -116,15 +116,18 @@ bool consumer_upgrade(struct group *group, struct consumer_call *call)
     struct group former = *group;
     int rc = why == NULL ? upgrade(group, &former) : 0;
     if (rc == -ENOMEM) {
-        consumer_refuse(group->coordinator, call, KAFKA_COORDINATOR_NOT_AVAILABLE, "Out of room for groups.");
+        group_answers_add(&group->coordinator->answers, &call->call,
+                          consumer_refuse(call, KAFKA_COORDINATOR_NOT_AVAILABLE, "Out of room for groups."));
         return false;
     }
     if (rc != 0)
         why = "the embedded consumer protocol is malformed";
     if (why != NULL) {
-        consumer_refuse(group->coordinator, call, KAFKA_GROUP_ID_NOT_FOUND,
-                        "Cannot upgrade classic group %.*s to consumer group because %s.",
-                        group->id.size < 200 ? (int)group->id.size : 200, (const char *)group->id.data, why);
+        group_answers_add(&group->coordinator->answers, &call->call,
+                          consumer_refuse(call, KAFKA_GROUP_ID_NOT_FOUND,
+                                          "Cannot upgrade classic group %.*s to consumer group because %s.",
+                                          group->id.size < 200 ? (int)group->id.size : 200,
+                                          (const char *)group->id.data, why));
         return false;
     }
     former.kind->close(&former, KAFKA_REBALANCE_IN_PROGRESS); /* who waits joins again */

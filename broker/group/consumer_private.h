@@ -241,9 +241,9 @@ void consumer_classic_sync(struct group *group, struct sync_call *sync);
 enum kafka_error consumer_classic_heartbeat(struct group *group, slice member_id, slice instance_id,
                                             int32_t generation);
 void consumer_classic_leave(struct group *group, struct leave_member *members, size_t count);
-/* With words for the client; at once. */
-void consumer_refuse(struct group_coordinator *coordinator, struct consumer_call *call, enum kafka_error error,
-                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The words of a refusal; gives the error back. */
+enum kafka_error consumer_refuse(struct consumer_call *call, enum kafka_error error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- the log ---- */
 

@@ -310,7 +310,8 @@ static struct group *find_or_make_consumer(struct group_coordinator *coordinator
                group_has_memory(coordinator, is_known ? GROUP_SHARE_MEMBERS : GROUP_SHARE_NEWCOMERS) &&
                take_over_empty(group, &group_kind_consumer, group_make_consumer);
     if (!can) {
-        consumer_refuse(coordinator, call, KAFKA_COORDINATOR_NOT_AVAILABLE, "Out of room for groups.");
+        group_answers_add(&coordinator->answers, &call->call,
+                          consumer_refuse(call, KAFKA_COORDINATOR_NOT_AVAILABLE, "Out of room for groups."));
         return NULL;
     }
     if (group->kind == &group_kind_classic && !consumer_upgrade(group, call))
@@ -324,15 +325,18 @@ static struct group *find_consumer(struct group_coordinator *coordinator, struct
     struct group *group = group_find(coordinator, id);
     if (coordinator->has_given_up) {
         group = NULL;
-        consumer_refuse(coordinator, call, KAFKA_COORDINATOR_NOT_AVAILABLE, "The groups cannot be read.");
+        group_answers_add(&coordinator->answers, &call->call,
+                          consumer_refuse(call, KAFKA_COORDINATOR_NOT_AVAILABLE, "The groups cannot be read."));
     } else if (group == NULL) {
-        consumer_refuse(coordinator, call, KAFKA_GROUP_ID_NOT_FOUND, "%s %.*s not found.",
-                        call->asked->member_epoch < 0 ? "Group" : "Consumer group", id.size < 200 ? (int)id.size : 200,
-                        (const char *)id.data);
+        group_answers_add(&coordinator->answers, &call->call,
+                          consumer_refuse(call, KAFKA_GROUP_ID_NOT_FOUND, "%s %.*s not found.",
+                                          call->asked->member_epoch < 0 ? "Group" : "Consumer group",
+                                          id.size < 200 ? (int)id.size : 200, (const char *)id.data));
     } else if (group->kind != &group_kind_consumer) {
         group = NULL;
-        consumer_refuse(coordinator, call, KAFKA_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.",
-                        id.size < 200 ? (int)id.size : 200, (const char *)id.data);
+        group_answers_add(&coordinator->answers, &call->call,
+                          consumer_refuse(call, KAFKA_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.",
+                                          id.size < 200 ? (int)id.size : 200, (const char *)id.data));
     }
     return group;
 }
