@@ -176,6 +176,9 @@ class ApacheKafka(Server):
             "log.dirs": str(self.data),
             "offsets.topic.replication.factor": "1",
             "offsets.topic.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "1",
             "log.message.timestamp.after.max.ms": str(2**63 - 1),
             **self.settings,
         }

@@ -22,6 +22,7 @@ void append_note_log_start(struct append_part *part)
     case KAFKA_INVALID_TIMESTAMP:
     case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
     case KAFKA_INVALID_PRODUCER_EPOCH:
+    case KAFKA_INVALID_TXN_STATE:
         part->log_start = log_start_offset(part->partition->log);
         break;
     default:

@@ -11,6 +11,7 @@ from differential.one_node import ONE_NODE
 from differential.reads import fetch, sessions
 from differential.records import idempotence, produce_versions
 from differential.settings import SETTINGS
+from differential.transactions import TRANSACTIONS
 from differential.topics import create_partitions, create_topics, delete_topics
 
 SCENARIOS = [
@@ -36,5 +37,6 @@ SCENARIOS = [
     *GROUPS,
     *CONSUMER_GROUPS,
     *ONE_NODE,
+    *TRANSACTIONS,
     *SETTINGS,
 ]

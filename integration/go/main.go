@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 type header struct {
@@ -31,6 +32,13 @@ type record struct {
 	Headers   []header `json:"headers"`
 }
 
+// One transaction: records as [partition, text], the offsets that it commits, how it ends.
+type transaction struct {
+	Values  [][2]any         `json:"values"`
+	Offsets map[string]int64 `json:"offsets"`
+	Commit  bool             `json:"commit"`
+}
+
 type command struct {
 	Op         string            `json:"op"`
 	Bootstrap  string            `json:"bootstrap"`
@@ -46,6 +54,11 @@ type command struct {
 	At         int64             `json:"at"`
 	Count      int               `json:"count"`
 	Seconds    float64           `json:"seconds"`
+	Committed  bool              `json:"committed"`
+
+	Id           string        `json:"id"`
+	Group        string        `json:"group"`
+	Transactions []transaction `json:"transactions"`
 }
 
 var codecs = map[string]kgo.CompressionCodec{
@@ -163,6 +176,78 @@ func (c command) count(enough <-chan string) (any, error) {
 	}
 }
 
+// transact writes one transaction after the other. Their offsets are committed by requests of its own: kgo does so only
+// for a group that it is a member of.
+func (c command) transact(ctx context.Context) (any, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.TransactionalID(c.Id))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	for _, t := range c.Transactions {
+		if err := client.BeginTransaction(); err != nil {
+			return nil, err
+		}
+		for _, pair := range t.Values {
+			record := &kgo.Record{Topic: c.Topic, Partition: int32(pair[0].(float64)), Value: []byte(pair[1].(string))}
+			client.Produce(ctx, record, nil)
+		}
+		if err := client.Flush(ctx); err != nil {
+			return nil, err
+		}
+		if len(t.Offsets) > 0 {
+			if err := c.commitOffsets(ctx, client, t.Offsets); err != nil {
+				return nil, err
+			}
+		}
+		if err := client.EndTransaction(ctx, kgo.TransactionEndTry(t.Commit)); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func (c command) commitOffsets(ctx context.Context, client *kgo.Client, offsets map[string]int64) error {
+	id, epoch, err := client.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	add := kmsg.NewAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = c.Id, id, epoch, c.Group
+	added, err := add.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	if err := kerr.ErrorForCode(added.ErrorCode); err != nil {
+		return err
+	}
+	commit := kmsg.NewTxnOffsetCommitRequest()
+	commit.TransactionalID, commit.ProducerID, commit.ProducerEpoch, commit.Group = c.Id, id, epoch, c.Group
+	topic := kmsg.NewTxnOffsetCommitRequestTopic()
+	topic.Topic = c.Topic
+	for name, offset := range offsets {
+		number, err := strconv.Atoi(name)
+		if err != nil {
+			return err
+		}
+		partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		partition.Partition, partition.Offset = int32(number), offset
+		topic.Partitions = append(topic.Partitions, partition)
+	}
+	commit.Topics = append(commit.Topics, topic)
+	committed, err := commit.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, answer := range committed.Topics[0].Partitions {
+		if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c command) consumer() (*kgo.Client, error) {
 	offset := kgo.NewOffset()
 	switch c.Start {
@@ -175,7 +260,12 @@ func (c command) consumer() (*kgo.Client, error) {
 	case "timestamp":
 		offset = offset.AfterMilli(c.At)
 	}
+	isolation := kgo.ReadUncommitted()
+	if c.Committed {
+		isolation = kgo.ReadCommitted()
+	}
 	return kgo.NewClient(kgo.SeedBrokers(c.Bootstrap), kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchIsolationLevel(isolation),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{c.Topic: {c.Partition: offset}}))
 }
 
@@ -248,6 +338,8 @@ func main() {
 			result, err = c.produce(ctx)
 		case "count":
 			result, err = c.count(lines)
+		case "transact":
+			result, err = c.transact(ctx)
 		case "consume":
 			result, err = c.consume(ctx)
 		case "tail":

@@ -16,8 +16,10 @@ import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -60,6 +62,7 @@ public class Driver {
             case "create": return create(command);
             case "produce": return produce(command);
             case "count": return count(command);
+            case "transact": return transact(command);
             case "consume":
                 try (KafkaConsumer<byte[], byte[]> consumer = consumer(command)) {
                     return take(consumer, command);
@@ -147,11 +150,44 @@ public class Driver {
         return acknowledged;
     }
 
+    /** One producer with a transactional id, one transaction after the other: {"values": [[partition, text], …],
+     * "offsets": {partition: offset} or null, "commit": …} each. */
+    private static JsonNode transact(JsonNode command) throws Exception {
+        String topic = command.get("topic").asText(), group = command.get("group").asText();
+        Map<String, Object> config = new HashMap<>();
+        config.put("bootstrap.servers", command.get("bootstrap").asText());
+        config.put("transactional.id", command.get("id").asText());
+        config.put("linger.ms", 5);
+        config.put("max.block.ms", 20000);
+        try (KafkaProducer<byte[], byte[]> producer =
+                 new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+            producer.initTransactions();
+            for (JsonNode transaction : command.get("transactions")) {
+                producer.beginTransaction();
+                for (JsonNode pair : transaction.get("values"))
+                    producer.send(new ProducerRecord<>(topic, pair.get(0).asInt(), null, pair.get(1).asText().getBytes()));
+                Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+                transaction.get("offsets").properties().forEach(
+                    entry -> offsets.put(new TopicPartition(topic, Integer.parseInt(entry.getKey())),
+                                         new OffsetAndMetadata(entry.getValue().asLong())));
+                if (!offsets.isEmpty())
+                    producer.sendOffsetsToTransaction(offsets, new ConsumerGroupMetadata(group));
+                producer.flush(); /* an abort drops what was not sent */
+                if (transaction.get("commit").asBoolean())
+                    producer.commitTransaction();
+                else
+                    producer.abortTransaction();
+            }
+        }
+        return null;
+    }
+
     private static KafkaConsumer<byte[], byte[]> consumer(JsonNode command) {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", command.get("bootstrap").asText());
         config.put("auto.offset.reset", "none");
         config.put("default.api.timeout.ms", 5000);
+        config.put("isolation.level", command.path("committed").asBoolean() ? "read_committed" : "read_uncommitted");
         KafkaConsumer<byte[], byte[]> consumer =
             new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         TopicPartition partition = partition(command);
