@@ -9,6 +9,7 @@
  * which clients try again. */
 #pragma once
 
+#include "coordinator_batch.h"
 #include "group/classic_group.h"
 #include "group/committed_offsets.h"
 #include "group/consumer_group.h"
@@ -22,14 +23,6 @@ struct group_time {
     int64_t wall;   /* ms since 1970: what is written down, expiry of offsets */
 };
 
-/* One batch on its way to the log. */
-struct group_append {
-    uint8_t *batch; /* stamped in place; the coordinator's */
-    size_t size;
-    void (*written)(struct group_append *append, enum kafka_error error); /* the coordinator's */
-    struct group_append *next;                                            /* the store's */
-};
-
 struct group_coordinator_limits {
     struct group_limits groups;
     int32_t consumer_max_size;                  /* group.consumer.max.size: members */
@@ -41,7 +34,7 @@ struct group_coordinator_limits {
 
 struct group_store {
     /* All or nothing, in order; group_coordinator_appended follows once it is durable, not from within. */
-    void (*append)(void *context, struct group_append *append);
+    void (*append)(void *context, struct coordinator_batch *batch);
     void (*random)(void *context, void *to, size_t size);
     /* ms that have certainly passed since that moment of the wall clock, whatever it was set to meanwhile. */
     int64_t (*age)(void *context, int64_t since);
@@ -168,7 +161,7 @@ void group_coordinator_forget_all(struct group_coordinator *coordinator, struct 
 
 /* ---- the log's answer ---- */
 
-void group_coordinator_appended(struct group_coordinator *coordinator, struct group_append *append,
+void group_coordinator_appended(struct group_coordinator *coordinator, struct coordinator_batch *batch,
                                 enum kafka_error error, struct group_time now);
 /* No append is under way. */
 bool group_coordinator_idle(const struct group_coordinator *coordinator);

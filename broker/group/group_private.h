@@ -106,6 +106,12 @@ struct removed_offset {
     struct removed_offset *next;
 };
 
+/* One batch on its way to the log, and what comes then. */
+struct group_append {
+    struct coordinator_batch batch;
+    void (*written)(struct group_append *append, enum kafka_error error);
+};
+
 struct group_write {
     struct group_append append;
     enum group_write_kind kind;

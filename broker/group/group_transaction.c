@@ -109,8 +109,8 @@ void group_coordinator_end_transaction(struct group_coordinator *coordinator, st
     transaction_marker_write(&marker, &write->batch);
     if (!writer_ok(&write->batch))
         goto err_close;
-    write->append =
-        (struct group_append){.batch = write->batch.data, .size = write->batch.size, .written = on_marker_written};
+    write->append = (struct group_append){.batch = {.bytes = write->batch.data, .size = write->batch.size},
+                                          .written = on_marker_written};
     coordinator->time = now;
     group_write_hand_over(coordinator, &write->append);
     return;

@@ -47,7 +47,8 @@ void group_write_drop_unsent(struct group_write *write)
 void group_write_hand_over(struct group_coordinator *coordinator, struct group_append *append)
 {
     coordinator->writes++;
-    coordinator->store.append(coordinator->store.context, append);
+    append->batch.is_awaited = true;
+    coordinator->store.append(coordinator->store.context, &append->batch);
 }
 
 static void answer_waiting(struct group_write *write, enum kafka_error error)
@@ -57,9 +58,10 @@ static void answer_waiting(struct group_write *write, enum kafka_error error)
                           classic_write_error(error));
 }
 
-void group_coordinator_appended(struct group_coordinator *coordinator, struct group_append *append,
+void group_coordinator_appended(struct group_coordinator *coordinator, struct coordinator_batch *batch,
                                 enum kafka_error error, struct group_time now)
 {
+    struct group_append *append = CONTAINER_OF(batch, struct group_append, batch);
     coordinator->time = now;
     coordinator->writes--;
     append->written(append, error);
@@ -109,7 +111,8 @@ bool group_write_send(struct group_write *write, int rc)
         drop(write);
         return false;
     }
-    write->append = (struct group_append){.batch = write->batch.data, .size = write->batch.size, .written = on_written};
+    write->append =
+        (struct group_append){.batch = {.bytes = write->batch.data, .size = write->batch.size}, .written = on_written};
     write->group->writes++;
     group_write_hand_over(write->group->coordinator, &write->append);
     return true;

@@ -1,26 +1,23 @@
-/* Happy path. The coordinator gives a batch; it is appended with acks=all, and its outcome goes back. While the topic
- * is being made, batches wait in order. One timer wakes the coordinator when the first of its deadlines comes, another
- * one lets it forget what is old.
+/* Happy path. The coordinator gives a batch; it is appended to its log (coordinator_log.h), and its outcome goes back.
+ * One timer wakes the coordinator when the first of its deadlines comes, another one lets it forget what is old.
  *
- * Failures. A batch that cannot be appended fails, and whoever waited for it is told to try again. A topic that cannot
- * be made fails the batches that wait for it; the next one tries again. */
+ * Failures. A batch that cannot be appended fails, and whoever waited for it is told to try again. */
 #include "operations/groups.h"
 
 #include "container.h"
 #include "group_config.h"
 #include "log_records.h"
-#include "metadata_log.h"
 #include "operations/append.h"
+#include "operations/coordinator_log.h"
 #include "operations/group_transactions.h"
 #include "operations/operations.h"
-#include "operations/turn_end.h"
 #include "retention.h"
+#include "server.h"
 #include "transaction_marker.h"
 
 #include <errno.h>
 
-#define RECORD_LIMIT  ((size_t)16 << 20)
-#define SEGMENT_BYTES "1048576"
+#define RECORD_LIMIT ((size_t)16 << 20)
 
 struct group_service {
     struct server *server;
@@ -29,12 +26,8 @@ struct group_service {
     struct group_coordinator_limits limits;
     uv_timer_t wake;
     uv_timer_t clean;
-    struct turn_end turn_end;
+    struct coordinator_log log;
     int open_handles;
-    struct group_append *waiting; /* for the topic */
-    struct group_append **waiting_tail;
-    struct group_append *failed; /* to be told at the turn's end */
-    bool is_creating;
     unsigned commits; /* that wait for what they cover */
 };
 
@@ -91,146 +84,29 @@ void group_service_rearm(struct group_service *service)
         uv_timer_start(&service->wake, on_wake, at > now ? (uint64_t)(at - now) : 0, 0);
 }
 
-/* ---- appending ---- */
-
-struct batch_append {
-    struct group_service *service;
-    struct group_append *batch;
-    struct append_request request;
-    struct append_part part;
-    struct arena arena;
-};
+/* ---- the log ---- */
 
 static struct partition *find_partition(const struct group_service *service)
 {
-    struct topic *topic = topics_find(&service->server->topics, slice_of_text(GROUPS_TOPIC));
-    return topic != NULL ? topic_partition(topic, 0) : NULL;
+    return coordinator_log_partition(&service->log);
 }
 
-static void tell(struct group_service *service, struct group_append *batch, enum kafka_error error)
+static void on_appended(struct coordinator_log *log, struct coordinator_batch *batch, enum kafka_error error)
 {
+    struct group_service *service = CONTAINER_OF(log, struct group_service, log);
     group_coordinator_appended(service->coordinator, batch, error, group_service_now(service));
     group_service_rearm(service);
 }
 
-static void fail_later(struct group_service *service, struct group_append *batch)
-{
-    batch->next = service->failed;
-    service->failed = batch;
-    turn_end_ask(&service->turn_end);
-}
-
-static void on_turn_end(struct turn_end *turn_end)
-{
-    struct group_service *service = CONTAINER_OF(turn_end, struct group_service, turn_end);
-    while (service->failed != NULL) {
-        struct group_append *batch = service->failed;
-        service->failed = batch->next;
-        tell(service, batch, KAFKA_COORDINATOR_NOT_AVAILABLE);
-    }
-}
-
-static void on_appended(struct append_request *request)
-{
-    struct batch_append *append = CONTAINER_OF(request, struct batch_append, request);
-    struct group_service *service = append->service;
-    struct group_append *batch = append->batch;
-    enum kafka_error error = append->part.error;
-    arena_close(&append->arena);
-    memory_free(service->memory, MEMORY_GROUPS, append, sizeof *append);
-    tell(service, batch, error);
-}
-
-static void start_append(struct group_service *service, struct partition *partition, struct group_append *batch)
-{
-    struct batch_append *append = memory_alloc_zeroed(service->memory, MEMORY_GROUPS, sizeof *append);
-    if (append == NULL) {
-        fail_later(service, batch);
-        return;
-    }
-    append->service = service;
-    append->batch = batch;
-    arena_init(&append->arena, service->memory, MEMORY_GROUPS, RECORD_LIMIT);
-    append->part = (struct append_part){.partition = partition, .batch = batch->batch, .size = batch->size};
-    append->request = (struct append_request){.parts = &append->part,
-                                              .part_count = 1,
-                                              .acks = APPEND_ACKS_ALL,
-                                              .origin = APPEND_FROM_COORDINATOR,
-                                              .arena = &append->arena,
-                                              .done = on_appended,
-                                              .context = append};
-    append_start(service->server->appends, &append->request);
-}
-
-/* ---- the topic ---- */
-
-static void on_created(void *context, int status, const struct error *error)
+static void append_batch(void *context, struct coordinator_batch *batch)
 {
     struct group_service *service = context;
-    struct partition *partition = find_partition(service);
-    service->is_creating = false;
-    if (status != 0)
-        log_error(service->server->logger, "groups", "topic=" GROUPS_TOPIC " %s", error->message);
-    struct group_append *waiting = service->waiting;
-    service->waiting = NULL;
-    service->waiting_tail = &service->waiting;
-    for (struct group_append *batch = waiting, *next; batch != NULL; batch = next) {
-        next = batch->next;
-        if (partition != NULL)
-            start_append(service, partition, batch);
-        else
-            fail_later(service, batch);
-    }
-}
-
-/* Compacted, in small segments, so that a trickle of commits stays small; its codec is the producer's. */
-static int set_config(struct server *server, struct topic_config *config)
-{
-    static const char *const settings[][2] = {{"cleanup.policy", "compact"},
-                                              {"segment.bytes", SEGMENT_BYTES},
-                                              {"compression.type", "producer"},
-                                              {"flush.messages", "9223372036854775807"}};
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        int rc =
-            topic_config_set(config, server->config, server->memory, topic_config_find(slice_of_text(settings[i][0])),
-                             slice_of_text(settings[i][1]), NULL);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    coordinator_log_append(&service->log, batch);
 }
 
 void group_service_prepare(struct group_service *service)
 {
-    struct server *server = service->server;
-    if (service->is_creating || find_partition(service) != NULL)
-        return;
-    struct topic_config config;
-    topic_config_init(&config, server->config);
-    service->is_creating = true;
-    int rc = set_config(server, &config);
-    if (rc == 0) {
-        metadata_log_create_topic(server->metadata, slice_of_text(GROUPS_TOPIC), &config, 1, on_created, service);
-    } else {
-        struct error error;
-        error_set_status(&error, rc, "configuration");
-        on_created(service, rc, &error);
-    }
-    topic_config_close(&config, server->memory);
-}
-
-static void append_batch(void *context, struct group_append *batch)
-{
-    struct group_service *service = context;
-    struct partition *partition = find_partition(service);
-    if (partition != NULL && !service->is_creating) {
-        start_append(service, partition, batch);
-        return;
-    }
-    batch->next = NULL;
-    *service->waiting_tail = batch;
-    service->waiting_tail = &batch->next;
-    group_service_prepare(service);
+    coordinator_log_prepare(&service->log);
 }
 
 static void fill_random(void *context, void *to, size_t size)
@@ -356,7 +232,7 @@ void group_service_commit(struct group_service *service, struct commit_call *com
 
 void group_service_end_transaction(struct group_service *service, struct group_transaction_end *end)
 {
-    if (find_partition(service) == NULL && !service->is_creating)
+    if (find_partition(service) == NULL && !service->log.is_creating)
         end->done(end, KAFKA_NONE); /* the topic is gone, and what the transaction committed with it */
     else
         group_coordinator_end_transaction(service->coordinator, end, group_service_now(service));
@@ -481,9 +357,9 @@ static void on_timer_closed(uv_handle_t *handle)
     closed_one(handle->data);
 }
 
-static void on_turn_end_closed(struct turn_end *turn_end)
+static void on_log_closed(struct coordinator_log *log)
 {
-    closed_one(CONTAINER_OF(turn_end, struct group_service, turn_end));
+    closed_one(CONTAINER_OF(log, struct group_service, log));
 }
 
 int group_service_open(struct server *server, struct group_service **opened, struct error *error)
@@ -493,7 +369,6 @@ int group_service_open(struct server *server, struct group_service **opened, str
         return error_set_status(error, -ENOMEM, "groups");
     service->server = server;
     service->memory = server->memory;
-    service->waiting_tail = &service->waiting;
     read_limits(service);
     struct group_store store = {.append = append_batch,
                                 .random = fill_random,
@@ -513,7 +388,12 @@ int group_service_open(struct server *server, struct group_service **opened, str
     uv_timer_init(server->loop, &service->wake);
     uv_timer_init(server->loop, &service->clean);
     service->wake.data = service->clean.data = service;
-    turn_end_init(&service->turn_end, server->loop, on_turn_end);
+    service->log = (struct coordinator_log){.server = server,
+                                            .topic = GROUPS_TOPIC,
+                                            .subsystem = "groups",
+                                            .purpose = MEMORY_GROUPS,
+                                            .appended = on_appended};
+    coordinator_log_init(&service->log);
     service->open_handles = 3;
     rc = load(service, error);
     if (rc != 0) {
@@ -530,13 +410,12 @@ void group_service_close(struct group_service *service)
     group_coordinator_close(service->coordinator);
     uv_close((uv_handle_t *)&service->wake, on_timer_closed);
     uv_close((uv_handle_t *)&service->clean, on_timer_closed);
-    turn_end_close(&service->turn_end, on_turn_end_closed);
+    coordinator_log_close(&service->log, on_log_closed);
 }
 
 bool group_service_idle(const struct group_service *service)
 {
-    return group_coordinator_idle(service->coordinator) && service->commits == 0 && !service->is_creating &&
-           service->failed == NULL;
+    return group_coordinator_idle(service->coordinator) && service->commits == 0 && coordinator_log_idle(&service->log);
 }
 
 void group_service_end_waits(struct group_service *service)

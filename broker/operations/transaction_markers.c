@@ -42,7 +42,8 @@ struct transaction_markers {
     struct transaction_ending *fresh; /* no sending yet, in order */
     struct transaction_ending **fresh_tail;
     struct sending *finished;
-    struct sending *failed; /* wait for the timer */
+    struct sending *failed;             /* wait for the timer */
+    struct transaction_ending *starved; /* they too: no memory for a sending */
     unsigned under_way;
     struct turn_end turn_end;
     uv_timer_t timer;
@@ -228,16 +229,11 @@ static void try_sending(struct sending *sending)
 
 /* ---- all of them ---- */
 
-static void push_fresh(struct transaction_markers *markers, struct transaction_ending *ending)
+void transaction_markers_send(struct transaction_markers *markers, struct transaction_ending *ending)
 {
     ending->next = NULL;
     *markers->fresh_tail = ending;
     markers->fresh_tail = &ending->next;
-}
-
-void transaction_markers_send(struct transaction_markers *markers, struct transaction_ending *ending)
-{
-    push_fresh(markers, ending);
     turn_end_ask(&markers->turn_end);
 }
 
@@ -263,7 +259,8 @@ static void start_fresh(struct transaction_markers *markers)
         if (sending != NULL) {
             try_sending(sending);
         } else {
-            push_fresh(markers, ending);
+            ending->next = markers->starved;
+            markers->starved = ending;
             arm(markers);
         }
     }
@@ -286,7 +283,11 @@ static void on_timer(uv_timer_t *timer)
         next = sending->next;
         try_sending(sending);
     }
-    start_fresh(markers);
+    while (markers->starved != NULL) {
+        struct transaction_ending *ending = markers->starved;
+        markers->starved = ending->next;
+        transaction_markers_send(markers, ending);
+    }
 }
 
 static void arm(struct transaction_markers *markers)
@@ -352,5 +353,5 @@ void transaction_markers_stop(struct transaction_markers *markers)
 
 bool transaction_markers_idle(const struct transaction_markers *markers)
 {
-    return markers->under_way == 0 && markers->finished == NULL;
+    return markers->under_way == 0 && markers->finished == NULL && markers->fresh == NULL;
 }

@@ -126,7 +126,7 @@ static void the_batch_is_the_producers(void)
     group_fixture_open(&f);
     send(&one, "g", 7, "t", 0, 10);
     REQUIRE(f.waiting_count == 1);
-    slice batch = slice_of(f.waiting[0]->batch, f.waiting[0]->size);
+    slice batch = slice_of(f.waiting[0]->bytes, f.waiting[0]->size);
     REQUIRE(batch_parse_header(batch, &header, NULL) == 0);
     CHECK(batch_is_transactional(&header) && !batch_is_control(&header));
     CHECK_EQUAL(header.producer_id, 7);
@@ -138,7 +138,7 @@ static void the_batch_is_the_producers(void)
     struct transaction_marker marker;
     begin_end(&noted, 7, true);
     REQUIRE(f.waiting_count == 1);
-    batch = slice_of(f.waiting[0]->batch, f.waiting[0]->size);
+    batch = slice_of(f.waiting[0]->bytes, f.waiting[0]->size);
     REQUIRE(batch_parse_header(batch, &header, NULL) == 0);
     REQUIRE(transaction_marker_parse(batch, &header, &marker) == 0);
     CHECK(marker.commit && marker.producer_id == 7 && marker.producer_epoch == 3 && marker.coordinator_epoch == 1);

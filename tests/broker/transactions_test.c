@@ -12,7 +12,6 @@
 #include <errno.h>
 
 #define PARTITIONS 3
-#define TURNS_MAX  5000
 
 static struct server_fixture f;
 
@@ -246,8 +245,7 @@ static bool cut_at(int64_t nth, bool commits, enum transaction_protocol protocol
     settle();
     simulated_disk_stop_at(f.server.disk, nth);
     start_end(&producer, commits, protocol);
-    for (int i = 0; i < TURNS_MAX && (i < 3 || !operations_idle(&f.server)); i++)
-        uv_run(&f.loop, UV_RUN_NOWAIT);
+    settle();
     bool was_cut = simulated_disk_is_stopped(f.server.disk);
     bool was_told = producer.answers == 3 && producer.end.call.error == KAFKA_NONE;
     restart((uint64_t)nth + 1);

@@ -53,7 +53,7 @@ struct world {
     struct group_coordinator *coordinator;
     struct group_time now;
     struct client clients[CLIENTS];
-    struct group_append *writes[WRITES_MAX];
+    struct coordinator_batch *writes[WRITES_MAX];
     bool is_stale[WRITES_MAX]; /* of a log that was deleted */
     int write_count;
     struct group_transaction_end ends[PRODUCERS];
@@ -79,7 +79,7 @@ static uint8_t next(struct world *w)
 
 /* ---- the log ---- */
 
-static void take_append(void *context, struct group_append *append)
+static void take_append(void *context, struct coordinator_batch *append)
 {
     struct world *w = context;
     require(w->write_count < WRITES_MAX);
@@ -101,13 +101,13 @@ static int64_t age(void *context, int64_t since)
 static void answer_writes(struct world *w, bool succeeds)
 {
     int count = w->write_count;
-    struct group_append *writes[WRITES_MAX];
+    struct coordinator_batch *writes[WRITES_MAX];
     bool is_stale[WRITES_MAX];
     memcpy(writes, w->writes, sizeof writes);
     memcpy(is_stale, w->is_stale, sizeof is_stale);
     w->write_count = 0; /* the answers lead to others */
     for (int i = 0; i < count; i++) {
-        struct group_append *append = writes[i];
+        struct coordinator_batch *append = writes[i];
         if (succeeds && is_stale[i]) {
             group_coordinator_appended(w->coordinator, append, KAFKA_NONE, w->now);
             continue;
@@ -116,7 +116,7 @@ static void answer_writes(struct world *w, bool succeeds)
             uint8_t *copy = malloc(append->size);
             require(copy != NULL);
             w->sizes[w->batch_count] = append->size;
-            w->batches[w->batch_count++] = memcpy(copy, append->batch, append->size);
+            w->batches[w->batch_count++] = memcpy(copy, append->bytes, append->size);
         } else {
             succeeds = false; /* those behind it too: writes are in order */
         }

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static void take_append(void *context, struct group_append *append)
+static void take_append(void *context, struct coordinator_batch *append)
 {
     struct group_fixture *f = context;
     REQUIRE(f->waiting_count < APPENDS_MAX);
@@ -135,7 +135,7 @@ void group_fixture_close(struct group_fixture *f)
 
 void group_fixture_answer_one(struct group_fixture *f, enum kafka_error error)
 {
-    struct group_append *append = f->waiting[0];
+    struct coordinator_batch *append = f->waiting[0];
     f->waiting_count--;
     memmove(f->waiting, f->waiting + 1, (size_t)f->waiting_count * sizeof f->waiting[0]);
     if (error == KAFKA_NONE) {
@@ -143,7 +143,7 @@ void group_fixture_answer_one(struct group_fixture *f, enum kafka_error error)
         f->log[f->log_count] = memory_alloc(&f->log_memory, MEMORY_LOGS, append->size);
         REQUIRE(f->log[f->log_count] != NULL);
         f->log_sizes[f->log_count] = append->size;
-        memcpy(f->log[f->log_count++], append->batch, append->size);
+        memcpy(f->log[f->log_count++], append->bytes, append->size);
     }
     group_coordinator_appended(f->coordinator, append, error, f->now);
 }

@@ -14,7 +14,7 @@ struct group_fixture {
     struct group_coordinator_limits limits;
     struct group_coordinator *coordinator;
     struct group_time now;
-    struct group_append *waiting[APPENDS_MAX];
+    struct coordinator_batch *waiting[APPENDS_MAX];
     int waiting_count;
     struct memory log_memory; /* what the log holds is nobody's memory here */
     uint8_t *log[LOG_BATCHES_MAX];
