@@ -349,6 +349,10 @@ void consumer_write(struct consumer_group *group)
     if (group->under_way != NULL || !is_dirty(group))
         return;
     group->retry_at = GROUP_NEVER;
+    if (group->group->is_deleting) { /* what came behind the tombstones would outlive them */
+        fail(group, KAFKA_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
     if (!write_batch(group))
         fail(group, KAFKA_COORDINATOR_NOT_AVAILABLE);
 }

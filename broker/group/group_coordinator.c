@@ -215,10 +215,11 @@ static void refuse_join(struct group_coordinator *coordinator, struct join_call 
     group_give_answers(coordinator);
 }
 
-/* An empty group of another kind is one of that kind from now on; what the log says of it as it was, goes. */
+/* An empty group of another kind is one of that kind from now on; what the log says of it as it was, goes. (Who was
+ * only given an id is no member yet.) */
 static bool take_over_empty(struct group *group, const struct group_kind *kind, int (*make)(struct group *group))
 {
-    if (group->kind == kind || !group->kind->is_empty(group) || group->kind->is_awaited(group))
+    if (group->kind == kind || !group->kind->is_empty(group))
         return true;
     if (group->is_recorded) {
         struct group_write *write = group_write_open(group, WRITE_BURIAL);
@@ -319,6 +320,12 @@ static struct group *find_or_make_consumer(struct group_coordinator *coordinator
     return group;
 }
 
+/* What it says is kept; one that says nothing is heard whatever the memory. */
+static bool brings_something(const struct consumer_group_heartbeat_request *asked)
+{
+    return asked->subscribed_topic_names.count > 0 || asked->subscribed_topic_regex.size > 0;
+}
+
 static struct group *find_consumer(struct group_coordinator *coordinator, struct consumer_call *call)
 {
     slice id = call->asked->group_id;
@@ -337,6 +344,10 @@ static struct group *find_consumer(struct group_coordinator *coordinator, struct
         group_answers_add(&coordinator->answers, &call->call,
                           consumer_refuse(call, KAFKA_GROUP_ID_NOT_FOUND, "Group %.*s is not a consumer group.",
                                           id.size < 200 ? (int)id.size : 200, (const char *)id.data));
+    } else if (brings_something(call->asked) && !group_has_memory(coordinator, GROUP_SHARE_MEMBERS)) {
+        group = NULL;
+        group_answers_add(&coordinator->answers, &call->call,
+                          consumer_refuse(call, KAFKA_COORDINATOR_NOT_AVAILABLE, "Out of room for groups."));
     }
     return group;
 }

@@ -222,6 +222,26 @@ static void bad_requests_change_nothing(void)
     group_fixture_close(&f);
 }
 
+static void beyond_the_bound_of_memory_nothing_new_is_kept(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 1);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE);
+    f.limits.memory_bytes = 1;
+    CHECK(consumer_client_beat(&b) == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    a.says_all = true;
+    CHECK(consumer_client_beat(&a) == KAFKA_COORDINATOR_NOT_AVAILABLE);
+    a.says_all = false;
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE && a.held_count == 1);
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    group_fixture_close(&f);
+}
+
 static void a_full_group_takes_no_more_members(void)
 {
     struct group_fixture f;
@@ -280,4 +300,5 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(a_silent_member_is_fenced_and_so_is_one_that_keeps_what_it_is_to_give_up),
       CHECK_TEST(a_static_member_comes_back_to_what_it_had), CHECK_TEST(topics_that_come_grow_and_go_are_noticed),
       CHECK_TEST(a_subscription_by_expression_follows_the_topics), CHECK_TEST(bad_requests_change_nothing),
-      CHECK_TEST(a_full_group_takes_no_more_members), CHECK_TEST(a_rebalance_survives_any_failing_allocation))
+      CHECK_TEST(a_full_group_takes_no_more_members), CHECK_TEST(beyond_the_bound_of_memory_nothing_new_is_kept),
+      CHECK_TEST(a_rebalance_survives_any_failing_allocation))

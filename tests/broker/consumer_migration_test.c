@@ -34,6 +34,45 @@ static void an_empty_group_changes_its_protocol_with_its_members(void)
     group_fixture_close(&f);
 }
 
+static void an_id_that_was_only_given_out_keeps_no_group_in_its_protocol(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 1);
+    consumer_client_open(&a, &f, "a");
+    struct join_call join = group_fixture_join_call(&f, "");
+    join.requires_member_id = true;
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK(join.call.error == KAFKA_MEMBER_ID_REQUIRED);
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE && a.held_count == 1);
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
+static void nothing_is_written_behind_the_end_of_a_group(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    consumer_client_open(&a, &f, "a");
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE);
+    consumer_client_send(&a, -1);
+    group_fixture_answer(&f, KAFKA_KAFKA_STORAGE_ERROR); /* it has left, and the log does not know */
+    struct commit_call deletion = group_fixture_commit_call(&f, "g", NULL, 0);
+    group_coordinator_delete(f.coordinator, &deletion, f.now);
+    CHECK(f.waiting_count == 1);
+    a.epoch = 3;
+    consumer_client_begin_beat(&a);
+    CHECK(a.error == KAFKA_UNKNOWN_MEMBER_ID && f.waiting_count == 1);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(deletion.call.error == KAFKA_NONE);
+    group_fixture_restart(&f);
+    CHECK(group_coordinator_count(f.coordinator) == 0);
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
 /* ---- members of both protocols ---- */
 
 /* A client of the classic protocol, subscribed to "t". */
@@ -256,6 +295,8 @@ static void a_migration_survives_any_failing_allocation(void)
 }
 
 SUITE("consumer_migration", CHECK_TEST(an_empty_group_changes_its_protocol_with_its_members),
+      CHECK_TEST(an_id_that_was_only_given_out_keeps_no_group_in_its_protocol),
+      CHECK_TEST(nothing_is_written_behind_the_end_of_a_group),
       CHECK_TEST(a_group_is_migrated_and_back_member_by_member),
       CHECK_TEST(the_last_of_the_consumer_protocol_may_also_expire),
       CHECK_TEST(a_group_is_not_migrated_where_that_is_not_wanted_or_not_possible),
