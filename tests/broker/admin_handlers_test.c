@@ -145,32 +145,30 @@ static void what_is_set_is_described_where_it_was_set(void)
 static void what_is_refused_changes_nothing(void)
 {
     static const struct {
-        int8_t type;
-        const char *name, *key;
-        int8_t operation;
-        const char *value;
+        const char *name, *key, *value;
         int16_t code;
+        int8_t type, operation;
     } refused[] = {
-        {BROKER, "1", "node.id", SET, "2", KAFKA_INVALID_REQUEST},
-        {BROKER, "1", "log.retention.ms", SET, "x", KAFKA_INVALID_REQUEST},
-        {BROKER, "1", "log.retention.ms", SET, NULL, KAFKA_INVALID_REQUEST},
-        {BROKER, "1", "log.retention.ms", APPEND, "5", KAFKA_INVALID_CONFIG},
-        {BROKER, "1", "log.retention.ms", 4, "5", KAFKA_INVALID_REQUEST},
-        {BROKER, "1", "log.cleanup.policy", SUBTRACT, NULL, KAFKA_INVALID_REQUEST},
-        {BROKER, "1", "log.retenton.ms", SET, "5", KAFKA_INVALID_CONFIG},
-        {BROKER, "2", "log.retention.ms", SET, "5", KAFKA_INVALID_REQUEST},
-        {BROKER, "one", "log.retention.ms", SET, "5", KAFKA_INVALID_REQUEST},
-        {GROUP, "", "consumer.session.timeout.ms", SET, "50000", KAFKA_INVALID_REQUEST},
-        {GROUP, "g", "consumer.session.timeout.ms", SET, "1", KAFKA_INVALID_CONFIG},
-        {GROUP, "g", "consumer.session.timeout.ms", SET, "90000", KAFKA_INVALID_CONFIG},
-        {GROUP, "g", "consumer.session.timeout.ms", SUBTRACT, "1", KAFKA_INVALID_CONFIG},
-        {GROUP, "g", "session.timeout.ms", SET, "50000", KAFKA_INVALID_CONFIG},
-        {LOGGER, "1", "root", SET, "LOUD", KAFKA_INVALID_CONFIG},
-        {LOGGER, "1", "root", DELETE, NULL, KAFKA_INVALID_REQUEST},
-        {LOGGER, "1", "kafka", SET, "INFO", KAFKA_INVALID_CONFIG},
-        {TOPIC, "", "retention.ms", SET, "5", KAFKA_INVALID_REQUEST},
-        {TOPIC, "nope", "retention.ms", SET, "5", KAFKA_UNKNOWN_TOPIC_OR_PARTITION},
-        {16, "m", "interval.ms", SET, "5", KAFKA_INVALID_REQUEST},
+        {"1", "node.id", "2", KAFKA_INVALID_REQUEST, BROKER, SET},
+        {"1", "log.retention.ms", "x", KAFKA_INVALID_REQUEST, BROKER, SET},
+        {"1", "log.retention.ms", NULL, KAFKA_INVALID_REQUEST, BROKER, SET},
+        {"1", "log.retention.ms", "5", KAFKA_INVALID_CONFIG, BROKER, APPEND},
+        {"1", "log.retention.ms", "5", KAFKA_INVALID_REQUEST, BROKER, 4},
+        {"1", "log.cleanup.policy", NULL, KAFKA_INVALID_REQUEST, BROKER, SUBTRACT},
+        {"1", "log.retenton.ms", "5", KAFKA_INVALID_CONFIG, BROKER, SET},
+        {"2", "log.retention.ms", "5", KAFKA_INVALID_REQUEST, BROKER, SET},
+        {"one", "log.retention.ms", "5", KAFKA_INVALID_REQUEST, BROKER, SET},
+        {"", "consumer.session.timeout.ms", "50000", KAFKA_INVALID_REQUEST, GROUP, SET},
+        {"g", "consumer.session.timeout.ms", "1", KAFKA_INVALID_CONFIG, GROUP, SET},
+        {"g", "consumer.session.timeout.ms", "90000", KAFKA_INVALID_CONFIG, GROUP, SET},
+        {"g", "consumer.session.timeout.ms", "1", KAFKA_INVALID_CONFIG, GROUP, SUBTRACT},
+        {"g", "session.timeout.ms", "50000", KAFKA_INVALID_CONFIG, GROUP, SET},
+        {"1", "root", "LOUD", KAFKA_INVALID_CONFIG, LOGGER, SET},
+        {"1", "root", NULL, KAFKA_INVALID_REQUEST, LOGGER, DELETE},
+        {"1", "kafka", "INFO", KAFKA_INVALID_CONFIG, LOGGER, SET},
+        {"", "retention.ms", "5", KAFKA_INVALID_REQUEST, TOPIC, SET},
+        {"nope", "retention.ms", "5", KAFKA_UNKNOWN_TOPIC_OR_PARTITION, TOPIC, SET},
+        {"m", "interval.ms", "5", KAFKA_INVALID_REQUEST, 16, SET},
     };
     open_fixture();
     int peer = connect_peer();
