@@ -179,6 +179,17 @@ def consumer_group(programs, rounds):
     yield alone(figure, values, "", 3, False)
 
 
+def transactions(programs, rounds):
+    values = []
+    for _ in range(rounds):
+        syncs = servers.SyncCount(programs.bin / "bench_count_syncs.so", programs.where)
+        with programs.furrowd_with_topic(environment=syncs.environment) as server:
+            command = [programs.bin / "bench_transactions", server.port, 50, 100, syncs.file.name]
+            run = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True, text=True)
+            values.append(json.loads(run.stdout)["syncs_per_end"])
+    yield alone("transactions of 100 records, one producer: syncs per EndTxn", values, "", 2, False)
+
+
 LINES = {
     "produce-1k": produce_1k,
     "produce-100": produce_100,
@@ -191,6 +202,7 @@ LINES = {
     "wakeups": wakeups,
     "consumer-group": consumer_group,
     **groups.LINES,
+    "transactions": transactions,
 }
 
 
