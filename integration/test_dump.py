@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from clients import Record
 from clients.confluent import Confluent
@@ -93,6 +94,44 @@ def test_indexes_are_those_that_kafka_sees(furrow, folder):
         kafka = re.findall(r"^timestamp: (\d+) offset: (\d+)", "\n".join(kafka_dump("--files", file)), re.M)
         assert [(entry["timestamp"], entry["offset"]) for entry in dump(furrow, file)] == [(int(t), int(o)) for t, o in kafka]
     assert entries > 2
+
+
+@pytest.fixture
+def transactional_folder(servers, topic) -> Path:
+    """A stopped server's partition: transactions of two producers between each other, every other one aborted."""
+    server = servers.start(port=free_port())
+    client.create_topic(server.bootstrap, topic)
+    producers = [Producer({"bootstrap.servers": server.bootstrap, "transactional.id": name}) for name in "ab"]
+    for producer in producers:
+        producer.init_transactions(20)
+        producer.begin_transaction()
+    for number in range(6):
+        for producer in producers:
+            producer.produce(topic, b"%d" % number)
+            producer.flush(20)
+        ending = producers[number % 2]
+        ending.abort_transaction(20) if number % 3 else ending.commit_transaction(20)
+        ending.begin_transaction()
+    for producer in producers:
+        producer.commit_transaction(20)
+    server.stop()
+    return server.partition_folder(topic)
+
+
+def test_aborted_transactions_are_those_that_kafka_sees(furrow, transactional_folder):
+    [file] = transactional_folder.glob("*.txnindex")
+    kafka = [said_by_kafka(line) for line in kafka_dump("--files", file) if "producerId" in line]
+    ours = dump(furrow, file)
+    assert [
+        (entry["producer_id"], entry["first_offset"], entry["last_offset"], entry["last_stable_offset"]) for entry in ours
+    ] == [
+        tuple(int(entry[key]) for key in ("producerId", "firstOffset", "lastOffset", "lastStableOffset")) for entry in kafka
+    ]
+    assert len(ours) == 4
+    [log] = transactional_folder.glob("*.log")
+    markers = [re.search(r"endTxnMarker: (\w+)", line)[1] for line in kafka_dump("--print-data-log", "--files", log) if "endTxnMarker" in line]
+    assert sorted(markers) == ["ABORT"] * 4 + ["COMMIT"] * 3
+    assert furrow("verify", transactional_folder.parent).returncode == 0
 
 
 def test_producers_are_those_that_kafka_sees(furrow, folder):

@@ -130,6 +130,8 @@ def test_furrow_serves_a_folder_that_kafka_wrote(servers, kafka, topic, is_clean
     write_transactions(kafka, topic)
     write_all_kinds(kafka, topic, 1)
     written = read_all(kafka, topic)
+    committed = read_all(kafka, topic, "read_committed")
+    assert len(committed) == len(written) - 20
     times = offsets_by_time(kafka, topic)
     end = client.end_offset(kafka.bootstrap, topic)
     kafka.stop() if is_clean else kafka.kill()
@@ -140,6 +142,7 @@ def test_furrow_serves_a_folder_that_kafka_wrote(servers, kafka, topic, is_clean
     copy_partition(source, server.partition_folder(topic), ())
     client.create_topic(server.bootstrap, topic, config=SMALL)
     assert read_all(server, topic) == written
+    assert read_all(server, topic, "read_committed") == committed
     assert offsets_by_time(server, topic) == times
     assert client.end_offset(server.bootstrap, topic) == end
     # It goes on, and is there again after a restart.
@@ -147,6 +150,7 @@ def test_furrow_serves_a_folder_that_kafka_wrote(servers, kafka, topic, is_clean
     for ending in (server.stop, server.kill):
         ending()
         server.start()
+        assert read_all(server, topic, "read_committed")[:-1] == committed
         found = read_all(server, topic)
         assert found[:-1] == written and (found[-1].offset, found[-1].value) == (end, b"after")
     server.stop()
@@ -215,8 +219,11 @@ def test_furrow_serves_a_folder_that_begins_late(servers, kafka, topic):
 def test_indexes_that_were_not_copied_are_made_again(servers, kafka, topic):
     kafka.start()
     client.create_topic(kafka.bootstrap, topic, config=SMALL)
+    write_all_kinds(kafka, topic, 2)
+    write_transactions(kafka, topic)
     write_all_kinds(kafka, topic)
     written, times = read_all(kafka, topic), offsets_by_time(kafka, topic)
+    committed = read_all(kafka, topic, "read_committed")
     kafka.stop()
     server = servers.start(port=free_port())
     folder = server.partition_folder(topic)
@@ -226,9 +233,10 @@ def test_indexes_that_were_not_copied_are_made_again(servers, kafka, topic):
             file.unlink()
     client.create_topic(server.bootstrap, topic, config=SMALL)
     assert read_all(server, topic) == written
+    assert read_all(server, topic, "read_committed") == committed
     assert offsets_by_time(server, topic) == times
     server.stop()
-    check_files(folder, len(written))
+    check_files(folder, len(written) + 4)
 
 
 # ---- Kafka serves what Furrow wrote ----
@@ -242,8 +250,11 @@ def test_kafka_serves_a_folder_that_furrow_wrote(servers, kafka, topic, is_clean
     write_all_kinds(server, topic)
     server.kill()  # the leader epoch rises
     server.start()
+    write_transactions(server, topic)
     write_all_kinds(server, topic, 2)
     written, times = read_all(server, topic), offsets_by_time(server, topic)
+    committed = read_all(server, topic, "read_committed")
+    assert len(committed) == len(written) - 20
     end = client.end_offset(server.bootstrap, topic)
     server.stop() if is_clean else server.kill()
 
@@ -255,6 +266,7 @@ def test_kafka_serves_a_folder_that_furrow_wrote(servers, kafka, topic, is_clean
         (kafka.data / ".kafka_cleanshutdown").unlink()
     kafka.start()
     assert read_all(kafka, topic) == written
+    assert read_all(kafka, topic, "read_committed") == committed
     assert offsets_by_time(kafka, topic) == times
     assert client.end_offset(kafka.bootstrap, topic) == end
     client.produce(kafka.bootstrap, [Record(b"after", b"k", (), T0)], topic)
@@ -265,4 +277,5 @@ def test_kafka_serves_a_folder_that_furrow_wrote(servers, kafka, topic, is_clean
     third = servers.start(port=free_port())
     copy_partition(kafka.partition_folder(topic), third.partition_folder(topic), ())
     client.create_topic(third.bootstrap, topic, config=SMALL)
-    assert [record.offset for record in read_all(third, topic)] == list(range(end + 1))
+    assert [record.offset for record in read_all(third, topic)[:-1]] == [record.offset for record in written]
+    assert read_all(third, topic, "read_committed")[:-1] == committed

@@ -105,12 +105,13 @@ static int check_indexes(struct recovery_walk *w, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         struct log_head head;
         int rc = indexes_look_right(w, i);
-        if (rc == 0) {
+        bool are_missing = rc == 0;
+        if (are_missing) {
             w->recovery->indexes_rebuilt += 2;
             rc = recovery_walk_segment(w, i, INT64_MAX, &head);
         }
         if (rc >= 0)
-            rc = recovery_aborted_check(w, i);
+            rc = recovery_aborted_check(w, i, are_missing);
         if (rc < 0)
             return rc;
     }

@@ -133,16 +133,19 @@ void recovery_aborted_close(struct recovery_walk *w)
     writer_close(&w->aborted.pending);
 }
 
-int recovery_aborted_check(struct recovery_walk *w, uint32_t i)
+int recovery_aborted_check(struct recovery_walk *w, uint32_t i, bool are_missing)
 {
     struct log *log = w->log;
     struct segment *segment = &log->segments[i];
     int64_t end_offset = log_segment_end_offset(log, i);
     init(w);
     int rc = open_index(w, segment->base_offset, FILE_READ_WRITE, &w->aborted.file);
-    if (rc != 0)
-        return rc == -ENOENT ? 0 : rc;
-    rc = transaction_index_check(w->aborted.file, segment->base_offset, end_offset, &segment->aborted, w->error);
+    if (rc == -ENOENT && !are_missing)
+        return 0;
+    if (rc == 0)
+        rc = transaction_index_check(w->aborted.file, segment->base_offset, end_offset, &segment->aborted, w->error);
+    else if (rc == -ENOENT)
+        rc = FURROW_CORRUPT;
     if (rc == 0)
         rc = note_end(w, segment);
     if (rc == FURROW_CORRUPT) {

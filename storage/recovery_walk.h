@@ -45,8 +45,9 @@ MUST_USE int recovery_aborted_note(struct recovery_walk *w, const struct aborted
 /* The file is complete; the segment has the count. */
 MUST_USE int recovery_aborted_finish(struct recovery_walk *w, struct segment *segment, bool sync);
 void recovery_aborted_close(struct recovery_walk *w);
-/* Of a segment that is not walked: as it is when it looks right, else made again. */
-MUST_USE int recovery_aborted_check(struct recovery_walk *w, uint32_t segment);
+/* Of a segment that is not walked: as it is when it looks right, else made again. A file that is not there says that
+ * nothing was aborted, unless the other indexes are missing too. */
+MUST_USE int recovery_aborted_check(struct recovery_walk *w, uint32_t segment, bool are_missing);
 /* The log ends at w->end; w->error says why. */
 void recovery_note_cut(struct recovery_walk *w, int64_t base_offset);
 /* Epochs whose batches were synced later than the checkpoint join the log's. */
