@@ -71,6 +71,17 @@ static int apply_topic(struct loader *loader, slice name, reader *value)
     return rc;
 }
 
+static int note_deleted_name(struct metadata_log *metadata, slice name)
+{
+    struct deleted_name *deleted = arena_alloc(&metadata->deleted_names, sizeof *deleted);
+    slice copy = arena_copy(&metadata->deleted_names, name);
+    if (deleted == NULL || slice_is_null(copy))
+        return -ENOMEM;
+    *deleted = (struct deleted_name){.name = copy, .next = metadata->deleted};
+    metadata->deleted = deleted;
+    return 0;
+}
+
 static int apply_deletion(struct loader *loader, slice name)
 {
     struct topics *topics = &loader->metadata->server->topics;
@@ -82,6 +93,9 @@ static int apply_deletion(struct loader *loader, slice name)
         return -ENOMEM;
     *deleted = (struct deleted){.id = topic->id, .next = loader->deleted};
     loader->deleted = deleted;
+    int rc = note_deleted_name(loader->metadata, name);
+    if (rc != 0)
+        return rc;
     topics_remove(topics, topic);
     return 0;
 }
@@ -353,6 +367,7 @@ int metadata_load(struct metadata_log *metadata, struct error *error)
     struct loader loader = {.metadata = metadata};
     arena_init(&loader.arena, server->memory, MEMORY_TOPICS, RECORDS_LIMIT);
     arena_init(&loader.names, server->memory, MEMORY_TOPICS, RECORDS_LIMIT);
+    arena_init(&metadata->deleted_names, server->memory, MEMORY_TOPICS, RECORDS_LIMIT);
     int rc = open_metadata_log(metadata, error);
     if (rc == 0)
         rc = log_for_each_record(metadata->log, server->memory, apply_next, &loader, error);

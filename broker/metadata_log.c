@@ -1,6 +1,7 @@
 #include "metadata_private.h"
 
 #include "container.h"
+#include "operations/groups.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -482,6 +483,7 @@ int metadata_log_open(struct server *server, struct metadata_log **metadata_out,
     if (rc != 0) {
         metadata_free_settings(metadata);
         metadata_free_leftovers(metadata);
+        arena_close(&metadata->deleted_names);
         if (metadata->log != NULL)
             log_close(metadata->log);
         memory_free(server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
@@ -495,6 +497,7 @@ void metadata_log_close(struct metadata_log *metadata)
 {
     metadata_free_settings(metadata);
     metadata_free_leftovers(metadata);
+    arena_close(&metadata->deleted_names);
     log_close(metadata->log);
     memory_free(metadata->server->memory, MEMORY_TOPICS, metadata, sizeof *metadata);
 }
@@ -506,9 +509,30 @@ static void on_start_checkpoint(struct checkpoint_request *request, int status)
         metadata->server->checkpoints_stale = false;
 }
 
+static bool is_gone(void *context, slice topic)
+{
+    const struct metadata_log *metadata = context;
+    const struct deleted_name *deleted = metadata->deleted;
+    if (topics_find(&metadata->server->topics, topic) != NULL)
+        return false;
+    while (deleted != NULL && !slice_equal(deleted->name, topic))
+        deleted = deleted->next;
+    return deleted != NULL;
+}
+
+/* A power cut between a topic's deletion and that of what was committed for it. */
+static void forget_gone(struct metadata_log *metadata)
+{
+    if (metadata->deleted != NULL)
+        group_service_forget_gone(metadata->server->groups, is_gone, metadata);
+    metadata->deleted = NULL;
+    arena_close(&metadata->deleted_names);
+}
+
 void metadata_log_note_started(struct metadata_log *metadata)
 {
     struct server *server = metadata->server;
+    forget_gone(metadata);
     server->checkpoints_stale |= !server->start.clean;
     metadata->start_checkpoint.done = on_start_checkpoint;
     checkpoints_write(server->checkpoints, &metadata->start_checkpoint);

@@ -29,6 +29,12 @@ struct leftover {
     const struct leftover *next;
 };
 
+/* Of a topic whose deletion was found in the log. Another one may have it by now. */
+struct deleted_name {
+    slice name;
+    struct deleted_name *next;
+};
+
 /* One change from its request to `done`. */
 struct metadata_change {
     struct metadata_log *metadata;
@@ -78,7 +84,9 @@ struct metadata_log {
     /* Those with settings, in force or under way, by name */
     struct set_resource *set_brokers;
     struct set_resource *set_groups;
-    size_t set_bytes; /* that they take, without their settings, and that changes under way take */
+    size_t set_bytes;           /* that they take, without their settings, and that changes under way take */
+    struct arena deleted_names; /* until the start is over */
+    struct deleted_name *deleted;
     const struct leftover *leftovers;
     bool has_leftovers; /* also when there was no memory to list one */
     struct checkpoint_request start_checkpoint;

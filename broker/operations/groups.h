@@ -36,5 +36,8 @@ void group_service_commit(struct group_service *service, struct commit_call *com
 void group_service_end_transaction(struct group_service *service, struct group_transaction_end *end);
 /* A topic is gone. */
 void group_service_forget_topic(struct group_service *service, slice topic);
+/* After a start: those for which it says so are gone. */
+void group_service_forget_gone(struct group_service *service, bool (*is_gone)(void *context, slice topic),
+                               void *context);
 /* Makes the topic, if it is not there: before the first client needs it. */
 void group_service_prepare(struct group_service *service);
