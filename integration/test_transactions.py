@@ -13,6 +13,7 @@ from clients import Record
 from clients.confluent import Confluent
 from installed import TREE
 from members import wait_for
+from servers import die_with_parent
 from transactional import TRANSACTORS, Transaction
 
 client = Confluent()
@@ -149,7 +150,7 @@ COUNT = 600
 def start_copier(server, source: str, target: str) -> subprocess.Popen:
     """integration/copier.py"""
     command = [sys.executable, "-m", "copier", server.bootstrap, source, target]
-    return subprocess.Popen(command, cwd=TREE / "integration")
+    return subprocess.Popen(command, cwd=TREE / "integration", preexec_fn=die_with_parent)
 
 
 def copied(server, target: str) -> list[int]:
