@@ -9,6 +9,7 @@ import pytest
 
 from installed import TREE
 from kafka_tools import KafkaTools
+from members import Member
 from servers import ApacheKafka, Furrowd, Server
 
 topic_numbers = itertools.count()
@@ -107,9 +108,11 @@ def servers(request, tmp_path):
 
 @pytest.fixture(autouse=True)
 def healthy(request):
-    """After each test: the server still runs, and the sanitizers are silent."""
+    """After each test: the server still runs, the sanitizers are silent, and members of groups are gone."""
     used = [request.getfixturevalue(name) for name in ("module_servers", "servers") if name in request.fixturenames]
     yield
+    for member in [*Member.running]:
+        member.vanish()
     for servers in used:
         servers.check()
 

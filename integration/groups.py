@@ -1,7 +1,9 @@
 """What the tests of consumer groups share: topics that are filled, offsets that are committed, partitions that are
 shared."""
 
-from confluent_kafka import ConsumerGroupTopicPartitions
+import threading
+
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer
 from confluent_kafka.admin import AdminClient
 
 from clients import Record
@@ -47,3 +49,29 @@ def shared(*members: Member):
     """The members own all partitions, and none of them two."""
     owned = lambda: sorted(partition for member in members for partition in member.assigned)  # noqa: E731
     return lambda: owned() == list(range(PARTITIONS)) and all(member.assigned for member in members)
+
+
+class Writing:
+    """Writes numbers to all partitions for as long as it lasts."""
+
+    def __init__(self, server, topic: str):
+        self.server, self.topic = server, topic
+        self.values: list[bytes] = []
+        self.ends = threading.Event()
+        self.thread = threading.Thread(target=self._write, daemon=True)
+
+    def _write(self) -> None:
+        producer = Producer({"bootstrap.servers": self.server.bootstrap, "acks": "all", "linger.ms": 5})
+        while not self.ends.wait(0.01):
+            for partition in range(PARTITIONS):
+                self.values.append(b"%d" % len(self.values))
+                producer.produce(self.topic, self.values[-1], partition=partition)
+        assert producer.flush(20) == 0
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends.set()
+        self.thread.join(30)

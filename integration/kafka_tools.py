@@ -8,6 +8,7 @@ from installed import java
 
 
 class KafkaTools:
+    CONFIGS = "kafka.admin.ConfigCommand"
     CONSUMER_GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 
     def __init__(self):

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from installed import GO_DRIVER, NODE, NODE_MODULES, PYTHON, java
+from servers import die_with_parent
 
 HERE = Path(__file__).resolve().parent
 
@@ -24,6 +25,7 @@ class Member:
 
     name = ""
     instances = True  # can be a static member
+    running: list["Member"] = []  # all that were started and have not been ended
     may_drop = 0  # records that it has marked as read, and throws away when it is told to leave
 
     def __init__(self, bootstrap: str, group: str, topic: str, instance: str | None = None, session: int = 6000, **config):
@@ -47,7 +49,9 @@ class Member:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "NODE_PATH": str(NODE_MODULES)},
+            preexec_fn=die_with_parent,
         )
+        Member.running.append(self)
         self.threads = [
             threading.Thread(target=self._follow, args=following, daemon=True)
             for following in ((self.process.stdout, self.note), (self.process.stderr, self.note_complaint))
@@ -82,6 +86,7 @@ class Member:
         self.process.stdin.flush()
 
     def end(self) -> None:
+        Member.running.remove(self)
         for thread in self.threads:
             thread.join(10)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):

@@ -1,40 +1,11 @@
 """Every client as a member of a consumer group: it joins, shares, crashes, leaves and goes on, and no record is lost."""
 
-import threading
-
 import pytest
-from confluent_kafka import Producer
 
-from groups import PARTITIONS, by_number, client, committed, fill, has_all, in_all_partitions, owns_all, shared
+from groups import PARTITIONS, Writing, by_number, client, committed, fill, has_all, in_all_partitions, owns_all, shared
 from members import MEMBERS, Member, wait_for
 
 SETTINGS = {"group.min.session.timeout.ms": "1000"}
-
-
-class Writing:
-    """Writes numbers to all partitions for as long as it lasts."""
-
-    def __init__(self, server, topic: str):
-        self.server, self.topic = server, topic
-        self.values: list[bytes] = []
-        self.ends = threading.Event()
-        self.thread = threading.Thread(target=self._write, daemon=True)
-
-    def _write(self) -> None:
-        producer = Producer({"bootstrap.servers": self.server.bootstrap, "acks": "all", "linger.ms": 5})
-        while not self.ends.wait(0.01):
-            for partition in range(PARTITIONS):
-                self.values.append(b"%d" % len(self.values))
-                producer.produce(self.topic, self.values[-1], partition=partition)
-        assert producer.flush(20) == 0
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ends.set()
-        self.thread.join(30)
 
 
 @pytest.mark.parametrize("member_class", MEMBERS, ids=lambda found: found.name)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -82,6 +83,12 @@ func runFranz(told membership) {
 	}
 	if told.Instance != "" {
 		options = append(options, kgo.InstanceID(told.Instance))
+	}
+	if told.Config["group.protocol"] == "consumer" {
+		options = append(options, kgo.ServerSideBalancer())
+	}
+	if strings.HasPrefix(told.Topic, "^") {
+		options = append(options, kgo.ConsumeRegex())
 	}
 	if told.Config["balancer"] == "range" {
 		options = append(options, kgo.Balancers(kgo.RangeBalancer()))

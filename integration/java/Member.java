@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
@@ -65,7 +66,9 @@ public class Member {
             }
         };
         String topic = told.get("topic").asText();
-        if (topic.startsWith("^"))
+        if (topic.startsWith("^") && "consumer".equals(config.get("group.protocol")))
+            consumer.subscribe(new SubscriptionPattern(topic), listener);
+        else if (topic.startsWith("^"))
             consumer.subscribe(Pattern.compile(topic), listener);
         else
             consumer.subscribe(List.of(topic), listener);
