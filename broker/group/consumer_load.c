@@ -50,6 +50,7 @@ static int load_epoch(struct consumer_group *group, reader *value, struct arena 
     group->epoch = record.epoch;
     group->metadata_hash = (uint64_t)record.metadata_hash;
     group->group->is_recorded = true;
+    group->group->since = -1; /* since when it is empty, no record says */
     return 0;
 }
 

@@ -185,6 +185,33 @@ static void a_subscription_by_expression_follows_the_topics(void)
     group_fixture_close(&f);
 }
 
+static void offsets_expire_from_when_the_last_member_left_also_after_a_restart(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 1);
+    consumer_client_open(&a, &f, "a");
+    group_fixture_commit(&f, "g", "t", 0, 42);
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE);
+    f.now.wall += f.limits.offsets_retention_ms;
+    consumer_client_send(&a, -1);
+    group_fixture_answer(&f, KAFKA_NONE);
+    group_fixture_restart(&f);
+    f.now.wall += f.limits.offsets_retention_ms - 1;
+    group_coordinator_clean(f.coordinator, f.now);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(group_fixture_find(&f, "g", "t", 0) != NULL);
+    f.now.wall += 1;
+    group_coordinator_clean(f.coordinator, f.now);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(consumer_client_group_is(&f, "Dead"));
+    group_fixture_restart(&f);
+    CHECK(consumer_client_group_is(&f, "Dead"));
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
 /* ---- bad input ---- */
 
 static void bad_requests_change_nothing(void)
@@ -299,6 +326,8 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(who_leaves_frees_what_it_held_at_once),
       CHECK_TEST(a_silent_member_is_fenced_and_so_is_one_that_keeps_what_it_is_to_give_up),
       CHECK_TEST(a_static_member_comes_back_to_what_it_had), CHECK_TEST(topics_that_come_grow_and_go_are_noticed),
-      CHECK_TEST(a_subscription_by_expression_follows_the_topics), CHECK_TEST(bad_requests_change_nothing),
-      CHECK_TEST(a_full_group_takes_no_more_members), CHECK_TEST(beyond_the_bound_of_memory_nothing_new_is_kept),
+      CHECK_TEST(a_subscription_by_expression_follows_the_topics),
+      CHECK_TEST(offsets_expire_from_when_the_last_member_left_also_after_a_restart),
+      CHECK_TEST(bad_requests_change_nothing), CHECK_TEST(a_full_group_takes_no_more_members),
+      CHECK_TEST(beyond_the_bound_of_memory_nothing_new_is_kept),
       CHECK_TEST(a_rebalance_survives_any_failing_allocation))
