@@ -1,6 +1,7 @@
 #include "check.h"
 #include "operations_fixture.h"
 #include "simulated_disk.h"
+#include "transaction_marker.h"
 
 #include <errno.h>
 
@@ -145,6 +146,56 @@ static void a_reader_waits_and_is_woken_by_an_append(void)
     CHECK_EQUAL(read.parts[1].high_watermark, 2);
     read_release(&read.request);
     CHECK(fixture_partition(&f, 0)->waiters == NULL && fixture_partition(&f, 1)->waiters == NULL);
+    close_all();
+}
+
+static slice make_marker(bool commit)
+{
+    struct transaction_marker marker = {.producer_id = 7, .commit = commit, .timestamp = FIXTURE_NOW};
+    writer w;
+    writer_init(&w, &f.memory, MEMORY_REQUESTS, 1000);
+    transaction_marker_write(&marker, &w);
+    void *bytes = arena_alloc(&f.arena, w.size);
+    REQUIRE(writer_ok(&w) && bytes != NULL);
+    memcpy(bytes, w.data, w.size);
+    slice batch = slice_of(bytes, w.size);
+    writer_close(&w);
+    return batch;
+}
+
+static void append_as_coordinator(slice batch)
+{
+    struct fixture_append append;
+    fixture_append_init(&f, &append, APPEND_ACKS_LEADER);
+    append.request.origin = APPEND_FROM_COORDINATOR;
+    fixture_append_add(&f, &append, 0, batch);
+    fixture_append_run(&f, &append);
+    REQUIRE(append.parts[0].error == KAFKA_NONE);
+}
+
+/* What stands behind an open transaction wakes nobody who reads what is committed, until the marker comes. */
+static void a_committed_reader_waits_for_the_marker(void)
+{
+    open_default(1);
+    struct fixture_read read;
+    struct fixture_batch data = {.attributes = BATCH_TRANSACTIONAL, .idempotent = true, .producer_id = 7, .records = 2};
+    fixture_read_init(&f, &read);
+    read.request.max_wait_ms = 100000;
+    read.request.committed = true;
+    fixture_read_add(&f, &read, 0, 0);
+    read_start(f.operations.reads, &read.request);
+    append_as_coordinator(fixture_make_batch(&f, &data));
+    append_to(0, 3);
+    turns(5);
+    CHECK(!read.is_done);
+    append_as_coordinator(make_marker(false));
+    fixture_run_until(&f, &read.is_done);
+    CHECK_EQUAL(read.parts[0].stable_end, 6);
+    CHECK(bytes_of(&read.parts[0]) > batch_bytes(3));
+    REQUIRE(read.parts[0].read != NULL && read.parts[0].read->aborted_count == 1);
+    CHECK_EQUAL(read.parts[0].read->aborted[0].producer_id, 7);
+    CHECK_EQUAL(read.parts[0].read->aborted[0].first_offset, 0);
+    read_release(&read.request);
     close_all();
 }
 
@@ -536,11 +587,11 @@ static void any_allocation_may_fail(void)
 SUITE("read", CHECK_TEST(what_is_there_is_answered_at_once), CHECK_TEST(an_offset_within_a_batch_gives_the_whole_batch),
       CHECK_TEST(the_first_partition_with_records_gives_a_batch_whatever_the_limits),
       CHECK_TEST(later_partitions_share_what_the_limit_leaves), CHECK_TEST(a_reader_waits_and_is_woken_by_an_append),
-      CHECK_TEST(min_bytes_is_waited_for_over_all_partitions), CHECK_TEST(a_wait_ends_at_its_time_with_what_there_is),
-      CHECK_TEST(nobody_waits_without_a_time), CHECK_TEST(an_error_is_answered_at_once_and_the_others_are_read),
-      CHECK_TEST(negative_offsets_are_out_of_range), CHECK_TEST(a_failing_disk_is_that_partitions_error),
-      CHECK_TEST(a_wait_for_a_topic_ends_with_the_topic), CHECK_TEST(many_wait_under_one_timer),
-      CHECK_TEST(a_fetch_behind_the_active_segment_does_not_wait),
+      CHECK_TEST(a_committed_reader_waits_for_the_marker), CHECK_TEST(min_bytes_is_waited_for_over_all_partitions),
+      CHECK_TEST(a_wait_ends_at_its_time_with_what_there_is), CHECK_TEST(nobody_waits_without_a_time),
+      CHECK_TEST(an_error_is_answered_at_once_and_the_others_are_read), CHECK_TEST(negative_offsets_are_out_of_range),
+      CHECK_TEST(a_failing_disk_is_that_partitions_error), CHECK_TEST(a_wait_for_a_topic_ends_with_the_topic),
+      CHECK_TEST(many_wait_under_one_timer), CHECK_TEST(a_fetch_behind_the_active_segment_does_not_wait),
       CHECK_TEST(all_records_come_back_in_order_from_many_segments), CHECK_TEST(offsets_are_found_by_time_and_by_name),
       CHECK_TEST(searches_of_one_request_take_turns_in_the_pool), CHECK_TEST(a_search_that_waits_ends_with_its_topic),
       CHECK_TEST(an_epoch_ends_where_the_next_one_began), CHECK_TEST(any_allocation_may_fail))

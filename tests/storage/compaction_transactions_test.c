@@ -6,6 +6,8 @@
 
 #include "check.h"
 
+#include <errno.h>
+
 #define RETENTION_MS 1000
 #define FIRST_INDEX  LOG_FIXTURE_FOLDER "/00000000000000000000.txnindex"
 
@@ -55,7 +57,7 @@ static void roll(void)
     REQUIRE(log_fixture_sync(&f) == 0);
 }
 
-static void compact(void)
+static int try_to_compact(void)
 {
     struct compaction_config config = {.delete_retention_ms = RETENTION_MS};
     struct compaction_bounds bounds = {.recovery_point = log_synced_end_offset(f.log)};
@@ -64,13 +66,20 @@ static void compact(void)
     int rc;
     for (size_t i = 0; i < sizeof config.secret; i++)
         config.secret[i] = (uint8_t)(i * 37 + 11);
-    REQUIRE(log_compaction_begin(f.log, &config, &bounds, f.now, 65536, &run, NULL) == 0 && run != NULL);
+    rc = log_compaction_begin(f.log, &config, &bounds, f.now, 65536, &run, NULL);
+    if (rc != 0 || run == NULL)
+        return rc;
     do {
         log_compaction_execute(run, 4096);
         rc = log_compaction_step(f.log, run, NULL);
     } while (rc == 1);
     log_compaction_end(f.log, run, &result);
-    CHECK_EQUAL(rc, 0);
+    return rc;
+}
+
+static void compact(void)
+{
+    CHECK_EQUAL(try_to_compact(), 0);
 }
 
 /* Of the batch that has the offset; records 0 when it is gone. */
@@ -255,7 +264,71 @@ static void indexes_are_joined_with_their_segments(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* ---- failures ---- */
+
+/* Three segments; of two producers one aborts what it did in the second. */
+static void open_for_failures(void)
+{
+    open_log();
+    for (int i = 0; i < 3; i++) {
+        (void)plain("a");
+        (void)send(1, "b", 2);
+        (void)send(2, "c", 1);
+        (void)end(1, 0, i == 1 ? TEST_ABORT : TEST_COMMIT);
+        (void)end(2, 0, TEST_COMMIT);
+        roll();
+    }
+}
+
+/* However far the run came: the last committed state is there, and what was aborted is gone or named. */
+static void check_after_failure(void)
+{
+    CHECK_EQUAL(log_stable_end_offset(f.log), log_end_offset(f.log));
+    CHECK(records_at(8) == 0 || count_aborted() == 1);
+    CHECK_EQUAL(records_at(14), 1); /* the last of each key */
+    CHECK(records_at(16) > 0);
+    CHECK_EQUAL(records_at(17), 1);
+}
+
+static void a_failing_call_anywhere_loses_nothing(void)
+{
+    bool outlived = false;
+    int64_t nth = 0;
+    for (; !outlived; nth++) {
+        open_for_failures();
+        simulated_disk_fail_at(f.disk, nth, -EIO);
+        int rc = try_to_compact();
+        CHECK(rc == 0 || rc == -EIO);
+        outlived = simulated_disk_fail_pending(f.disk);
+        simulated_disk_fail_at(f.disk, -1, 0);
+        check_after_failure();
+        f.opening.recovery_point = log_end_offset(f.log);
+        REQUIRE(log_fixture_crash(&f) == 0);
+        check_after_failure();
+        CHECK(log_fixture_close(&f));
+    }
+    CHECK(nth > 30);
+}
+
+static void without_memory_nothing_is_lost(void)
+{
+    bool pending = false;
+    int64_t nth = 0;
+    for (; !pending; nth++) {
+        open_for_failures();
+        memory_fail_at(&f.memory, nth);
+        int rc = try_to_compact();
+        CHECK(rc == 0 || rc == -ENOMEM);
+        pending = memory_fail_pending(&f.memory);
+        memory_fail_at(&f.memory, -1);
+        check_after_failure();
+        CHECK(log_fixture_close(&f));
+    }
+    CHECK(nth > 10);
+}
+
 SUITE("compaction_transactions", CHECK_TEST(what_was_aborted_goes_at_once_and_supersedes_nothing),
       CHECK_TEST(what_was_committed_is_compacted_like_all_else),
       CHECK_TEST(the_marker_that_fences_an_active_producer_stays),
-      CHECK_TEST(a_segment_with_a_wrong_batch_keeps_all_markers), CHECK_TEST(indexes_are_joined_with_their_segments))
+      CHECK_TEST(a_segment_with_a_wrong_batch_keeps_all_markers), CHECK_TEST(indexes_are_joined_with_their_segments),
+      CHECK_TEST(a_failing_call_anywhere_loses_nothing), CHECK_TEST(without_memory_nothing_is_lost))
