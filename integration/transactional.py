@@ -2,6 +2,9 @@
 transactional id."""
 
 import asyncio
+import json
+import os
+import subprocess
 from dataclasses import dataclass, field
 
 import confluent_kafka
@@ -11,6 +14,7 @@ from aiokafka import TopicPartition as AioPartition
 from kafka.structs import OffsetAndMetadata
 
 from clients.driver import FranzGo, Java
+from installed import GO_DRIVER, NODE, NODE_MODULES, TREE
 
 
 @dataclass
@@ -86,17 +90,32 @@ def aiokafka(bootstrap: str, id: str, topic: str, group: str, transactions: list
     asyncio.run(run())
 
 
+def as_json(transactions: list[Transaction]) -> list[dict]:
+    return [
+        {"values": one.values, "offsets": {str(k): v for k, v in one.offsets.items()}, "commit": one.commit}
+        for one in transactions
+    ]
+
+
 def driven(driver_class):
     def transact(bootstrap: str, id: str, topic: str, group: str, transactions: list[Transaction]) -> None:
         driver = driver_class()
         try:
-            asked = [
-                {"values": one.values, "offsets": {str(k): v for k, v in one.offsets.items()}, "commit": one.commit}
-                for one in transactions
-            ]
-            driver.call("transact", bootstrap, topic, id=id, group=group, transactions=asked)
+            driver.call("transact", bootstrap, topic, id=id, group=group, transactions=as_json(transactions))
         finally:
             driver.close()
+
+    return transact
+
+
+def commanded(*command):
+    """By a program that is told all in its last argument."""
+
+    def transact(bootstrap: str, id: str, topic: str, group: str, transactions: list[Transaction]) -> None:
+        told = {"bootstrap": bootstrap, "id": id, "topic": topic, "group": group}
+        told["transactions"] = as_json(transactions)
+        environment = {**os.environ, "NODE_PATH": str(NODE_MODULES)}
+        subprocess.run([*map(str, command), json.dumps(told)], env=environment, timeout=60, check=True)
 
     return transact
 
@@ -107,4 +126,6 @@ TRANSACTORS = {
     "aiokafka": aiokafka,
     "java": driven(Java),
     "franz-go": driven(FranzGo),
+    "sarama": commanded(GO_DRIVER, "transact"),
+    "kafkajs": commanded(NODE, TREE / "integration/node/transact.js"),
 }

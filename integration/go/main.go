@@ -1,5 +1,6 @@
 // A franz-go client that is told by JSON lines on stdin what to do and answers each with a line on stdout.
-// The commands are the methods of clients/driver.py. With arguments it is a member of a consumer group instead.
+// The commands are the methods of clients/driver.py. With arguments it is a member of a consumer group instead, or runs
+// transactions with sarama.
 package main
 
 import (
@@ -307,7 +308,11 @@ func name(err error) string {
 
 func main() {
 	if len(os.Args) == 3 {
-		runMember(os.Args[1], os.Args[2])
+		if os.Args[1] == "transact" {
+			runTransactions(os.Args[2])
+		} else {
+			runMember(os.Args[1], os.Args[2])
+		}
 		return
 	}
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
