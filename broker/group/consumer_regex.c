@@ -16,15 +16,31 @@ struct consumer_regex *consumer_find_regex(const struct consumer_group *group, s
     return regex;
 }
 
+struct trying {
+    struct subscription_regex *compiled;
+    struct error *error;
+};
+
+static int try_topic(void *context, const struct group_topic *topic)
+{
+    struct trying *trying = context;
+    bool matches;
+    return subscription_regex_match(trying->compiled, topic->name, &matches, trying->error);
+}
+
+/* What takes too long with the topics that are there is refused, too: it would name some of them only. */
 enum kafka_error consumer_check_regex(struct consumer_group *group, slice text, struct arena *arena, slice *why)
 {
+    const struct group_topics *topics = &group->group->coordinator->store.topics;
     struct error error = {.message = ""};
-    struct subscription_regex *compiled;
-    int rc = subscription_regex_compile(group->memory, text, &compiled, &error);
+    struct trying trying = {.error = &error};
+    int rc = subscription_regex_compile(group->memory, text, &trying.compiled, &error);
     if (rc == 0) {
-        subscription_regex_close(compiled);
-        return KAFKA_NONE;
+        rc = topics->list(topics->context, try_topic, &trying);
+        subscription_regex_close(trying.compiled);
     }
+    if (rc == 0)
+        return KAFKA_NONE;
     if (rc == -ENOMEM)
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
     char words[sizeof error.message + 160];

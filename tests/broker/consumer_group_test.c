@@ -181,6 +181,10 @@ static void a_subscription_by_expression_follows_the_topics(void)
     a.regex = "(";
     a.says_all = true;
     CHECK(consumer_client_beat(&a) == KAFKA_INVALID_REGULAR_EXPRESSION && consumer_client_words(&a).size > 0);
+    group_fixture_set_topic(&f, "aaaaaaaaaaaaaaaaaaaaaaaaac", 4, 1);
+    a.regex = "((((a?){9}){9})*)*b"; /* more work than is done for anybody */
+    a.says_all = true;
+    CHECK(consumer_client_beat(&a) == KAFKA_INVALID_REGULAR_EXPRESSION && consumer_client_words(&a).size > 0);
     consumer_client_close(&a);
     group_fixture_close(&f);
 }

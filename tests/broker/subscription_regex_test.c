@@ -169,7 +169,7 @@ static void what_the_automaton_reads_is_counted(void)
         CHECK(!matches);
     }
     CHECK_EQUAL(subscription_regex_match(regex, slice_of_text(name_of(64, 'b')), &matches, &error), FURROW_TOO_LARGE);
-    CHECK(strstr(error.message, "takes too long to match \"aaa") != NULL);
+    CHECK(strstr(error.message, "takes too long") != NULL);
     REQUIRE(subscription_regex_match(regex, slice_of_text("b"), &matches, &error) == 0);
     subscription_regex_close(regex);
 }
