@@ -30,6 +30,7 @@ void handle_add_offsets_to_txn(struct kafka_request *request)
                                            .transactional_id = asked->transactional_id,
                                            .producer_id = asked->producer_id,
                                            .producer_epoch = asked->producer_epoch,
+                                           .waits = true,
                                            .partitions = &adding->partition,
                                            .count = 1};
     kafka_request_count(request);

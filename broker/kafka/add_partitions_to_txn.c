@@ -1,5 +1,8 @@
 /* AddPartitionsToTxn (key 24). From version 4 on brokers ask, for several transactions, and may only want to know
- * whether the partitions are in (KIP-890). One partition that is not there refuses all of its transaction. */
+ * whether the partitions are in (KIP-890). One partition that is not there refuses all of its transaction.
+ *
+ * While the transaction before is still being ended, Kafka answers CONCURRENT_TRANSACTIONS at once, and the producer
+ * asks again a pause later. Here it is answered when it can be. */
 #include "container.h"
 #include "kafka/request.h"
 #include "kafka/transaction_errors.h"
@@ -170,6 +173,7 @@ static bool take_one(struct adding *adding, struct adding_one *one,
                                         .transactional_id = asked->transactional_id,
                                         .producer_id = asked->producer_id,
                                         .producer_epoch = asked->producer_epoch,
+                                        .waits = true,
                                         .partitions = one->partitions};
     bool ok = one->partitions != NULL && one->results.items != NULL;
     for (size_t i = 0; ok && i < count; i++)
