@@ -74,8 +74,10 @@ static struct transaction_marker read_marker(int32_t partition, int64_t offset)
     fixture_read_init(&f, &read);
     fixture_read_add(&f, &read, partition, offset);
     fixture_read_run(&f, &read);
-    REQUIRE(read.parts[0].read != NULL);
     const struct log_read *found = read.parts[0].read;
+    CHECK(found != NULL);
+    if (found == NULL)
+        return marker;
     REQUIRE(file_read(found->file, bytes, sizeof bytes, found->position, &got, NULL) == 0 && got == sizeof bytes);
     REQUIRE(batch_parse_header(slice_of(bytes, got), &header, NULL) == 0);
     CHECK_EQUAL(header.base_offset, offset);
