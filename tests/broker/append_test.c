@@ -175,7 +175,8 @@ static void one_request_reaches_many_partitions(void)
 static bool tells_log_start(enum kafka_error error)
 {
     return error == KAFKA_INVALID_RECORD || error == KAFKA_INVALID_TIMESTAMP ||
-           error == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER || error == KAFKA_INVALID_PRODUCER_EPOCH;
+           error == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER || error == KAFKA_INVALID_PRODUCER_EPOCH ||
+           error == KAFKA_INVALID_TXN_STATE;
 }
 
 static enum kafka_error error_of(const struct fixture_batch *what)
