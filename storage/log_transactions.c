@@ -58,7 +58,7 @@ static int load_index(struct log *log, uint32_t i, struct error *error)
     struct segment *segment = &log->segments[i];
     struct log_handle handle = {0};
     struct transaction_index_walk walk;
-    struct aborted_transaction last;
+    struct aborted_transaction last = {.last_offset = -1};
     int rc = log_handle_open(&handle, log->environment.disk, log->folder, segment->base_offset,
                              SEGMENT_TRANSACTION_INDEX, FILE_READ, error);
     if (rc != 0)
@@ -67,11 +67,12 @@ static int load_index(struct log *log, uint32_t i, struct error *error)
     if (rc == 0 && segment->aborted > 0) {
         transaction_index_start(&walk, handle.file, segment->aborted - 1, segment->aborted);
         rc = transaction_index_next(&walk, &last, error);
-        if (rc == 1)
-            log->aborted_end = last.last_offset + 1;
-        if (rc == 1 && (last.last_offset < segment->base_offset || last.last_offset >= log_segment_end_offset(log, i)))
+        bool is_inside = last.last_offset >= segment->base_offset && last.last_offset < log_segment_end_offset(log, i);
+        if (rc == 1 && !is_inside)
             rc = error_set(error, FURROW_CORRUPT, "transaction index: offset %" PRId64 " is not of the segment",
                            last.last_offset);
+        if (rc == 1)
+            log->aborted_end = last.last_offset + 1;
     }
     file_close(handle.file);
     return rc < 0 ? rc : 0;

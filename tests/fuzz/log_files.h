@@ -1,7 +1,8 @@
 /* Any bytes as the files of a log: what the targets recovery and repair share.
  *
  * The first byte: bit 0 the CRCs of batches are put right first, the others are the target's. Then the sizes of the
- * offset index, the time index and the snapshot, two bytes each, and their bytes; the rest is the segment. */
+ * offset index, the time index and the snapshot, two bytes each, and their bytes; with bit 7 of the first byte the size
+ * of the transaction index and its bytes; the rest is the segment. */
 #pragma once
 
 #include "crc32c.h"
@@ -51,6 +52,8 @@ static void lay_out(struct log_fixture *f, reader *r, uint8_t flags)
     write_part(f, SEGMENT_TIME_INDEX, 0, take(r, sizes[1]));
     if (sizes[2] != 0)
         write_part(f, SEGMENT_SNAPSHOT, sizes[2] % 16, take(r, sizes[2]));
+    if ((flags & 128) != 0)
+        write_part(f, SEGMENT_TRANSACTION_INDEX, 0, take(r, read_u16(r)));
     slice left = take(r, SIZE_MAX);
     uint8_t *segment = malloc(left.size + 1);
     require(segment != NULL);

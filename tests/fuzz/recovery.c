@@ -21,6 +21,10 @@ static void read_and_append(struct log_fixture *f, bool all_checked)
     require(rc != -ELOOP || !all_checked);
     if (rc == 0)
         memory_free(&f->memory, MEMORY_REQUESTS, bytes, size);
+    struct log_read committed;
+    rc = log_fixture_read_committed(f, &committed, log_start_offset(f->log), 100000);
+    require(rc == 0 || (!all_checked && rc == FURROW_CORRUPT));
+    log_read_release(f->log, &committed);
     (void)log_fixture_find(f, 1700000000000, &found);
     (void)log_fixture_find(f, LOG_FIND_MAX_TIMESTAMP, &found);
     struct test_batch batch = {.records = 2, .content = 1};
