@@ -182,10 +182,20 @@ static int check_next(struct scan *scan)
     return 0;
 }
 
+static int check_ascii(struct scan *scan)
+{
+    for (; scan->at < scan->expression.size; scan->at++) {
+        if (scan->expression.data[scan->at] > 0x7f)
+            return refuse(scan, "a character that no topic's name has");
+    }
+    scan->at = 0;
+    return 0;
+}
+
 int regex_syntax_check(slice expression, struct error *error)
 {
     struct scan scan = {.expression = expression, .error = error};
-    int rc = 0;
+    int rc = check_ascii(&scan);
     while (rc == 0 && scan.at < expression.size)
         rc = check_next(&scan);
     return rc;

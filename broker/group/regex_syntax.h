@@ -3,8 +3,8 @@
  * say.
  *
  * Refused, though RE2 has them, by this or by PCRE2: octal escapes other than \0, a `{` that begins no repetition (what
- * PCRE2 makes of it depends on its version), repetitions of an anchor (^*). No topic's name needs any of them. Read
- * otherwise: \p{Lu} under (?i), of which PCRE2 10.42 takes the case to be meant. */
+ * PCRE2 makes of it depends on its version), repetitions of an anchor (^*), characters beyond ASCII. No topic's name
+ * needs any of them. Read otherwise: \p{Lu} under (?i), of which PCRE2 10.42 takes the case to be meant. */
 #pragma once
 
 #include "slice.h"

@@ -81,7 +81,8 @@ static const char *const refused[][2] = {
     {"[[:<:]]", "class"},
     {"[[:nothing:]]", "class"},
     {"\\p{Nothing}", "property"},
-    {"\xff", "UTF-8"},
+    {"\xc3\xa9", "no topic's name has at byte 0"},
+    {"(?i)[\\x{100}-\\x{10ffff}]", "too large"},
 };
 
 static void what_re2_does_not_know_is_refused_with_words(void)
