@@ -171,12 +171,19 @@ bool coordinator_log_idle(const struct coordinator_log *log)
     return !log->is_creating && log->failed == NULL;
 }
 
-int coordinator_log_read(struct coordinator_log *log, log_record_callback *callback, void *context, struct error *error)
+static int read_partition(struct coordinator_log *log, const struct partition *partition, log_record_callback *callback,
+                          void *context, struct error *error)
 {
-    const struct partition *partition = coordinator_log_partition(log);
-    if (partition == NULL)
-        return 0;
     if (partition->log == NULL || log_is_offline(partition->log))
         return error_set(error, FURROW_OFFLINE, "is offline");
     return log_for_each_record(partition->log, log->memory, callback, context, error);
+}
+
+int coordinator_log_read(struct coordinator_log *log, log_record_callback *callback, void *context, struct error *error)
+{
+    const struct topic *topic = topics_find(&log->server->topics, slice_of_text(log->topic));
+    int rc = 0;
+    for (int32_t i = topic != NULL ? topic->partition_count : 0; i > 0 && rc == 0; i--)
+        rc = read_partition(log, topic->partitions[i - 1], callback, context, error);
+    return rc;
 }

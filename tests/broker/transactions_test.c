@@ -328,6 +328,61 @@ static void with_their_topic_all_transactional_ids_are_gone(void)
     close_server();
 }
 
+static void write_record_of_kafka(struct partition *partition, int64_t producer_id, const char *id)
+{
+    struct memory memory;
+    struct arena arena;
+    struct batch_builder builder;
+    writer w;
+    bool is_done = false;
+    memory_init(&memory);
+    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
+    writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
+    batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
+    struct transaction_values values = {.producer_id = producer_id, .timeout_ms = 60000, .started_at = -1};
+    struct transaction_partitions none = TRANSACTION_PARTITIONS_NONE;
+    REQUIRE(transaction_records_add(&builder, 1700000000000, slice_of_text(id), &values, &none) == 0);
+    REQUIRE(batch_builder_close(&builder, NULL) == 0);
+    struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
+    struct append_request request = {.parts = &part,
+                                     .part_count = 1,
+                                     .acks = APPEND_ACKS_ALL,
+                                     .origin = APPEND_FROM_COORDINATOR,
+                                     .arena = &arena,
+                                     .done = on_appended,
+                                     .context = &is_done};
+    append_start(f.server.appends, &request);
+    while (!is_done)
+        uv_run(&f.loop, UV_RUN_NOWAIT);
+    CHECK_EQUAL(part.error, KAFKA_NONE);
+    writer_close(&w);
+    arena_close(&arena);
+}
+
+static int64_t producer_id_of(const char *id)
+{
+    const struct transaction *transaction =
+        transaction_coordinator_find(transaction_service_coordinator(f.server.transactions), slice_of_text(id));
+    return transaction != NULL ? transaction_values(transaction)->producer_id : -1;
+}
+
+static void the_partitions_of_a_log_that_kafka_made_are_read_before_the_one_that_is_written(void)
+{
+    struct producer producer;
+    struct topic *topic;
+    open_server();
+    REQUIRE(server_fixture_create_topic(&f, TRANSACTIONS_TOPIC, 3, NULL, &topic) == 0);
+    write_record_of_kafka(topic_partition(topic, 2), 7000, "old");
+    write_record_of_kafka(topic_partition(topic, 1), 8000, "t");
+    begin(&producer);
+    CHECK(producer.init.producer_id != 8000);
+    restart(1);
+    CHECK_EQUAL(producer_id_of("old"), 7000);
+    CHECK_EQUAL(producer_id_of("t"), producer.init.producer_id);
+    server_fixture_close_storage(&f);
+    close_server();
+}
+
 /* Whatever fails is told to come again, and does; the decision is never lost. */
 static void every_allocation_may_fail_once(void)
 {
@@ -363,4 +418,6 @@ SUITE("transactions", CHECK_TEST(a_transaction_ends_in_all_its_partitions),
       CHECK_TEST(an_end_costs_a_sync_for_the_decision_and_one_for_the_markers),
       CHECK_TEST(whenever_the_power_goes_a_transaction_ends_as_it_was_decided),
       CHECK_TEST(a_marker_that_cannot_be_written_is_tried_again), CHECK_TEST(a_partition_that_is_gone_needs_no_marker),
-      CHECK_TEST(with_their_topic_all_transactional_ids_are_gone), CHECK_TEST(every_allocation_may_fail_once))
+      CHECK_TEST(with_their_topic_all_transactional_ids_are_gone),
+      CHECK_TEST(the_partitions_of_a_log_that_kafka_made_are_read_before_the_one_that_is_written),
+      CHECK_TEST(every_allocation_may_fail_once))
