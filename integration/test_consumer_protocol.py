@@ -91,13 +91,14 @@ def test_a_static_member_comes_back_to_what_it_had(server, topic, filled, kafka_
     stays.leave()
 
 
-def test_members_of_all_clients_share_a_group(server, topic, filled):
+def test_members_of_all_clients_share_a_group(server, topic):
+    client.create_topic(server.bootstrap, topic, PARTITIONS)
     group = f"group-{topic}"
     members = [member_class(server.bootstrap, group, topic, **CONSUMER) for member_class in MEMBERS]
     soon(shared(*members), what="a share for each")
-    soon(everything(members, filled), what="all records")
-    for member in members:
-        member.leave()
+    filled = fill(server, topic, 0, 100)
+    soon(has_all(members, filled), what="all records")
+    assert by_number(value for member in members for value in member.leave()) == filled
     assert committed(server, group, topic) == in_all_partitions(25)
 
 
