@@ -75,13 +75,17 @@ static void init(struct recovery_walk *w)
     writer_init(&w->aborted.pending, w->log->environment.memory, MEMORY_LOGS, SEGMENT_MAX_BYTES);
 }
 
-int recovery_aborted_open(struct recovery_walk *w, const struct segment *segment)
+int recovery_aborted_open(struct recovery_walk *w, const struct segment *segment, bool from_start)
 {
     init(w);
     int rc = open_index(w, segment->base_offset, FILE_READ_WRITE, &w->aborted.file);
-    if (rc != 0)
-        return rc == -ENOENT ? 0 : rc;
+    if (rc != 0 && rc != -ENOENT)
+        return rc;
     if (w->replay_from <= segment->base_offset)
+        return 0;
+    if (from_start)
+        return remake(w, segment, w->replay_from);
+    if (rc == -ENOENT)
         return 0;
     rc = count_kept(w, segment, w->replay_from);
     return rc == FURROW_CORRUPT ? remake(w, segment, w->replay_from) : rc;

@@ -283,7 +283,7 @@ int recovery_walk_segment(struct recovery_walk *w, uint32_t i, int64_t trusted_t
         goto close_file;
     rc = start_walk(w, i, &scan, head, &end, &from_start);
     if (rc == 0)
-        rc = recovery_aborted_open(w, segment);
+        rc = recovery_aborted_open(w, segment, from_start);
     if (rc == 0)
         rc = walk_on(w, &scan, segment, head, &tails, &end);
     w->recovery->bytes_scanned += scan.bytes_read;

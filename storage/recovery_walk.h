@@ -38,8 +38,9 @@ struct recovery_walk {
  * Batches that end before trusted_to are stepped over by their headers; INT64_MAX: all of them. */
 MUST_USE int recovery_walk_segment(struct recovery_walk *w, uint32_t segment, int64_t trusted_to,
                                    struct log_head *head);
-/* Opens the transaction index of a segment; what it says of markers that the walk will not note is kept. */
-MUST_USE int recovery_aborted_open(struct recovery_walk *w, const struct segment *segment);
+/* Opens the transaction index of a segment; what it says of markers that the walk will not note is kept, or made again
+ * when the other indexes were not believed either. */
+MUST_USE int recovery_aborted_open(struct recovery_walk *w, const struct segment *segment, bool from_start);
 MUST_USE int recovery_aborted_note(struct recovery_walk *w, const struct aborted_transaction *aborted,
                                    const struct segment *segment);
 /* The file is complete; the segment has the count. */

@@ -235,7 +235,8 @@ static bool is_wanted(const struct backup_partition *p, const struct backup_file
         return true;
     if (file->next <= log_start || file->base_offset > p->end_offset)
         return false;
-    bool is_index = file->part == SEGMENT_OFFSET_INDEX || file->part == SEGMENT_TIME_INDEX;
+    bool is_index = file->part == SEGMENT_OFFSET_INDEX || file->part == SEGMENT_TIME_INDEX ||
+                    file->part == SEGMENT_TRANSACTION_INDEX;
     return !is_index || file->behind >= WITHOUT_INDEX;
 }
 

@@ -249,6 +249,35 @@ static void an_index_that_cannot_be_read_is_made_again(void)
     CHECK(log_fixture_close(&f));
 }
 
+/* As in a folder that was backed up: a mark in the segment says that its indexes are there, and none is. */
+static void an_index_that_is_missing_with_the_others_is_made_again(void)
+{
+    struct log_fixture f;
+    memset(sequences, 0, sizeof sequences);
+    log_fixture_init(&f, 1);
+    f.config.index_interval_bytes = 200;
+    f.mark_bytes = 1000;
+    REQUIRE(log_fixture_open(&f) == 0);
+    for (int i = 0; i < 10; i++) {
+        (void)send(&f, 1, 5);
+        (void)end(&f, 1, i % 2 == 0 ? TEST_ABORT : TEST_COMMIT);
+    }
+    REQUIRE(log_fixture_sync(&f) == 0);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    CHECK(log_fixture_has_file(&f, LOG_FIXTURE_FOLDER "/00000000000000000060.snapshot"));
+    log_fixture_append_pairs(&f, 2, 10);
+    CHECK_EQUAL(count_aborted(&f, 0, 100000), 5);
+    f.opening.recovery_point = log_end_offset(f.log);
+    log_fixture_shut(&f);
+    REQUIRE(disk_remove_file(f.disk, FIRST_INDEX, NULL) == 0);
+    REQUIRE(disk_remove_file(f.disk, LOG_FIXTURE_FOLDER "/00000000000000000000.index", NULL) == 0);
+    f.opening.clean = false;
+    REQUIRE(log_fixture_open(&f) == 0);
+    CHECK_EQUAL(count_aborted(&f, 0, 100000), 5);
+    CHECK_EQUAL(log_fixture_file_size(&f, FIRST_INDEX), 5 * TRANSACTION_INDEX_ENTRY_SIZE);
+    CHECK(log_fixture_close(&f));
+}
+
 static void a_missing_index_is_told_and_not_passed_over(void)
 {
     struct log_fixture f;
@@ -388,7 +417,8 @@ SUITE("log_transactions", CHECK_TEST(a_transaction_holds_the_stable_offset_until
       CHECK_TEST(the_stable_offset_is_never_before_the_start), CHECK_TEST(a_marker_counts_when_it_is_written),
       CHECK_TEST(a_marker_of_an_old_epoch_is_refused), CHECK_TEST(the_batches_of_a_coordinator_are_not_checked),
       CHECK_TEST(an_aborted_transaction_has_an_entry), CHECK_TEST(readers_are_told_of_what_is_aborted_far_behind),
-      CHECK_TEST(an_index_that_cannot_be_read_is_made_again), CHECK_TEST(a_missing_index_is_told_and_not_passed_over),
-      CHECK_TEST(reads_behind_the_last_abort_ask_no_file), CHECK_TEST(a_range_ends_where_too_many_are_aborted),
-      CHECK_TEST(transactions_survive_each_disk_call_that_fails),
+      CHECK_TEST(an_index_that_cannot_be_read_is_made_again),
+      CHECK_TEST(an_index_that_is_missing_with_the_others_is_made_again),
+      CHECK_TEST(a_missing_index_is_told_and_not_passed_over), CHECK_TEST(reads_behind_the_last_abort_ask_no_file),
+      CHECK_TEST(a_range_ends_where_too_many_are_aborted), CHECK_TEST(transactions_survive_each_disk_call_that_fails),
       CHECK_TEST(transactions_survive_each_allocation_that_fails))
