@@ -134,7 +134,7 @@ def test_kafka_dump_log_decodes_what_is_kept(server, topic, filled, kafka_tools)
     member = ConfluentMember(server.bootstrap, group, topic)
     wait_for(has_all([member], filled), what="all records")
     member.leave()
-    files = sorted(server.partition_folder("__consumer_offsets").glob("*.log"))
+    files = sorted(server.data.glob("__consumer_offsets-*/*.log"))
     dumped = kafka_tools.run(
         "org.apache.kafka.tools.DumpLogSegments", "--offsets-decoder", "--files", ",".join(map(str, files))
     )
@@ -220,7 +220,7 @@ def test_an_old_client_says_how_long_its_offsets_are_kept(servers, topic, kafka_
     assert commit_for(server, "moment", topic, 1) == 0
     wait_for(lambda: committed(server, "moment", topic) == {}, what="the end of the moment")
     assert committed(server, "hour", topic) == committed(server, "usual", topic) == {0: 7}
-    files = sorted(server.partition_folder("__consumer_offsets").glob("*.log"))
+    files = sorted(server.data.glob("__consumer_offsets-*/*.log"))
     dumped = kafka_tools.run(
         "org.apache.kafka.tools.DumpLogSegments", "--offsets-decoder", "--files", ",".join(map(str, files))
     )
