@@ -171,15 +171,15 @@ bool coordinator_log_idle(const struct coordinator_log *log)
     return !log->is_creating && log->failed == NULL;
 }
 
-static int read_partition(struct coordinator_log *log, const struct partition *partition, log_record_callback *callback,
+static int read_partition(struct coordinator_log *log, const struct partition *partition, log_batch_callback *callback,
                           void *context, struct error *error)
 {
     if (partition->log == NULL || log_is_offline(partition->log))
         return error_set(error, FURROW_OFFLINE, "is offline");
-    return log_for_each_record(partition->log, log->memory, callback, context, error);
+    return log_for_each_batch(partition->log, log->memory, callback, context, error);
 }
 
-int coordinator_log_read(struct coordinator_log *log, log_record_callback *callback, void *context, struct error *error)
+int coordinator_log_read(struct coordinator_log *log, log_batch_callback *callback, void *context, struct error *error)
 {
     const struct topic *topic = topics_find(&log->server->topics, slice_of_text(log->topic));
     int rc = 0;

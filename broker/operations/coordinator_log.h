@@ -40,8 +40,8 @@ void coordinator_log_append(struct coordinator_log *log, struct coordinator_batc
 /* Makes the topic, if it is not there. */
 void coordinator_log_prepare(struct coordinator_log *log);
 
-/* All records, in order. A topic that Apache Kafka made has many partitions: these come before the one that is written
+/* All batches, in order. A topic that Apache Kafka made has many partitions: these come before the one that is written
  * here, whose records are later. Blocking. FURROW_OFFLINE: there is a topic, and it cannot be read. Others: as
- * log_for_each_record. */
-MUST_USE int coordinator_log_read(struct coordinator_log *log, log_record_callback *callback, void *context,
+ * log_for_each_batch. */
+MUST_USE int coordinator_log_read(struct coordinator_log *log, log_batch_callback *callback, void *context,
                                   struct error *error);

@@ -301,16 +301,11 @@ static void give_up(struct group_service *service, const char *why)
 static int load(struct group_service *service, struct error *error)
 {
     struct server *server = service->server;
-    const struct partition *partition = find_partition(service);
     struct loading loading = {.service = service};
-    if (partition == NULL)
+    if (find_partition(service) == NULL)
         return 0;
-    if (partition->log == NULL || log_is_offline(partition->log)) {
-        give_up(service, "is offline");
-        return 0;
-    }
     arena_init(&loading.arena, server->memory, MEMORY_GROUPS, RECORD_LIMIT);
-    int rc = log_for_each_batch(partition->log, server->memory, load_batch, &loading, error);
+    int rc = coordinator_log_read(&service->log, load_batch, &loading, error);
     arena_close(&loading.arena);
     if (rc == -ENOMEM)
         return error_wrap(error, rc, GROUPS_TOPIC);

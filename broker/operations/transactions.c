@@ -209,13 +209,19 @@ static int load_record(void *context, const struct record *record, struct error 
     return 0;
 }
 
+static int load_batch(void *context, const struct batch_header *header, slice batch, struct error *error)
+{
+    const struct loading *loading = context;
+    return log_walk_records(header, batch, loading->service->memory, load_record, context, error);
+}
+
 /* Everything else is served: an epoch that was given out may not be given out again. */
 static int load(struct transaction_service *service, struct error *error)
 {
     struct server *server = service->server;
     struct loading loading = {.service = service};
     arena_init(&loading.arena, server->memory, MEMORY_TRANSACTIONS, RECORD_LIMIT);
-    int rc = coordinator_log_read(&service->log, load_record, &loading, error);
+    int rc = coordinator_log_read(&service->log, load_batch, &loading, error);
     arena_close(&loading.arena);
     if (rc == -ENOMEM)
         return error_wrap(error, rc, TRANSACTIONS_TOPIC);
