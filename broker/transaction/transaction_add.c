@@ -4,8 +4,10 @@
 
 #include "container.h"
 
-#define PATIENCE_MS      5000
-#define RECORD_BYTES_MAX ((size_t)8 << 20) /* so that its end can be written, too */
+#define PATIENCE_MS 5000
+/* A batch of the log is no larger than a segment of it, which is 1 MiB. What is left out is for the id and for what the
+ * record of the end has more. */
+#define PARTITIONS_BYTES_MAX ((size_t)896 << 10)
 
 static bool has_all(const struct transaction *transaction, const struct transaction_add *add)
 {
@@ -53,7 +55,7 @@ static void write_added(struct transaction *transaction, struct transaction_call
     int rc = transaction_partitions_copy(&partitions, &transaction->partitions, coordinator->memory);
     if (rc == 0)
         rc = collect(calls, coordinator->memory, &partitions);
-    bool fits = rc == 0 && transaction_partitions_size(&partitions) <= RECORD_BYTES_MAX;
+    bool fits = rc == 0 && transaction_partitions_size(&partitions) <= PARTITIONS_BYTES_MAX;
     if (!fits || !transaction_has_room(coordinator)) {
         transaction_partitions_close(&partitions, coordinator->memory);
         refuse(coordinator, calls, KAFKA_COORDINATOR_NOT_AVAILABLE);

@@ -762,7 +762,7 @@ static void bounds_hold(void)
 static void a_transaction_of_too_many_partitions_is_refused_before_it_cannot_be_ended(void)
 {
     struct fixture f;
-    enum { COUNT = 3 << 20 };
+    enum { SEGMENT_BYTES = 1 << 20, COUNT = SEGMENT_BYTES / 4 };
     struct transaction_partition *many = calloc(COUNT, sizeof *many);
     REQUIRE(many != NULL);
     for (int32_t i = 0; i < COUNT; i++)
@@ -777,11 +777,13 @@ static void a_transaction_of_too_many_partitions_is_refused_before_it_cannot_be_
                                   .count = COUNT};
     transaction_coordinator_add(f.coordinator, &add, f.now);
     CHECK_EQUAL(add.call.error, KAFKA_COORDINATOR_NOT_AVAILABLE);
-    add.count = (8 << 20) / 4 - 100;
+    add.count = (896 << 10) / 4 - 100;
     transaction_coordinator_add(f.coordinator, &add, f.now);
     settle(&f);
     CHECK_EQUAL(add.call.error, KAFKA_NONE);
     CHECK_EQUAL(end_of(&f, "t", 100, 0, true, TRANSACTION_EPOCHS).call.error, KAFKA_NONE);
+    for (int i = 0; i < f.log_count; i++)
+        CHECK(f.log_sizes[i] <= (size_t)SEGMENT_BYTES);
     close_fixture(&f);
     free(many);
 }
