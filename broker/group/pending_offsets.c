@@ -142,30 +142,38 @@ static void drop_value(struct pending_commit *commit, struct pending_value *valu
     committed_offsets_release(offsets, value->topic, value->partition, value->value.metadata);
 }
 
-/* What is pending for this partition in the commits before `end` (NULL: in all). */
-static void drop_before(struct pending_owner *owner, const struct pending_commit *end, slice topic, int32_t partition)
+/* What is pending for this partition among the commit's first values. */
+static void drop_of(struct pending_commit *commit, size_t count, slice topic, int32_t partition)
 {
-    for (struct pending_commit *commit = owner->commits; commit != end; commit = commit->owner_next) {
-        for (size_t i = 0; i < commit->count; i++) {
-            struct pending_value *value = &commit->values[i];
-            if (!value->is_dropped && value->partition == partition && slice_equal(value->topic, topic))
-                drop_value(commit, value);
-        }
+    for (size_t i = 0; i < count; i++) {
+        struct pending_value *value = &commit->values[i];
+        if (!value->is_dropped && value->partition == partition && slice_equal(value->topic, topic))
+            drop_value(commit, value);
     }
 }
 
+/* What is pending for this partition in the commits before `end` (NULL: in all). */
+static void drop_before(struct pending_owner *owner, const struct pending_commit *end, slice topic, int32_t partition)
+{
+    for (struct pending_commit *commit = owner->commits; commit != end; commit = commit->owner_next)
+        drop_of(commit, commit->count, topic, partition);
+}
+
 /* Of two transactions that commit the same offset, the one that did so later holds, whichever ends first: compaction
- * keeps that one, too. */
+ * keeps that one, too. The last value of a transaction comes first, and takes all before it away: they are searched
+ * once for each partition, however often that was committed. */
 static void settle_value(struct pending_commit *commit, struct pending_value *value)
 {
     struct committed_offsets *offsets = commit->owner->offsets;
     if (value->is_dropped)
         return;
     committed_offsets_remove_pending(offsets, value->topic, value->partition);
-    if (committed_offsets_is_pending(offsets, value->topic, value->partition))
-        drop_before(commit->owner, commit, value->topic, value->partition);
-    committed_offsets_settle(offsets, value->topic, value->partition, &value->value);
     value->is_dropped = true;
+    if (committed_offsets_is_pending(offsets, value->topic, value->partition)) {
+        drop_before(commit->owner, commit, value->topic, value->partition);
+        drop_of(commit, (size_t)(value - commit->values), value->topic, value->partition);
+    }
+    committed_offsets_settle(offsets, value->topic, value->partition, &value->value);
 }
 
 /* Its values have their end. */
@@ -204,10 +212,9 @@ void pending_offsets_end(struct pending_offsets *pending, int64_t producer_id, b
     if (transaction == NULL)
         return;
     transaction->under_way++; /* stays until the last one has gone */
-    struct pending_commit *commit, *next;
-    DL_FOREACH_SAFE(transaction->commits, commit, next)
-    {
-        for (size_t i = 0; i < commit->count && commits; i++)
+    while (transaction->commits != NULL) {
+        struct pending_commit *commit = transaction->commits->prev; /* the last one */
+        for (size_t i = commits ? commit->count : 0; i-- > 0;)
             settle_value(commit, &commit->values[i]);
         if (commits)
             free_commit(pending, commit);

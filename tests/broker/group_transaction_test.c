@@ -3,6 +3,8 @@
 #include "transaction_marker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 static struct group_fixture f;
 
@@ -392,6 +394,36 @@ static void what_stands_later_in_the_log_holds(void)
     }
 }
 
+/* One request may name a partition as often as it likes. Two transactions that do would look through each other's
+ * values for each of their own. */
+static void a_partition_that_is_committed_very_often_takes_no_more_time(void)
+{
+    enum { COUNT = 50000, SECONDS = 2 };
+    struct commit_partition *partitions = calloc(COUNT, sizeof *partitions);
+    REQUIRE(partitions != NULL);
+    group_fixture_open(&f);
+    f.limits.memory_bytes = (size_t)256 << 20;
+    for (int i = 0; i < 2; i++) {
+        struct commit_transaction transaction = {.producer_id = 7 + i, .producer_epoch = 3};
+        struct commit_call call = group_fixture_commit_call(&f, "g", partitions, COUNT);
+        for (int j = 0; j < COUNT; j++)
+            partitions[j] = group_fixture_partition("t", 0, i * COUNT + j);
+        call.transaction = &transaction;
+        group_coordinator_commit(f.coordinator, &call, f.now);
+        group_fixture_answer(&f, KAFKA_NONE);
+        CHECK_EQUAL(partitions[0].error, KAFKA_NONE);
+    }
+    clock_t began = clock();
+    end(8, true);
+    CHECK(clock() - began < SECONDS * CLOCKS_PER_SEC);
+    CHECK_EQUAL(offset_of("g", "t", 0), 2 * COUNT - 1);
+    CHECK(!is_unstable("g", "t", 0));
+    end(7, true);
+    CHECK_EQUAL(offset_of("g", "t", 0), 2 * COUNT - 1);
+    group_fixture_close(&f);
+    free(partitions);
+}
+
 static void any_allocation_may_fail(void)
 {
     bool more = true;
@@ -422,4 +454,4 @@ SUITE("group transaction", CHECK_TEST(what_a_transaction_commits_holds_at_its_en
       CHECK_TEST(a_group_with_pending_offsets_stays_until_these_are_decided),
       CHECK_TEST(deletion_of_the_group_takes_them), CHECK_TEST(deletion_of_the_offset_takes_it),
       CHECK_TEST(deletion_of_the_topic_takes_them), CHECK_TEST(what_stands_later_in_the_log_holds),
-      CHECK_TEST(any_allocation_may_fail))
+      CHECK_TEST(a_partition_that_is_committed_very_often_takes_no_more_time), CHECK_TEST(any_allocation_may_fail))
