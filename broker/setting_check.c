@@ -132,6 +132,8 @@ int setting_check(const struct setting_rule *rule, slice value, struct error *er
     if (value.size > SETTING_TEXT_MAX)
         return error_set(error, -EINVAL, "Invalid value for configuration %s: it is longer than %d bytes", rule->name,
                          SETTING_TEXT_MAX);
+    if (value.size != 0 && memchr(value.data, '\0', value.size) != NULL) /* settings are kept as C strings */
+        return setting_refuse(rule->name, value, "it has a NUL character", error);
     switch (rule->type) {
     case SETTING_INT:
     case SETTING_LONG:

@@ -127,6 +127,7 @@ static void a_change_is_checked_as_kafka_does(void)
     }
     CHECK(config_check_change(CONFIG_LOG_CLEANUP_POLICY, slice_of_text("compact, delete"), NULL) == 0);
     CHECK(config_check_change(CONFIG_LOG_CLEANER_IO_MAX_BYTES_PER_SECOND, slice_of_text("1.5E6"), NULL) == 0);
+    CHECK(config_check_change(CONFIG_LOG_RETENTION_MS, slice_of("70\0x", 4), NULL) == -EINVAL);
     CHECK(!config_is_dynamic(CONFIG_LISTENERS) && !config_is_dynamic(CONFIG_NODE_ID));
 }
 
