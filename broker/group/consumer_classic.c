@@ -326,6 +326,7 @@ void consumer_classic_leave(struct group *group, struct leave_member *members, s
 {
     for (size_t i = 0; i < count; i++)
         members[i].error = leave_one(group->consumer, &members[i]);
+    consumer_end_dismissals(group->consumer);
     consumer_write(group->consumer);
     consumer_downgrade_if_due(group);
 }

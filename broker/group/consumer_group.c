@@ -63,6 +63,14 @@ static int64_t deadline_of(const struct consumer_member *member)
     return earlier(member->session_deadline, member->rebalance_deadline);
 }
 
+static void put_off(struct consumer_member *member, int64_t until)
+{
+    if (member->session_deadline < until)
+        member->session_deadline = until;
+    if (member->rebalance_deadline < until)
+        member->rebalance_deadline = until;
+}
+
 static void expire(struct group *group)
 {
     struct consumer_group *consumer = group->consumer;
@@ -76,8 +84,10 @@ static void expire(struct group *group)
             continue;
         any = true;
         if (consumer_dismiss(consumer, member) != 0)
-            member->session_deadline = now + CONSUMER_RETRY_MS;
+            put_off(member, now + CONSUMER_RETRY_MS);
     }
+    if (any)
+        consumer_end_dismissals(consumer);
     consumer_write(consumer);
     consumer->wake_at = consumer->retry_at;
     for (const struct consumer_member *member = consumer->members; member != NULL; member = member->next)

@@ -192,6 +192,8 @@ static enum kafka_error leave(struct consumer_group *group, struct consumer_call
         member->dirty |= DIRTY_CURRENT;
     } else if (consumer_dismiss(group, member) != 0) {
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
+    } else {
+        consumer_end_dismissals(group);
     }
     call->response.member_id = call->asked->member_id;
     call->response.member_epoch = epoch;

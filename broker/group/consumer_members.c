@@ -180,10 +180,14 @@ int consumer_dismiss(struct consumer_group *group, struct consumer_member *membe
     consumer_free_member(group, member);
     if (group->member_count == 0)
         group->group->since = group->group->coordinator->time.wall;
-    if (consumer_is_to_downgrade(group))
-        return 0;
     group->must_rise = group->needs_refresh = true;
-    rc = consumer_refresh(group, true);
-    (void)rc; /* without memory, the next heartbeat does it */
     return 0;
+}
+
+void consumer_end_dismissals(struct consumer_group *group)
+{
+    if (!group->must_rise || consumer_is_to_downgrade(group))
+        return;
+    int rc = consumer_refresh(group, true);
+    (void)rc; /* without memory, the next heartbeat does it */
 }

@@ -151,9 +151,10 @@ struct consumer_member *consumer_find_member(const struct consumer_group *group,
 struct consumer_member *consumer_find_static(const struct consumer_group *group, slice instance_id);
 /* NULL without memory. */
 struct consumer_member *consumer_add_member(struct consumer_group *group, slice id);
-/* It is out of the group, whose epoch rises, but where the group is to be one of the classic protocol. -ENOMEM: it
- * stays. */
+/* It is out of the group. -ENOMEM: it stays. consumer_end_dismissals must follow. */
 MUST_USE int consumer_dismiss(struct consumer_group *group, struct consumer_member *member);
+/* Of one or of many, who go together: the group's epoch rises, but where it is to be one of the classic protocol. */
+void consumer_end_dismissals(struct consumer_group *group);
 void consumer_free_member(struct consumer_group *group, struct consumer_member *member);
 /* A static member comes back under another id, and has what it had. -ENOMEM: it is as it was. */
 MUST_USE int consumer_replace_static(struct consumer_group *group, struct consumer_member *member, slice id);

@@ -221,7 +221,7 @@ static bool take_over_empty(struct group *group, const struct group_kind *kind, 
 {
     if (group->kind == kind || !group->kind->is_empty(group))
         return true;
-    if (group->is_recorded) {
+    if (group->is_recorded || group->writes > 0) { /* what is on its way may be its first record */
         struct group_write *write = group_write_open(group, WRITE_BURIAL);
         int64_t now = group->coordinator->time.wall;
         if (write == NULL || !group_write_send(write, group->kind->add_tombstones(group, &write->builder, now)))

@@ -1,5 +1,7 @@
 #include "consumer_client.h"
 
+#include <stdio.h>
+
 /* ---- one member, two members ---- */
 
 static void the_first_member_is_given_everything_with_its_first_heartbeat(void)
@@ -91,6 +93,98 @@ static void a_silent_member_is_fenced_and_so_is_one_that_keeps_what_it_is_to_giv
     group_fixture_answer(&f, KAFKA_NONE);
     consumer_client_close(&a);
     consumer_client_close(&b);
+    group_fixture_close(&f);
+}
+
+static void those_who_are_silent_together_go_together(void)
+{
+    enum { COUNT = 20 };
+    struct group_fixture f;
+    struct consumer_client members[COUNT];
+    group_fixture_open(&f);
+    f.limits.consumer_max_size = COUNT;
+    group_fixture_set_topic(&f, "t", 1, 3);
+    for (int i = 0; i < COUNT; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "m%d", i);
+        consumer_client_open(&members[i], &f, id);
+        CHECK(consumer_client_beat(&members[i]) == KAFKA_NONE);
+    }
+    f.now.steady += 45000;
+    CHECK(consumer_client_beat(&members[0]) == KAFKA_NONE);
+    f.lookups = 0;
+    group_coordinator_expire(f.coordinator, f.now);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(f.lookups == 1); /* of who is left, once, not with each who goes */
+    for (int i = 0; i < 3; i++)
+        CHECK(consumer_client_beat(&members[0]) == KAFKA_NONE);
+    CHECK(members[0].held_count == 3);
+    for (int i = 0; i < COUNT; i++)
+        consumer_client_close(&members[i]);
+    group_fixture_close(&f);
+}
+
+static void who_cannot_be_fenced_for_lack_of_memory_is_fenced_later(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 2);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE && consumer_client_beat(&b) == KAFKA_NONE &&
+          consumer_client_beat(&a) == KAFKA_NONE); /* is to give one up within a minute */
+    f.now.steady += 60001;
+    memory_fail_at(&f.memory, 0);
+    group_coordinator_expire(f.coordinator, f.now);
+    memory_fail_at(&f.memory, -1);
+    CHECK(group_coordinator_wake_at(f.coordinator) > f.now.steady);
+    f.now.steady += CONSUMER_RETRY_MS;
+    group_coordinator_expire(f.coordinator, f.now);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(consumer_client_group_is(&f, "Empty"));
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    group_fixture_close(&f);
+}
+
+/* Empty, it becomes one of the classic protocol and back while its first batch is under way. */
+static void what_a_former_group_wrote_is_not_taken_for_what_the_present_one_writes(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, leaving, b, again;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 2);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&leaving, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    consumer_client_open(&again, &f, "b");
+    consumer_client_begin_beat(&a);
+    consumer_client_send(&leaving, -1);
+    struct join_call join = group_fixture_join_call(&f, "");
+    join.requires_member_id = true;
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK(join.call.error == KAFKA_MEMBER_ID_REQUIRED);
+    consumer_client_begin_beat(&b);
+    group_fixture_answer_one(&f, KAFKA_NONE);
+    CHECK(!a.is_beating && b.is_beating);
+    consumer_client_send(&again, 2);
+    CHECK(again.is_beating); /* what it sees is not durable yet */
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(b.error == KAFKA_NONE && b.held_count == 2 && again.error == KAFKA_NONE);
+    group_fixture_restart(&f);
+    CHECK(consumer_client_beat(&b) == KAFKA_NONE && b.held_count == 2 && consumer_client_group_is(&f, "Stable"));
+    f.now.steady += 40000;
+    CHECK(consumer_client_beat(&b) == KAFKA_NONE);
+    int32_t epoch = b.epoch;
+    f.now.steady += 10000;
+    group_coordinator_expire(f.coordinator, f.now); /* nobody who left has come back with the log */
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(consumer_client_beat(&b) == KAFKA_NONE && b.epoch == epoch);
+    consumer_client_close(&a);
+    consumer_client_close(&leaving);
+    consumer_client_close(&b);
+    consumer_client_close(&again);
     group_fixture_close(&f);
 }
 
@@ -329,6 +423,9 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(a_partition_goes_over_when_its_owner_has_given_it_up),
       CHECK_TEST(who_leaves_frees_what_it_held_at_once),
       CHECK_TEST(a_silent_member_is_fenced_and_so_is_one_that_keeps_what_it_is_to_give_up),
+      CHECK_TEST(those_who_are_silent_together_go_together),
+      CHECK_TEST(who_cannot_be_fenced_for_lack_of_memory_is_fenced_later),
+      CHECK_TEST(what_a_former_group_wrote_is_not_taken_for_what_the_present_one_writes),
       CHECK_TEST(a_static_member_comes_back_to_what_it_had), CHECK_TEST(topics_that_come_grow_and_go_are_noticed),
       CHECK_TEST(a_subscription_by_expression_follows_the_topics),
       CHECK_TEST(offsets_expire_from_when_the_last_member_left_also_after_a_restart),

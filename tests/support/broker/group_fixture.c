@@ -44,6 +44,7 @@ static struct group_topic *find_topic(struct group_fixture *f, slice name)
 static bool find_by_name(void *context, slice name, struct group_topic *topic)
 {
     struct group_fixture *f = context;
+    f->lookups++;
     const struct group_topic *found = find_topic(f, name);
     if (found != NULL)
         *topic = *found;

@@ -25,6 +25,7 @@ struct group_fixture {
     struct group_topic topics[TOPICS_MAX];
     int topic_count;
     uint64_t topics_version;
+    int lookups; /* of topics by name */
     int answers; /* since the last call was made */
 };
 
