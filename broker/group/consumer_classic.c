@@ -89,6 +89,15 @@ static slice make_id(struct consumer_group *group, struct arena *arena)
     return arena_copy(arena, slice_of_text(text));
 }
 
+/* Its record is one that a batch can hold. */
+static bool is_short(const struct join_call *join)
+{
+    size_t bytes = join->member_id.size + (slice_is_null(join->instance_id) ? 0 : join->instance_id.size);
+    for (int32_t i = 0; i < join->protocol_count && bytes <= CONSUMER_TEXT_MAX; i++)
+        bytes += join->protocols[i].name.size + join->protocols[i].metadata.size;
+    return bytes <= CONSUMER_TEXT_MAX;
+}
+
 /* The member that joins, NULL for one that is new. */
 static enum kafka_error find_joining(const struct consumer_group *group, const struct join_call *join,
                                      struct consumer_member **member)
@@ -183,6 +192,8 @@ static enum kafka_error join_now(struct consumer_group *group, struct join_call 
     enum kafka_error error = find_joining(group, join, &member);
     if (error != KAFKA_NONE)
         return error;
+    if (!is_short(join))
+        return KAFKA_UNKNOWN_SERVER_ERROR;
     int rc = embedded_read_subscription(join->protocols[0].metadata, join->call.arena, &subscription);
     if (rc != 0 && rc != -ENOMEM)
         return KAFKA_INCONSISTENT_GROUP_PROTOCOL;

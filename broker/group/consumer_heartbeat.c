@@ -153,6 +153,19 @@ static enum kafka_error check_size(struct consumer_group *group, struct consumer
                    : KAFKA_NONE;
 }
 
+/* A record that no batch can hold would be tried for ever, and nobody of the group be answered meanwhile. */
+static enum kafka_error check_text(struct consumer_call *call)
+{
+    const struct consumer_group_heartbeat_request *asked = call->asked;
+    size_t bytes = asked->member_id.size + asked->instance_id.size + asked->rack_id.size;
+    for (int32_t i = 0; i < asked->subscribed_topic_names.count && bytes <= CONSUMER_TEXT_MAX; i++)
+        bytes += asked->subscribed_topic_names.items[i].size + sizeof(int16_t);
+    return bytes <= CONSUMER_TEXT_MAX
+               ? KAFKA_NONE
+               : consumer_refuse(call, KAFKA_UNKNOWN_SERVER_ERROR,
+                                 "The member's subscription takes more than %d bytes.", CONSUMER_TEXT_MAX);
+}
+
 static enum kafka_error check_regex(struct consumer_group *group, struct consumer_call *call)
 {
     slice regex = call->asked->subscribed_topic_regex;
@@ -171,6 +184,8 @@ static enum kafka_error find_member(struct consumer_group *group, struct consume
         error = joins ? find_joining(group, call, member) : find_known(group, call, member);
     if (error == KAFKA_NONE && *member != NULL)
         error = check_epoch(call, *member);
+    if (error == KAFKA_NONE)
+        error = check_text(call);
     return error == KAFKA_NONE ? check_regex(group, call) : error;
 }
 

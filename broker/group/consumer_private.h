@@ -22,6 +22,8 @@
 #define CONSUMER_LEAVE        (-1) /* member epochs of a heartbeat that are none */
 #define CONSUMER_LEAVE_STATIC (-2) /* a static member that means to come back; also the epoch that it then has */
 
+#define CONSUMER_TEXT_MAX     (1 << 20) /* bytes of what a member says of itself: one record, as Kafka's log takes it */
+
 #define CONSUMER_FIRST_EPOCH  2 /* of a group, as Kafka 4.3 has it */
 
 /* As Kafka writes them down. */

@@ -1,6 +1,7 @@
 #include "consumer_client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- one member, two members ---- */
 
@@ -383,6 +384,29 @@ static void a_full_group_takes_no_more_members(void)
     group_fixture_close(&f);
 }
 
+static void who_says_more_than_a_record_holds_does_not_keep_the_others_from_being_answered(void)
+{
+    const size_t size = (size_t)17 << 20;
+    uint8_t *name = calloc(1, size);
+    struct group_fixture f;
+    struct consumer_client a, b;
+    REQUIRE(name != NULL);
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 2);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    b.names[0] = slice_of(name, size);
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE);
+    CHECK(consumer_client_beat(&b) == KAFKA_UNKNOWN_SERVER_ERROR);
+    consumer_client_begin_beat(&a);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(a.error == KAFKA_NONE && a.held_count == 2 && consumer_client_group_is(&f, "Stable"));
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    group_fixture_close(&f);
+    free(name);
+}
+
 /* ---- memory ---- */
 
 static void a_rebalance_survives_any_failing_allocation(void)
@@ -430,5 +454,6 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(a_subscription_by_expression_follows_the_topics),
       CHECK_TEST(offsets_expire_from_when_the_last_member_left_also_after_a_restart),
       CHECK_TEST(bad_requests_change_nothing), CHECK_TEST(a_full_group_takes_no_more_members),
+      CHECK_TEST(who_says_more_than_a_record_holds_does_not_keep_the_others_from_being_answered),
       CHECK_TEST(beyond_the_bound_of_memory_nothing_new_is_kept),
       CHECK_TEST(a_rebalance_survives_any_failing_allocation))
