@@ -21,6 +21,7 @@ struct log_read_aborted {
     struct found *found;
     uint32_t count;
     uint32_t capacity;
+    bool cannot_be_cut; /* too many begin before the range */
 };
 
 int log_read_aborted_begin(const struct log *log, struct log_read *read, uint32_t segment)
@@ -65,11 +66,12 @@ static int grow(struct log_read_aborted *search, struct memory *memory, struct e
 /* Lowers *end when what was found is too much and can be cut. */
 static void keep_bound(struct log_read_aborted *search, int64_t first_base, int64_t *end)
 {
-    if (search->count < 2 * ABORTED_MAX)
+    if (search->count < 2 * ABORTED_MAX || search->cannot_be_cut)
         return;
     qsort(search->found, search->count, sizeof *search->found, compare_first);
     int64_t cut = search->found[ABORTED_MAX].aborted.first_offset;
-    if (cut <= first_base)
+    search->cannot_be_cut = cut <= first_base; /* and never will be: what comes only adds to them */
+    if (search->cannot_be_cut)
         return;
     *end = cut;
     while (search->count > 0 && search->found[search->count - 1].aborted.first_offset >= cut)
@@ -81,6 +83,7 @@ static int collect(struct log_read *read, struct log_read_aborted *search, int64
     struct aborted_transaction aborted;
     int rc;
     search->count = 0;
+    search->cannot_be_cut = false;
     aborted_stream_rewind(&search->stream, INT64_MIN);
     while ((rc = aborted_stream_next(&search->stream, &aborted, error)) == 1) {
         if (aborted.last_offset >= read->offset && aborted.first_offset < *end) {

@@ -7,6 +7,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <time.h>
 
 #define FIRST_INDEX LOG_FIXTURE_FOLDER "/00000000000000000000.txnindex"
 
@@ -339,6 +340,26 @@ static void a_range_ends_where_too_many_are_aborted(void)
     CHECK(log_fixture_close(&f));
 }
 
+static void more_that_are_open_at_the_beginning_are_named_in_time(void)
+{
+    enum { PRODUCERS = 12000, SECONDS = 2 };
+    struct log_fixture f;
+    struct log_read read;
+    open_log(&f);
+    for (int64_t i = 0; i < PRODUCERS; i++) {
+        struct test_batch batch = {.records = 1, .producer_id = i, .transactional = true};
+        REQUIRE(log_fixture_append(&f, &batch, false) == i);
+    }
+    for (int64_t i = 0; i < PRODUCERS; i++)
+        REQUIRE(end(&f, i, TEST_ABORT) == PRODUCERS + i);
+    clock_t began = clock();
+    REQUIRE(log_fixture_read_committed(&f, &read, PRODUCERS, UINT32_C(100) << 20) == 0);
+    CHECK(clock() - began < SECONDS * CLOCKS_PER_SEC);
+    CHECK_EQUAL(read.aborted_count, PRODUCERS);
+    log_read_release(f.log, &read);
+    CHECK(log_fixture_close(&f));
+}
+
 /* ---- failures ---- */
 
 static int append_some(struct log_fixture *f)
@@ -420,5 +441,7 @@ SUITE("log_transactions", CHECK_TEST(a_transaction_holds_the_stable_offset_until
       CHECK_TEST(an_index_that_cannot_be_read_is_made_again),
       CHECK_TEST(an_index_that_is_missing_with_the_others_is_made_again),
       CHECK_TEST(a_missing_index_is_told_and_not_passed_over), CHECK_TEST(reads_behind_the_last_abort_ask_no_file),
-      CHECK_TEST(a_range_ends_where_too_many_are_aborted), CHECK_TEST(transactions_survive_each_disk_call_that_fails),
+      CHECK_TEST(a_range_ends_where_too_many_are_aborted),
+      CHECK_TEST(more_that_are_open_at_the_beginning_are_named_in_time),
+      CHECK_TEST(transactions_survive_each_disk_call_that_fails),
       CHECK_TEST(transactions_survive_each_allocation_that_fails))
