@@ -130,6 +130,7 @@ bool consumer_upgrade(struct group *group, struct consumer_call *call)
                                           (const char *)group->id.data, why));
         return false;
     }
+    group->former_kinds++;
     former.kind->close(&former, KAFKA_REBALANCE_IN_PROGRESS); /* who waits joins again */
     return true;
 }
@@ -225,6 +226,7 @@ void consumer_downgrade_if_due(struct group *group)
         group->consumer->must_rise = group->consumer->needs_refresh = true;
         return;
     }
+    group->former_kinds++;
     former.kind->close(&former, KAFKA_NOT_COORDINATOR);
     classic_group_loaded(group->classic, group->coordinator->time.steady);
     classic_group_rebalance(group->classic, group->coordinator->time.steady);

@@ -370,8 +370,6 @@ void consumer_write_for(struct consumer_group *group, struct group_call *call)
 
 void consumer_written(struct consumer_group *group, struct group_write *write, enum kafka_error error)
 {
-    if (group->under_way != write)
-        return; /* of a group of this kind that was here before */
     group->under_way = NULL;
     if (error == KAFKA_NONE) {
         consumer_write(group);

@@ -71,9 +71,11 @@ int group_become(struct group *group, int (*make)(struct group *group))
 {
     struct group former = *group;
     int rc = make(group);
-    if (rc == 0)
-        former.kind->close(&former, KAFKA_NOT_COORDINATOR);
-    return rc;
+    if (rc != 0)
+        return rc;
+    group->former_kinds++;
+    former.kind->close(&former, KAFKA_NOT_COORDINATOR);
+    return 0;
 }
 
 static void detach(struct group *group)

@@ -64,12 +64,13 @@ struct group {
     slice id; /* a copy */
     struct committed_offsets offsets;
     struct pending_owner pending;
-    int64_t since;      /* ms, wall clock: when it came to be empty, or began to be looked at */
-    unsigned writes;    /* under way */
-    bool is_recorded;   /* the log has a record of it that is no tombstone */
-    bool is_deleting;   /* takes no calls */
-    bool is_forgotten;  /* nobody finds it any more: it goes when its writes have come back */
-    bool is_forgetting; /* offsets of topics that are going are being removed */
+    int64_t since;         /* ms, wall clock: when it came to be empty, or began to be looked at */
+    unsigned writes;       /* under way */
+    unsigned former_kinds; /* how often it became another kind of group */
+    bool is_recorded;      /* the log has a record of it that is no tombstone */
+    bool is_deleting;      /* takes no calls */
+    bool is_forgotten;     /* nobody finds it any more: it goes when its writes have come back */
+    bool is_forgetting;    /* offsets of topics that are going are being removed */
     UT_hash_handle by_id;
 };
 
@@ -116,7 +117,7 @@ struct group_write {
     struct group_append append;
     enum group_write_kind kind;
     struct group *group;
-    const struct group_kind *of;    /* what the group was then */
+    unsigned former_kinds;          /* as the group had then: the same, or the write is not of what it is now */
     struct group_answers waiting;   /* calls that are answered when it is durable */
     struct consumer_grave *graves;  /* KIND, of a consumer group: what it buries */
     uint64_t token;                 /* KIND */

@@ -16,7 +16,7 @@ struct group_write *group_write_open_with(struct group *group, enum group_write_
     write->kind = kind;
     write->group = group;
     arena_init(&write->arena, coordinator->memory, MEMORY_GROUPS, LIST_BYTES_MAX);
-    write->of = group->kind;
+    write->former_kinds = group->former_kinds;
     group_answers_init(&write->waiting);
     writer_init(&write->batch, coordinator->memory, MEMORY_GROUPS, BATCH_BYTES_MAX);
     batch_builder_open(&write->builder, &write->batch, options);
@@ -78,7 +78,7 @@ static void on_written(struct group_append *append, enum kafka_error error)
     switch (write->kind) {
     case WRITE_KIND:
         group->is_recorded = group->is_recorded || error == KAFKA_NONE;
-        if (!group->is_forgotten && write->of == group->kind)
+        if (!group->is_forgotten && write->former_kinds == group->former_kinds)
             group->kind->written(group, write, error);
         break;
     case WRITE_BURIAL:

@@ -34,6 +34,54 @@ static void an_empty_group_changes_its_protocol_with_its_members(void)
     group_fixture_close(&f);
 }
 
+/* The sync of a group of one; its assignment is on its way to the log. */
+static void begin_sync(struct group_fixture *f, struct join_call *join, struct group_assignment *mine,
+                       struct sync_call *sync)
+{
+    *join = group_fixture_join_call(f, "");
+    group_coordinator_join(f->coordinator, slice_of_text("g"), join, f->now);
+    REQUIRE(f->answers > 0 && join->call.error == KAFKA_NONE);
+    *mine = (struct group_assignment){join->found_member_id, slice_of_text("all")};
+    *sync = (struct sync_call){.call = {.done = group_fixture_done,
+                                        .context = f,
+                                        .arena = &f->arena,
+                                        .error = KAFKA_UNKNOWN_SERVER_ERROR}, /* until it is answered */
+                               .member_id = join->found_member_id,
+                               .generation = join->generation,
+                               .assignments = mine,
+                               .assignment_count = 1};
+    group_coordinator_sync(f->coordinator, slice_of_text("g"), sync, f->now);
+    CHECK(sync->call.error == KAFKA_UNKNOWN_SERVER_ERROR);
+}
+
+static void what_a_group_wrote_before_it_changed_twice_answers_nobody(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, leaving;
+    struct join_call joins[2];
+    struct group_assignment assignments[2];
+    struct sync_call syncs[2];
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 1);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&leaving, &f, "a");
+    begin_sync(&f, &joins[0], &assignments[0], &syncs[0]);
+    struct leave_member gone = {.member_id = joins[0].found_member_id, .instance_id = NULL_SLICE};
+    CHECK(group_coordinator_leave(f.coordinator, slice_of_text("g"), &gone, 1, f.now) == KAFKA_NONE);
+    consumer_client_begin_beat(&a);
+    consumer_client_send(&leaving, -1);
+    begin_sync(&f, &joins[1], &assignments[1], &syncs[1]);
+    group_fixture_answer_one(&f, KAFKA_NONE);
+    CHECK(syncs[1].call.error == KAFKA_UNKNOWN_SERVER_ERROR);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(syncs[1].call.error == KAFKA_NONE && consumer_client_group_is(&f, "Stable"));
+    group_fixture_restart(&f);
+    CHECK(consumer_client_group_is(&f, "Stable"));
+    consumer_client_close(&a);
+    consumer_client_close(&leaving);
+    group_fixture_close(&f);
+}
+
 static void an_id_that_was_only_given_out_keeps_no_group_in_its_protocol(void)
 {
     struct group_fixture f;
@@ -295,6 +343,7 @@ static void a_migration_survives_any_failing_allocation(void)
 }
 
 SUITE("consumer_migration", CHECK_TEST(an_empty_group_changes_its_protocol_with_its_members),
+      CHECK_TEST(what_a_group_wrote_before_it_changed_twice_answers_nobody),
       CHECK_TEST(an_id_that_was_only_given_out_keeps_no_group_in_its_protocol),
       CHECK_TEST(nothing_is_written_behind_the_end_of_a_group),
       CHECK_TEST(a_group_is_migrated_and_back_member_by_member),
