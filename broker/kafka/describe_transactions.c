@@ -2,6 +2,20 @@
 #include "kafka/request.h"
 #include "operations/transactions.h"
 
+/* Copied, so that whoever asks for a transaction again and again meets the bound of the request's memory. */
+static bool fill_partitions(struct arena *arena, const struct transaction_topic *topic,
+                            struct describe_transactions_response_topic *answer)
+{
+    size_t size = (size_t)topic->count * sizeof *topic->partitions;
+    *answer = (struct describe_transactions_response_topic){.topic = topic->name};
+    answer->partitions.items = arena_alloc(arena, size);
+    if (answer->partitions.items == NULL)
+        return false;
+    answer->partitions.count = topic->count;
+    memcpy(answer->partitions.items, topic->partitions, size);
+    return true;
+}
+
 static bool fill_topics(struct kafka_request *request, const struct transaction_partitions *partitions,
                         struct describe_transactions_response_transaction *answer)
 {
@@ -11,9 +25,8 @@ static bool fill_topics(struct kafka_request *request, const struct transaction_
         return false;
     answer->topics.count = partitions->topic_count;
     for (size_t i = 0; i < count; i++) {
-        const struct transaction_topic *topic = partitions->topics[i];
-        answer->topics.items[i] = (struct describe_transactions_response_topic){
-            .topic = topic->name, .partitions = {.items = topic->partitions, .count = topic->count}};
+        if (!fill_partitions(&request->arena, partitions->topics[i], &answer->topics.items[i]))
+            return false;
     }
     return true;
 }

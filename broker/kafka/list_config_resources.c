@@ -50,14 +50,16 @@ static int add_topics(struct listing *listing)
 static int add_all(struct listing *listing, enum resource_type type)
 {
     struct server *server = listing->request->server;
-    char id[16];
+    char text[16];
+    slice id;
     switch (type) {
     case RESOURCE_TOPIC:
         return add_topics(listing);
     case RESOURCE_BROKER:
     case RESOURCE_BROKER_LOGGER:
-        snprintf(id, sizeof id, "%d", server->start.node_id);
-        return add(listing, type, arena_copy(&listing->request->arena, slice_of_text(id)));
+        snprintf(text, sizeof text, "%d", server->start.node_id);
+        id = arena_copy(&listing->request->arena, slice_of_text(text));
+        return slice_is_null(id) ? -ENOMEM : add(listing, type, id);
     case RESOURCE_GROUP:
         return metadata_log_list_settings(server->metadata, SETTINGS_OF_GROUP, add_group, listing);
     default:
