@@ -71,8 +71,17 @@ def run_confluent(told) -> None:
             say_assigned(assigned)
             said = set(assigned)
     if has_read:
-        consumer.commit(asynchronous=False)
+        commit(consumer)
     consumer.close()
+
+
+def commit(consumer: confluent_kafka.Consumer) -> None:
+    """What it has read, as far as it was not taken away meanwhile."""
+    try:
+        consumer.commit(asynchronous=False)
+    except confluent_kafka.KafkaException as error:
+        if error.args[0].code() != confluent_kafka.KafkaError._NO_OFFSET:
+            raise
 
 
 def pythonic(told) -> dict:

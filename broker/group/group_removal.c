@@ -172,9 +172,9 @@ static size_t count_offsets(const struct group *group)
     return count;
 }
 
-static int fill(struct group_write *write, size_t *next)
+static int fill(struct group_write *write, enum group_write_kind kind, size_t *next)
 {
-    switch (write->kind) {
+    switch (kind) {
     case WRITE_END:
         return remove_chosen(write, choose_all);
     case WRITE_DELETION:
@@ -197,7 +197,7 @@ static enum round begin_round(struct group *group, enum group_write_kind kind, s
     if (write == NULL)
         return ROUND_FAILED;
     write->commit = deletion;
-    int rc = fill(write, &next);
+    int rc = fill(write, kind, &next);
     write->next = next;
     write->ends_group = !write->is_cut && kind != WRITE_DELETION && (kind == WRITE_END || is_idle(group)) &&
                         write->removed_count == count_offsets(group);
