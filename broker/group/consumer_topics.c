@@ -183,23 +183,31 @@ void consumer_let_go(struct consumer_group *group, const struct consumer_member 
 
 /* ---- subscriptions ---- */
 
+/* NULL: it has none. */
+static const struct consumer_regex *regex_of(const struct consumer_group *group, const struct consumer_member *member)
+{
+    return slice_is_null(member->regex) ? NULL : consumer_find_regex(group, member->regex);
+}
+
 bool consumer_subscribes(const struct consumer_group *group, const struct consumer_member *member, slice topic)
 {
     if (name_list_has(&member->names, topic))
         return true;
-    const struct consumer_regex *regex =
-        slice_is_null(member->regex) ? NULL : consumer_find_regex(group, member->regex);
+    const struct consumer_regex *regex = regex_of(group, member);
     return regex != NULL && name_list_has(&regex->topics, topic);
 }
 
 int consumer_subscription(const struct consumer_group *group, const struct consumer_member *member, struct arena *arena,
                           uint32_t **topics, uint32_t *count)
 {
-    *topics = arena_alloc(arena, group->topic_count * sizeof **topics);
+    const struct consumer_regex *regex = regex_of(group, member);
+    size_t names = (size_t)member->names.count + (regex != NULL ? regex->topics.count : 0);
+    size_t room = names < group->topic_count ? names : group->topic_count;
+    *topics = arena_alloc(arena, room * sizeof **topics);
     *count = 0;
     if (*topics == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < group->topic_count; i++) {
+    for (uint32_t i = 0; i < group->topic_count && *count < room; i++) {
         if (consumer_subscribes(group, member, group->topics[i].name))
             (*topics)[(*count)++] = i;
     }

@@ -354,9 +354,21 @@ static struct group *find_consumer(struct group_coordinator *coordinator, struct
     return group;
 }
 
+/* A join that is refused leaves no group behind. */
+static void end_heartbeat(struct group *group, bool was_there)
+{
+    bool is_nothing =
+        group->kind->is_empty(group) && group->writes == 0 && !group->is_recorded && group->offsets.topic_count == 0;
+    if (!was_there && is_nothing)
+        group_remove(group);
+    else
+        group_note_wake(group);
+}
+
 void group_coordinator_consumer_heartbeat(struct group_coordinator *coordinator, struct consumer_call *call,
                                           struct group_time now)
 {
+    bool was_there = group_find(coordinator, call->asked->group_id) != NULL;
     coordinator->time = now;
     call->response = CONSUMER_GROUP_HEARTBEAT_RESPONSE_DEFAULTS;
     enum kafka_error error = consumer_check_request(call);
@@ -369,7 +381,7 @@ void group_coordinator_consumer_heartbeat(struct group_coordinator *coordinator,
         group = find_consumer(coordinator, call);
     if (group != NULL) {
         consumer_heartbeat(group->consumer, call);
-        group_note_wake(group);
+        end_heartbeat(group, was_there);
     }
     group_give_answers(coordinator);
 }

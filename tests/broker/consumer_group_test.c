@@ -284,6 +284,24 @@ static void a_subscription_by_expression_follows_the_topics(void)
     group_fixture_close(&f);
 }
 
+static void a_join_that_is_refused_leaves_no_group(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    consumer_client_open(&a, &f, "a");
+    a.name_count = 0;
+    a.regex = "(";
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_INVALID_REGULAR_EXPRESSION);
+    CHECK_EQUAL(group_coordinator_count(f.coordinator), 0);
+    a.regex = "t";
+    a.says_all = true;
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_NONE);
+    CHECK_EQUAL(group_coordinator_count(f.coordinator), 1);
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
 static void offsets_expire_from_when_the_last_member_left_also_after_a_restart(void)
 {
     struct group_fixture f;
@@ -451,7 +469,7 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(who_cannot_be_fenced_for_lack_of_memory_is_fenced_later),
       CHECK_TEST(what_a_former_group_wrote_is_not_taken_for_what_the_present_one_writes),
       CHECK_TEST(a_static_member_comes_back_to_what_it_had), CHECK_TEST(topics_that_come_grow_and_go_are_noticed),
-      CHECK_TEST(a_subscription_by_expression_follows_the_topics),
+      CHECK_TEST(a_subscription_by_expression_follows_the_topics), CHECK_TEST(a_join_that_is_refused_leaves_no_group),
       CHECK_TEST(offsets_expire_from_when_the_last_member_left_also_after_a_restart),
       CHECK_TEST(bad_requests_change_nothing), CHECK_TEST(a_full_group_takes_no_more_members),
       CHECK_TEST(who_says_more_than_a_record_holds_does_not_keep_the_others_from_being_answered),
