@@ -5,6 +5,7 @@
 #include "operations/transactions.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* States of Kafka that no transactional id has here for others to see. */
 static const char *const unseen_states[] = {"Dead", "PrepareEpochFence"};
@@ -13,6 +14,7 @@ struct listing {
     struct kafka_request *request;
     struct list_transactions_response response;
     bool states[TRANSACTION_STATES]; /* that are asked for */
+    struct int64_array producers;    /* likewise, in order */
     struct subscription_regex *pattern;
     int64_t now;
     int32_t room;
@@ -43,19 +45,36 @@ static bool take_states(struct listing *listing, const struct string_array *name
     return true;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* False without memory. */
+static bool take_producers(struct listing *listing, const struct int64_array *ids)
+{
+    size_t count = ids->count > 0 ? (size_t)ids->count : 0;
+    listing->producers.items = arena_alloc(&listing->request->arena, count * sizeof *ids->items);
+    if (listing->producers.items == NULL)
+        return false;
+    if (count != 0)
+        memcpy(listing->producers.items, ids->items, count * sizeof *ids->items);
+    listing->producers.count = (int32_t)count;
+    qsort(listing->producers.items, count, sizeof *ids->items, compare_ids);
+    return true;
+}
+
 static bool has_producer(const struct int64_array *ids, int64_t id)
 {
-    for (int32_t i = 0; i < ids->count; i++) {
-        if (ids->items[i] == id)
-            return true;
-    }
-    return ids->count <= 0;
+    return ids->count == 0 || bsearch(&id, ids->items, (size_t)ids->count, sizeof id, compare_ids) != NULL;
 }
 
 static bool passes(const struct listing *listing, const struct transaction_values *values)
 {
     const struct list_transactions_request *asked = listing->request->message;
-    if (values->producer_epoch < 0 || !has_producer(&asked->producer_id_filters, values->producer_id))
+    if (values->producer_epoch < 0 || !has_producer(&listing->producers, values->producer_id))
         return false;
     if (asked->state_filters.count > 0 && !listing->states[values->state])
         return false;
@@ -117,7 +136,8 @@ void handle_list_transactions(struct kafka_request *request)
 {
     const struct list_transactions_request *asked = request->message;
     struct listing listing = {.request = request, .now = server_now(request->server)};
-    int rc = take_states(&listing, &asked->state_filters) ? list(&listing, asked->transactional_id_pattern) : -ENOMEM;
+    bool taken = take_states(&listing, &asked->state_filters) && take_producers(&listing, &asked->producer_id_filters);
+    int rc = taken ? list(&listing, asked->transactional_id_pattern) : -ENOMEM;
     if (rc == -ENOMEM) {
         kafka_close(request, "out of memory");
         return;
