@@ -83,14 +83,14 @@ struct join_call {
     bool requires_member_id;  /* version 4 on: a new member is given an id first */
     bool may_skip_assignment; /* version 9 on */
     /* Found */
+    bool skip_assignment;
     int32_t generation; /* -1 on error */
+    int32_t member_count;
+    struct join_member *members; /* the leader's only */
     slice found_member_id;
     slice found_protocol_type; /* null on error */
     slice found_protocol;
     slice leader;
-    bool skip_assignment;
-    struct join_member *members; /* the leader's only */
-    int32_t member_count;
 };
 
 struct group_assignment {

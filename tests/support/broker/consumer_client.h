@@ -16,19 +16,19 @@ struct consumer_client {
     char id[16];
     const char *instance;
     slice names[4]; /* "t" at first */
-    int name_count;
     const char *regex;
     const char *assignor;
+    int name_count;
     int32_t epoch;
     struct consumer_client_held held[CONSUMER_CLIENT_HELD_MAX];
     int held_count;
-    bool says_all; /* its next heartbeat is a full one */
+    enum kafka_error error; /* of the last answer */
+    bool says_all;          /* its next heartbeat is a full one */
     bool is_beating;
     struct arena arena;  /* the request's */
     struct arena asking; /* what it says */
     struct consumer_group_heartbeat_request asked;
     struct consumer_call call;
-    enum kafka_error error; /* of the last answer */
 };
 
 void consumer_client_open(struct consumer_client *c, struct group_fixture *f, const char *id);
