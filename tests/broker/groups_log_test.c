@@ -8,20 +8,12 @@
 
 static struct server_fixture f;
 
-static void on_appended(struct append_request *request)
-{
-    *(bool *)request->context = true;
-}
-
 static void write_offset(struct partition *partition, const char *group, int64_t offset)
 {
     struct memory memory;
-    struct arena arena;
     struct batch_builder builder;
     writer w;
-    bool is_done = false;
     memory_init(&memory);
-    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
     writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
     batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
     struct committed_offset value = {.offset = offset, .committed_at = 1700000000000, .leader_epoch = -1};
@@ -29,19 +21,8 @@ static void write_offset(struct partition *partition, const char *group, int64_t
                                      &value) == 0);
     REQUIRE(batch_builder_close(&builder, NULL) == 0);
     struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
-    struct append_request request = {.parts = &part,
-                                     .part_count = 1,
-                                     .acks = APPEND_ACKS_ALL,
-                                     .origin = APPEND_FROM_COORDINATOR,
-                                     .arena = &arena,
-                                     .done = on_appended,
-                                     .context = &is_done};
-    append_start(f.server.appends, &request);
-    while (!is_done)
-        uv_run(&f.loop, UV_RUN_NOWAIT);
-    CHECK_EQUAL(part.error, KAFKA_NONE);
+    CHECK_EQUAL(server_fixture_append_batch(&f, &part, APPEND_ACKS_ALL, APPEND_FROM_COORDINATOR), KAFKA_NONE);
     writer_close(&w);
-    arena_close(&arena);
 }
 
 static int64_t offset_of(const char *group)

@@ -85,20 +85,12 @@ static struct partition *partition_of(int32_t index)
     return topic_partition(topic, index);
 }
 
-static void on_appended(struct append_request *request)
-{
-    *(bool *)request->context = true;
-}
-
 static enum kafka_error append(const struct producer *producer, int32_t partition)
 {
     struct memory memory;
-    struct arena arena;
     struct batch_builder builder;
     writer w;
-    bool is_done = false;
     memory_init(&memory);
-    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
     writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
     struct batch_options options = BATCH_OPTIONS_PLAIN;
     options.attributes = BATCH_TRANSACTIONAL;
@@ -110,18 +102,9 @@ static enum kafka_error append(const struct producer *producer, int32_t partitio
     REQUIRE(batch_builder_close(&builder, NULL) == 0);
     struct append_part part = {
         .partition = partition_of(partition), .batch = w.data, .size = w.size, .in_transaction = true};
-    struct append_request request = {.parts = &part,
-                                     .part_count = 1,
-                                     .acks = APPEND_ACKS_ALL,
-                                     .arena = &arena,
-                                     .done = on_appended,
-                                     .context = &is_done};
-    append_start(f.server.appends, &request);
-    while (!is_done)
-        uv_run(&f.loop, UV_RUN_NOWAIT);
+    enum kafka_error error = server_fixture_append_batch(&f, &part, APPEND_ACKS_ALL, APPEND_FROM_CLIENT);
     writer_close(&w);
-    arena_close(&arena);
-    return part.error;
+    return error;
 }
 
 /* A transaction that has a record in each partition; with_groups: and offsets, as far as the coordinator knows. */
@@ -331,12 +314,9 @@ static void with_their_topic_all_transactional_ids_are_gone(void)
 static void write_record_of_kafka(struct partition *partition, int64_t producer_id, const char *id)
 {
     struct memory memory;
-    struct arena arena;
     struct batch_builder builder;
     writer w;
-    bool is_done = false;
     memory_init(&memory);
-    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
     writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
     batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
     struct transaction_values values = {.producer_id = producer_id, .timeout_ms = 60000, .started_at = -1};
@@ -344,19 +324,8 @@ static void write_record_of_kafka(struct partition *partition, int64_t producer_
     REQUIRE(transaction_records_add(&builder, 1700000000000, slice_of_text(id), &values, &none) == 0);
     REQUIRE(batch_builder_close(&builder, NULL) == 0);
     struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
-    struct append_request request = {.parts = &part,
-                                     .part_count = 1,
-                                     .acks = APPEND_ACKS_ALL,
-                                     .origin = APPEND_FROM_COORDINATOR,
-                                     .arena = &arena,
-                                     .done = on_appended,
-                                     .context = &is_done};
-    append_start(f.server.appends, &request);
-    while (!is_done)
-        uv_run(&f.loop, UV_RUN_NOWAIT);
-    CHECK_EQUAL(part.error, KAFKA_NONE);
+    CHECK_EQUAL(server_fixture_append_batch(&f, &part, APPEND_ACKS_ALL, APPEND_FROM_COORDINATOR), KAFKA_NONE);
     writer_close(&w);
-    arena_close(&arena);
 }
 
 static int64_t producer_id_of(const char *id)

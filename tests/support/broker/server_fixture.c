@@ -297,27 +297,41 @@ static void on_appended(struct append_request *request)
     *(bool *)request->context = true;
 }
 
+enum kafka_error server_fixture_append_batch(struct server_fixture *f, struct append_part *part, enum append_acks acks,
+                                             enum append_origin origin)
+{
+    struct memory memory;
+    struct arena arena;
+    bool is_done = false;
+    memory_init(&memory);
+    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
+    struct append_request request = {.parts = part,
+                                     .part_count = 1,
+                                     .acks = acks,
+                                     .origin = origin,
+                                     .arena = &arena,
+                                     .done = on_appended,
+                                     .context = &is_done};
+    append_start(f->server.appends, &request);
+    while (!is_done)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    arena_close(&arena);
+    return part->error;
+}
+
 enum kafka_error server_fixture_append(struct server_fixture *f, struct partition *partition, enum append_acks acks,
                                        int64_t timestamp, slice key, slice value)
 {
     struct memory memory;
-    struct arena arena;
     struct batch_builder builder;
     writer w;
-    bool is_done = false;
     memory_init(&memory);
-    arena_init(&arena, &memory, MEMORY_REQUESTS, 1 << 16);
     writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
     batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
     batch_builder_add(&builder, timestamp, key, value);
     need(batch_builder_close(&builder, NULL) == 0);
     struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
-    struct append_request request = {
-        .parts = &part, .part_count = 1, .acks = acks, .arena = &arena, .done = on_appended, .context = &is_done};
-    append_start(f->server.appends, &request);
-    while (!is_done)
-        uv_run(&f->loop, UV_RUN_ONCE);
+    enum kafka_error error = server_fixture_append_batch(f, &part, acks, APPEND_FROM_CLIENT);
     writer_close(&w);
-    arena_close(&arena);
-    return part.error;
+    return error;
 }

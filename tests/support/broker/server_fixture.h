@@ -49,7 +49,9 @@ void server_fixture_close_services(struct server_fixture *f);
 /* Turns the loop until the topic is made, or is not; config NULL: as the server's. */
 int server_fixture_create_topic(struct server_fixture *f, const char *name, int32_t partitions,
                                 const struct topic_config *config, struct topic **topic);
-/* One record, a batch of its own; turns the loop until it has its result. An allocation that a test lets fail is not
- * one of these. */
+/* One part, and a record in a batch of its own: turn the loop until it has its result. An allocation that a test lets
+ * fail is not one of these. */
+enum kafka_error server_fixture_append_batch(struct server_fixture *f, struct append_part *part, enum append_acks acks,
+                                             enum append_origin origin);
 enum kafka_error server_fixture_append(struct server_fixture *f, struct partition *partition, enum append_acks acks,
                                        int64_t timestamp, slice key, slice value);
