@@ -1,5 +1,8 @@
 #include "json.h"
 
+#include "base64.h"
+#include "utf8.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -48,26 +51,6 @@ void json_begin_array(struct json *j)
 void json_end_array(struct json *j)
 {
     end(j, ']');
-}
-
-/* Bytes of the UTF-8 sequence at the front, 0 when it is none; *bad is then the length of its maximal part: what one
- * U+FFFD stands for (Unicode 15, table 3-7 and section 3.9). */
-static size_t utf8_sequence(const uint8_t *p, size_t size, size_t *bad)
-{
-    *bad = 1;
-    size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < length; i++) {
-        uint8_t low = 0x80, high = 0xbf;
-        if (i == 1) {
-            low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-            high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
-        }
-        if (i == size || p[i] < low || p[i] > high) {
-            *bad = i;
-            return 0;
-        }
-    }
-    return length;
 }
 
 /* The letter that escapes a character with a backslash, or 0. */
@@ -154,17 +137,6 @@ void json_text(struct json *j, const char *text)
     json_string(j, slice_of_text(text));
 }
 
-static void write_base64_group(writer *w, const uint8_t *p, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint32_t bits = (uint32_t)p[0] << 16 | (size > 1 ? (uint32_t)p[1] << 8 : 0) | (size > 2 ? p[2] : 0);
-    uint8_t *to = writer_extend(w, 4);
-    if (to == NULL)
-        return;
-    for (size_t i = 0; i < 4; i++)
-        to[i] = i <= size ? (uint8_t)digits[bits >> (18 - 6 * i) & 63] : '=';
-}
-
 void json_base64(struct json *j, slice bytes)
 {
     if (slice_is_null(bytes)) {
@@ -173,8 +145,7 @@ void json_base64(struct json *j, slice bytes)
     }
     begin_value(j);
     write_u8(j->w, '"');
-    for (size_t i = 0; i < bytes.size; i += 3)
-        write_base64_group(j->w, bytes.data + i, bytes.size - i < 3 ? bytes.size - i : 3);
+    base64_write(j->w, bytes);
     write_u8(j->w, '"');
 }
 
