@@ -187,3 +187,20 @@ void json_null(struct json *j)
     begin_value(j);
     write_text(j->w, "null");
 }
+
+void json_raw(struct json *j, slice text)
+{
+    bool in_string = false;
+    begin_value(j);
+    for (size_t i = 0, start = 0; i <= text.size; i++) {
+        uint8_t c = i < text.size ? text.data[i] : ' ';
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        if (i >= text.size || (!in_string && (c == ' ' || c == '\n' || c == '\r' || c == '\t'))) {
+            write_bytes(j->w, slice_of(text.data + start, i - start));
+            start = i + 1;
+        }
+    }
+}

@@ -43,3 +43,7 @@ void json_uint(struct json *j, uint64_t value);
 void json_double(struct json *j, double value);
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);
+
+/* A JSON text as a value, without the blanks between its tokens: it takes one line. The caller knows that it is one
+ * (json_parse of json_read.h). */
+void json_raw(struct json *j, slice text);
