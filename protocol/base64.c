@@ -11,13 +11,17 @@ static void encode_group(const uint8_t *p, size_t size, uint8_t *to)
         to[i] = i <= size ? (uint8_t)alphabet[bits >> (18 - 6 * i) & 63] : '=';
 }
 
+void base64_print(slice bytes, uint8_t *to)
+{
+    for (size_t i = 0; i < bytes.size; i += 3, to += 4)
+        encode_group(bytes.data + i, bytes.size - i < 3 ? bytes.size - i : 3, to);
+}
+
 void base64_write(writer *w, slice bytes)
 {
     uint8_t *to = writer_extend(w, base64_size(bytes.size));
-    if (to == NULL)
-        return;
-    for (size_t i = 0; i < bytes.size; i += 3, to += 4)
-        encode_group(bytes.data + i, bytes.size - i < 3 ? bytes.size - i : 3, to);
+    if (to != NULL)
+        base64_print(bytes, to);
 }
 
 /* The value of each ASCII character. */

@@ -15,6 +15,8 @@ static inline size_t base64_decoded_max(size_t size)
     return size / 4 * 3;
 }
 
+/* Writes base64_size(bytes.size) characters to `to`, no NUL byte behind them. */
+void base64_print(slice bytes, uint8_t *to);
 void base64_write(writer *w, slice bytes);
 
 /* Writes at most base64_decoded_max(text.size) bytes to `to`, which may be where the text itself begins. False when the
