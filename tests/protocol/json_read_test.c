@@ -254,11 +254,6 @@ static bool judged_as(slice text, slice verdict)
     return same;
 }
 
-static unsigned hex_value(uint8_t c)
-{
-    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 static void python_reads_the_same(void)
 {
     begin();
@@ -274,8 +269,7 @@ static void python_reads_the_same(void)
         size_t size = (size_t)(tab - line) / 2;
         uint8_t *text = malloc(size != 0 ? size : 1);
         REQUIRE(text != NULL);
-        for (size_t i = 0; i < size; i++)
-            text[i] = (uint8_t)(hex_value(line[2 * i]) << 4 | hex_value(line[2 * i + 1]));
+        CHECK_EQUAL(vector_unhex(slice_of(line, 2 * size), text, size), size);
         CHECK(judged_as(slice_of(text, size), slice_of(tab + 1, (size_t)(newline - tab) - 1)));
         free(text);
         arena_reset(&arena);

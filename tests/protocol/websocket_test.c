@@ -1,4 +1,5 @@
 #include "check.h"
+#include "sample.h"
 #include "websocket.h"
 
 #define LIMIT 70000
@@ -358,10 +359,87 @@ static void lengths_that_are_not_in_their_shortest_form_fail(void)
     check_bytes(BYTES(0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), "!1002");
 }
 
+static void print_hex(writer *out, slice bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < bytes.size; i++) {
+        write_u8(out, (uint8_t)digits[bytes.data[i] >> 4]);
+        write_u8(out, (uint8_t)digits[bytes.data[i] & 15]);
+    }
+}
+
+/* As the vectors are written: messages once they are whole. */
+static void print_seen(writer *out, writer *message, const struct websocket_event *event)
+{
+    static const char letters[] = "?TB?????CPp";
+    slice payload = event->payload;
+    if (event->opcode < WEBSOCKET_CLOSE) {
+        write_bytes(message, payload);
+        payload = writer_slice(message);
+    }
+    if (!event->ends)
+        return;
+    write_u8(out, (uint8_t)letters[event->opcode]);
+    if (event->opcode == WEBSOCKET_CLOSE) {
+        print_number(out, event->code);
+        write_u8(out, ':');
+    }
+    print_hex(out, payload);
+    write_u8(out, ' ');
+    if (event->opcode < WEBSOCKET_CLOSE)
+        writer_cut(message, 0);
+}
+
+static bool seen_as(uint8_t *bytes, size_t size, slice expected)
+{
+    struct websocket socket;
+    struct websocket_event event;
+    struct websocket_input input = {bytes, size};
+    writer out, message;
+    int rc;
+    open_writer(&out);
+    open_writer(&message);
+    websocket_init(&socket, LIMIT);
+    while ((rc = websocket_next(&socket, &input, &event, NULL)) > 0)
+        print_seen(&out, &message, &event);
+    if (rc < 0) {
+        write_u8(&out, '!');
+        print_number(&out, socket.failure);
+        write_u8(&out, ' ');
+    }
+    bool same = writer_ok(&out) && slice_equal(writer_slice(&out), expected);
+    if (!same)
+        printf("%.*s, not %.*s\n", SLICE_PRINT(writer_slice(&out)), SLICE_PRINT(expected));
+    writer_close(&message);
+    writer_close(&out);
+    return same;
+}
+
+static void wsproto_sees_the_same(void)
+{
+    writer lines;
+    uint8_t bytes[8192];
+    memory_init(&memory);
+    open_writer(&lines);
+    REQUIRE(vector_read(&lines, "websocket-wsproto.txt"));
+    uint32_t count = 0;
+    for (const uint8_t *line = lines.data, *last = lines.data + lines.size; line < last; count++) {
+        const uint8_t *tab = memchr(line, '\t', (size_t)(last - line));
+        const uint8_t *newline = memchr(line, '\n', (size_t)(last - line));
+        REQUIRE(tab != NULL && newline > tab);
+        size_t size = vector_unhex(slice_of(line, (size_t)(tab - line)), bytes, sizeof bytes);
+        CHECK(seen_as(bytes, size, slice_of(tab + 1, (size_t)(newline - tab) - 1)));
+        line = newline + 1;
+    }
+    CHECK(count > 1000);
+    writer_close(&lines);
+    CHECK_EQUAL(memory_total_bytes(&memory), 0);
+}
+
 SUITE("websocket", CHECK_TEST(the_key_is_answered), CHECK_TEST(the_rfcs_frames_are_read),
       CHECK_TEST(the_rfcs_frames_are_written), CHECK_TEST(a_long_reason_is_cut_between_characters),
       CHECK_TEST(lengths_of_all_three_forms), CHECK_TEST(reserved_bits_and_opcodes_fail),
       CHECK_TEST(messages_come_in_parts_with_control_frames_between), CHECK_TEST(text_is_utf8_across_parts),
       CHECK_TEST(a_text_must_not_end_within_a_character), CHECK_TEST(closes_have_a_valid_code_and_reason),
       CHECK_TEST(a_message_beyond_the_limit_fails_when_it_is_announced),
-      CHECK_TEST(lengths_that_are_not_in_their_shortest_form_fail))
+      CHECK_TEST(lengths_that_are_not_in_their_shortest_form_fail), CHECK_TEST(wsproto_sees_the_same))

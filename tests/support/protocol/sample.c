@@ -57,3 +57,16 @@ bool vector_read(writer *w, const char *name)
     fclose(file);
     return writer_ok(w) && w->size != 0;
 }
+
+static unsigned hex_value(uint8_t c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+size_t vector_unhex(slice digits, uint8_t *to, size_t room)
+{
+    size_t size = digits.size / 2 < room ? digits.size / 2 : room;
+    for (size_t i = 0; i < size; i++)
+        to[i] = (uint8_t)(hex_value(digits.data[2 * i]) << 4 | hex_value(digits.data[2 * i + 1]));
+    return size;
+}

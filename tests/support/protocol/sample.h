@@ -20,3 +20,6 @@ uint32_t sample_next(uint32_t *state);
 
 /* A file of tests/protocol/vectors, read to the end of the writer; false when it cannot be. */
 bool vector_read(writer *w, const char *name);
+
+/* The bytes of an even number of lower-case hex digits, at most `room`. */
+size_t vector_unhex(slice digits, uint8_t *to, size_t room);
