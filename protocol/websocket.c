@@ -110,7 +110,6 @@ static int begin_payload(struct websocket *s, struct error *error)
     if (s->message == 0) {
         s->message = opcode_of(s);
         s->message_size = 0;
-        s->text = (struct utf8_check){0};
     }
     if (length > s->limit - s->message_size)
         return fail(s, WEBSOCKET_TOO_BIG, "a message larger than the limit", error);

@@ -68,7 +68,7 @@ struct websocket {
     uint64_t frame_left; /* payload still to come */
     size_t frame_taken;  /* payload that came */
     uint64_t message_size;
-    struct utf8_check text;
+    struct utf8_check text; /* between two characters whenever a message begins */
     uint8_t control[WEBSOCKET_CONTROL_MAX];
 };
 

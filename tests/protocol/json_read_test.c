@@ -130,6 +130,19 @@ static void strings_are_borrowed_until_they_have_escapes(void)
     end();
 }
 
+static void surrogates_are_pairs_or_refused(void)
+{
+    static const char *const wrong[] = {"\"\\ud83c\"",        "\"\\udf3e\"",        "\"\\ud83c\\ud83c\"",
+                                        "\"\\ud83c\\udbff\"", "\"\\ud83c\\ue000\"", "\"\\ud83c\\u0041\"",
+                                        "\"\\ud83cdf3e\"",    "\"\\ud83c\\n\""};
+    begin();
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        CHECK_EQUAL(parse(wrong[i]), FURROW_MALFORMED);
+    CHECK_EQUAL(parse("\"\\ud800\\udc00\\udbff\\udfff\""), 0);
+    CHECK(json_value_equal(document.values, slice_of_text("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
+    end();
+}
+
 static void limits_hold(void)
 {
     begin();
@@ -283,6 +296,6 @@ static void python_reads_the_same(void)
 
 SUITE("json read", CHECK_TEST(values_stand_in_the_order_of_the_text), CHECK_TEST(of_equal_keys_the_last_counts),
       CHECK_TEST(integers_fit_or_are_refused), CHECK_TEST(doubles_are_read_and_what_is_beyond_them_refused),
-      CHECK_TEST(strings_are_borrowed_until_they_have_escapes), CHECK_TEST(limits_hold),
-      CHECK_TEST(errors_name_the_place), CHECK_TEST(every_failing_allocation_is_an_error),
+      CHECK_TEST(strings_are_borrowed_until_they_have_escapes), CHECK_TEST(surrogates_are_pairs_or_refused),
+      CHECK_TEST(limits_hold), CHECK_TEST(errors_name_the_place), CHECK_TEST(every_failing_allocation_is_an_error),
       CHECK_TEST(python_reads_the_same))

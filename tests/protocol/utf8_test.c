@@ -47,6 +47,22 @@ static void every_character_is_printed_and_read(void)
     CHECK_EQUAL(wrong, 0);
 }
 
+/* Unicode 15, section 3.9, table 3-8 and its like: how far a decoder goes before it replaces what is none. */
+static void the_maximal_part_of_what_is_none_is_told(void)
+{
+    static const struct {
+        const char *text;
+        size_t bad;
+    } cases[] = {{"\xc0\xaf", 1},         {"\xe0\x80\xbf", 1}, {"\xf0\x81\x82", 1}, {"\xed\xa0\x80", 1},
+                 {"\xf4\x91\x92\x93", 1}, {"\xff", 1},         {"\x80\xbf", 1},     {"\xe1\x80\xe2", 2},
+                 {"\xf0\x91\x92\xf1", 3}, {"\xf1\xbf\x41", 2}, {"\xe1\x80", 2},     {"\xdf", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t bad = 0;
+        CHECK_EQUAL(utf8_sequence((const uint8_t *)cases[i].text, strlen(cases[i].text), &bad), 0);
+        CHECK_EQUAL(bad, cases[i].bad);
+    }
+}
+
 /* Markus Kuhn's UTF-8 decoder stress test, sections 3 to 5; the Autobahn suite's 6.6 to 6.21 are of the same kind. */
 static void what_is_none_is_refused(void)
 {
@@ -114,5 +130,6 @@ static void a_bad_byte_is_told_before_the_character_ends(void)
 }
 
 SUITE("utf8", CHECK_TEST(every_sequence_of_up_to_three_bytes_is_judged_right),
-      CHECK_TEST(every_character_is_printed_and_read), CHECK_TEST(what_is_none_is_refused),
-      CHECK_TEST(text_in_parts_is_the_text), CHECK_TEST(a_bad_byte_is_told_before_the_character_ends))
+      CHECK_TEST(every_character_is_printed_and_read), CHECK_TEST(the_maximal_part_of_what_is_none_is_told),
+      CHECK_TEST(what_is_none_is_refused), CHECK_TEST(text_in_parts_is_the_text),
+      CHECK_TEST(a_bad_byte_is_told_before_the_character_ends))

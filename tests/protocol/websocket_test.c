@@ -350,6 +350,9 @@ static void a_message_beyond_the_limit_fails_when_it_is_announced(void)
     check_bytes(BYTES(0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x71, 1, 2, 3, 4), "!1009");
     check_bytes(BYTES(0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4), "!1009");
     check_bytes(BYTES(0x02, 0x81, 0, 0, 0, 0, 'a', 0x80, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 1, 2, 3, 4), "Ba!1009");
+    check_bytes(BYTES(0x02, 0x81, 0, 0, 0, 0, 'a', 0x00, 0x81, 0, 0, 0, 0, 'b', 0x80, 0xff, 0, 0, 0, 0, 0, 1, 0x11,
+                      0x6f, 1, 2, 3, 4),
+                "Bab!1009");
 }
 
 static void lengths_that_are_not_in_their_shortest_form_fail(void)
