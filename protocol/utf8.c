@@ -53,6 +53,8 @@ bool utf8_check_add(struct utf8_check *check, slice part)
 {
     for (size_t i = 0; i < part.size; i++) {
         uint8_t byte = part.data[i];
+        if (check->wanted == 0 && byte < 0x80)
+            continue;
         if (check->wanted == 0) {
             uint8_t length = length_of(byte);
             if (length == 0)

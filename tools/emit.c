@@ -1,5 +1,7 @@
 #include "emit.h"
 
+#include "utf8.h"
+
 #include <ctype.h>
 #include <errno.h>
 
@@ -65,26 +67,6 @@ void emit_text(struct emitter *e, const char *name, const char *value)
         put_text(e, value);
 }
 
-/* Strict enough to decide between text and base64: well-formed sequences, no overlong ones, no surrogates. */
-static bool is_utf8(slice bytes)
-{
-    for (size_t i = 0; i < bytes.size;) {
-        uint8_t first = bytes.data[i++];
-        if (first < 0x80)
-            continue;
-        unsigned more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-        uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-        if (first < 0xc2 || first > 0xf4 || bytes.size - i < more)
-            return false;
-        for (unsigned n = 0; n < more; n++, i++, least = 0x80, most = 0xbf) {
-            if (bytes.data[i] < least || bytes.data[i] > most)
-                return false;
-        }
-    }
-    return true;
-}
-
 static void put_quoted(struct emitter *e, slice value)
 {
     static const char hex[] = "0123456789abcdef";
@@ -113,7 +95,7 @@ void emit_bytes(struct emitter *e, const char *name, slice value)
             put_text(e, "null");
         else
             put_quoted(e, value);
-    } else if (slice_is_null(value) || is_utf8(value)) {
+    } else if (slice_is_null(value) || utf8_is_valid(value)) {
         json_key(&e->json, name);
         json_string(&e->json, value);
     } else {
