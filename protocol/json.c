@@ -3,7 +3,6 @@
 #include "base64.h"
 #include "utf8.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,10 +94,25 @@ static bool is_line_separator(const uint8_t *p, size_t length)
     return length == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
 }
 
+/* Bytes at the front that stand in a string as they are: most of most texts. */
+static size_t plain_run(slice text)
+{
+    size_t i = 0;
+    while (i < text.size && text.data[i] >= 0x20 && text.data[i] < 0x7f && text.data[i] != '"' && text.data[i] != '\\')
+        i++;
+    return i;
+}
+
 static void write_quoted(writer *w, slice text)
 {
     write_u8(w, '"');
     for (size_t i = 0; i < text.size;) {
+        size_t plain = plain_run(slice_of(text.data + i, text.size - i));
+        if (plain > 0) {
+            write_bytes(w, slice_of(text.data + i, plain));
+            i += plain;
+            continue;
+        }
         const uint8_t *p = text.data + i;
         size_t bad, length = utf8_sequence(p, text.size - i, &bad);
         if (length == 0)
@@ -149,20 +163,28 @@ void json_base64(struct json *j, slice bytes)
     write_u8(j->w, '"');
 }
 
-void json_int(struct json *j, int64_t value)
+static void write_number(struct json *j, bool negative, uint64_t magnitude)
 {
     char digits[24];
-    snprintf(digits, sizeof digits, "%" PRId64, value);
+    size_t start = sizeof digits;
+    do {
+        digits[--start] = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
+    if (negative)
+        digits[--start] = '-';
     begin_value(j);
-    write_text(j->w, digits);
+    write_bytes(j->w, slice_of(digits + start, sizeof digits - start));
+}
+
+void json_int(struct json *j, int64_t value)
+{
+    write_number(j, value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void json_uint(struct json *j, uint64_t value)
 {
-    char digits[24];
-    snprintf(digits, sizeof digits, "%" PRIu64, value);
-    begin_value(j);
-    write_text(j->w, digits);
+    write_number(j, false, value);
 }
 
 void json_double(struct json *j, double value)
