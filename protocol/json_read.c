@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define FIRST_CAPACITY 32
+#define VALUES_MAX     (UINT32_MAX / 2 / (uint32_t)sizeof(struct json_value)) /* their bytes fit a size_t of 32 bit */
 
 struct parse {
     struct json_document *document;
@@ -24,6 +25,8 @@ void json_document_init(struct json_document *document, struct memory *memory, e
     *document = (struct json_document){.memory = memory, .purpose = purpose, .limits = limits};
     if (document->limits.depth > JSON_DEPTH_MAX)
         document->limits.depth = JSON_DEPTH_MAX;
+    if (document->limits.values > VALUES_MAX)
+        document->limits.values = VALUES_MAX;
 }
 
 void json_document_close(struct json_document *document)

@@ -13,9 +13,8 @@ struct uri {
 };
 
 /* False when it is neither the origin, the absolute, nor the asterisk form, or holds a byte that must be encoded: a
- * control character, a space, '"', '#', '<', '>', '\\', '^', '`', '{', '|', '}', or one above 0x7e. Where browsers and
- * clients are known to send some of these in a query (RFC 3986's excluded printable characters), they are taken
- * there. */
+ * control character, a space, '"', '#', '<', '>', '\\', '^', '`', '{', '|', '}', or one above 0x7e. A query may hold
+ * the printable ones of them, but '#': clients send them as they are. */
 bool uri_parse(slice target, struct uri *uri);
 
 /* Takes the next segment off a path that begins with '/': "/a//b/" has "a", "", "b", "". False at the end. */
