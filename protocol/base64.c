@@ -2,7 +2,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-#define NONE 0xff
+#define NO 0xff
 
 static void encode_group(const uint8_t *p, size_t size, uint8_t *to)
 {
@@ -25,19 +25,22 @@ void base64_write(writer *w, slice bytes)
 }
 
 /* The value of each ASCII character. */
+/* clang-format off */
 static const uint8_t values[128] = {
-    NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE,
-    NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE,
-    NONE, NONE, NONE, NONE, NONE, 62,   NONE, NONE, NONE, 63,   52,   53,   54,   55,   56,   57,   58,   59,   60,
-    61,   NONE, NONE, NONE, NONE, NONE, NONE, NONE, 0,    1,    2,    3,    4,    5,    6,    7,    8,    9,    10,
-    11,   12,   13,   14,   15,   16,   17,   18,   19,   20,   21,   22,   23,   24,   25,   NONE, NONE, NONE, NONE,
-    NONE, NONE, 26,   27,   28,   29,   30,   31,   32,   33,   34,   35,   36,   37,   38,   39,   40,   41,   42,
-    43,   44,   45,   46,   47,   48,   49,   50,   51,   NONE, NONE, NONE, NONE, NONE,
+    NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO,
+    NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO,
+    NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, 62, NO, NO, NO, 63,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, NO, NO, NO, NO, NO, NO,
+    NO,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, NO, NO, NO, NO, NO,
+    NO, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, NO, NO, NO, NO, NO,
 };
+/* clang-format on */
 
 static uint32_t value_of(uint8_t c)
 {
-    return c < sizeof values ? values[c] : NONE;
+    return c < sizeof values ? values[c] : NO;
 }
 
 /* The last characters, 2 or 3 of them before the padding. */
@@ -66,7 +69,7 @@ bool base64_decode(slice text, uint8_t *to, size_t *size)
     for (size_t i = 0; i < whole; i += 4) {
         const uint8_t *p = text.data + i;
         uint32_t a = value_of(p[0]), b = value_of(p[1]), c = value_of(p[2]), d = value_of(p[3]);
-        if (((a | b | c | d) & 0xc0) != 0) /* NONE has bits that no value has */
+        if (((a | b | c | d) & 0xc0) != 0) /* NO has bits that no value has */
             return false;
         *end++ = (uint8_t)(a << 2 | b >> 4);
         *end++ = (uint8_t)(b << 4 | c >> 2);
