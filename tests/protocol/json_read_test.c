@@ -259,7 +259,7 @@ static bool judged_as(slice text, slice verdict)
         say(&w, document.values);
     else
         write_u8(&w, '-');
-    bool same = (rc == 0 || rc == FURROW_MALFORMED) && slice_equal(writer_slice(&w), verdict);
+    bool same = (rc == 0 || rc == FURROW_MALFORMED) && w.data != NULL && slice_equal(writer_slice(&w), verdict);
     same = same && (rc != 0 || compact_says(verdict));
     if (!same)
         printf("%.*s: %.*s, not %.*s\n", SLICE_PRINT(text), SLICE_PRINT(writer_slice(&w)), SLICE_PRINT(verdict));
@@ -274,10 +274,12 @@ static void python_reads_the_same(void)
     writer_init(&lines, &memory, MEMORY_REQUESTS, 1 << 20);
     REQUIRE(vector_read(&lines, "json-python.txt"));
     uint32_t count = 0;
-    for (const uint8_t *line = lines.data, *last = lines.data + lines.size; line < last;) {
+    const uint8_t *line = lines.data, *last = lines.data + lines.size;
+    for (; line < last; count++) {
         const uint8_t *tab = memchr(line, '\t', (size_t)(last - line));
         const uint8_t *newline = memchr(line, '\n', (size_t)(last - line));
-        REQUIRE(tab != NULL && newline > tab);
+        if (tab == NULL || newline == NULL)
+            break;
         /* Of its own size, so that a sanitizer sees a read past the end. */
         size_t size = (size_t)(tab - line) / 2;
         uint8_t *text = malloc(size != 0 ? size : 1);
@@ -287,9 +289,8 @@ static void python_reads_the_same(void)
         free(text);
         arena_reset(&arena);
         line = newline + 1;
-        count++;
     }
-    CHECK(count > 1000);
+    CHECK(line == last && count > 1000);
     writer_close(&lines);
     end();
 }

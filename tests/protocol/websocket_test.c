@@ -327,12 +327,10 @@ static void closes_have_a_valid_code_and_reason(void)
         uint16_t first, last;
     } allowed[] = {{1000, 1003}, {1007, 1014}, {3000, 4999}};
     for (unsigned code = 0; code <= UINT16_MAX; code++) {
-        uint8_t payload[2] = {(uint8_t)(code >> 8), (uint8_t)code}, frame[8];
+        uint8_t frame[] = {CLOSE, 0x82, 0, 0, 0, 0, (uint8_t)(code >> 8), (uint8_t)code};
         bool is_allowed = false;
         for (size_t i = 0; i < 3; i++)
             is_allowed |= code >= allowed[i].first && code <= allowed[i].last;
-        memcpy(frame, "\x88\x82\0\0\0\0", 6);
-        memcpy(frame + 6, payload, 2);
         struct websocket socket;
         struct websocket_event event;
         struct websocket_input input = {frame, sizeof frame};
@@ -426,15 +424,17 @@ static void wsproto_sees_the_same(void)
     open_writer(&lines);
     REQUIRE(vector_read(&lines, "websocket-wsproto.txt"));
     uint32_t count = 0;
-    for (const uint8_t *line = lines.data, *last = lines.data + lines.size; line < last; count++) {
+    const uint8_t *line = lines.data, *last = lines.data + lines.size;
+    for (; line < last; count++) {
         const uint8_t *tab = memchr(line, '\t', (size_t)(last - line));
         const uint8_t *newline = memchr(line, '\n', (size_t)(last - line));
-        REQUIRE(tab != NULL && newline > tab);
+        if (tab == NULL || newline == NULL)
+            break;
         size_t size = vector_unhex(slice_of(line, (size_t)(tab - line)), bytes, sizeof bytes);
         CHECK(seen_as(bytes, size, slice_of(tab + 1, (size_t)(newline - tab) - 1)));
         line = newline + 1;
     }
-    CHECK(count > 1000);
+    CHECK(line == last && count > 1000);
     writer_close(&lines);
     CHECK_EQUAL(memory_total_bytes(&memory), 0);
 }
