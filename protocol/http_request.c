@@ -77,7 +77,7 @@ static bool run_head(struct http_parser *parser)
 {
     const char *method = http_method_text(parser->request.method);
     const char *told = parser->request.method == HTTP_METHOD_LIST ? "GET" : method;
-    slice rest = slice_of(parser->head + strlen(method), parser->head_size - strlen(method));
+    slice rest = slice_of(parser->request.head + strlen(method), parser->request.head_size - strlen(method));
     llhttp_init(&parser->framing, HTTP_REQUEST, &callbacks);
     parser->framing.data = parser;
     (void)run(parser, told, strlen(told));
@@ -90,26 +90,23 @@ static bool run_head(struct http_parser *parser)
 
 static bool store(struct http_parser *parser, uint8_t byte)
 {
-    if (parser->head_size == parser->head_capacity) {
-        size_t capacity = parser->head_capacity != 0 ? 2 * parser->head_capacity : FIRST_HEAD_BYTES;
-        uint8_t *head = memory_realloc(parser->memory, MEMORY_REQUESTS, parser->head, parser->head_capacity, capacity);
+    struct http_request *request = &parser->request;
+    if (request->head_size == request->head_capacity) {
+        size_t capacity = request->head_capacity != 0 ? 2 * request->head_capacity : FIRST_HEAD_BYTES;
+        uint8_t *head =
+            memory_realloc(parser->memory, MEMORY_REQUESTS, request->head, request->head_capacity, capacity);
         if (head == NULL)
             return false;
-        parser->head = head;
-        parser->head_capacity = capacity;
+        request->head = head;
+        request->head_capacity = capacity;
     }
-    parser->head[parser->head_size++] = byte;
+    request->head[request->head_size++] = byte;
     return true;
 }
 
 static void begin_between(struct http_parser *parser)
 {
-    memory_free(parser->memory, MEMORY_REQUESTS, parser->head, parser->head_capacity);
-    memory_free(parser->memory, MEMORY_REQUESTS, parser->fields, parser->request.field_count * sizeof *parser->fields);
-    parser->head = NULL;
-    parser->head_size = parser->head_capacity = 0;
-    parser->fields = NULL;
-    parser->request = (struct http_request){0};
+    http_request_free(&parser->request, parser->memory);
     parser->body = NULL_SLICE;
     parser->chunk_line = 0;
     parser->is_last_chunk = parser->is_complete = false;
@@ -128,19 +125,19 @@ static enum http_event end_head(struct http_parser *parser)
 {
     if (parser->lines.lines == 0)
         return skip_empty_line(parser);
+    struct http_request *request = &parser->request;
     unsigned count = parser->lines.lines - 1;
-    parser->fields = memory_alloc(parser->memory, MEMORY_REQUESTS, count * sizeof *parser->fields);
-    if (parser->fields == NULL)
+    request->table = memory_alloc(parser->memory, MEMORY_REQUESTS, count * sizeof *request->table);
+    if (request->table == NULL)
         return fail(parser, 503, "out of memory");
-    parser->request.field_count = count;
-    slice head = slice_of(parser->head, parser->head_size);
-    if (!http_head_parse(head, parser->fields, &parser->request, &parser->failure)) {
+    request->field_count = count;
+    if (!http_head_parse(slice_of(request->head, request->head_size), request->table, request, &parser->failure)) {
         parser->state = FAILED;
         return HTTP_EVENT_BAD;
     }
     if (!run_head(parser))
         return HTTP_EVENT_BAD;
-    parser->state = parser->request.has_body ? IN_BODY : AT_END;
+    parser->state = request->has_body ? IN_BODY : AT_END;
     return HTTP_EVENT_HEAD;
 }
 
@@ -159,6 +156,7 @@ static enum http_event read_head(struct http_parser *parser, slice *input)
             enum http_event event = end_head(parser);
             if (event != HTTP_EVENT_MORE)
                 return event;
+            parser->state = input->size != 0 ? IN_HEAD : BETWEEN;
         }
     }
     return HTTP_EVENT_MORE;
@@ -249,12 +247,25 @@ bool http_parser_is_between(const struct http_parser *parser)
     return parser->state == BETWEEN || parser->state == AT_END;
 }
 
-size_t http_parser_held(const struct http_parser *parser)
+void http_parser_take_request(struct http_parser *parser, struct http_request *request)
 {
-    return parser->head_capacity + parser->request.field_count * sizeof *parser->fields;
+    *request = parser->request;
+    parser->request = (struct http_request){0};
 }
 
 /* ---- what was read ---- */
+
+size_t http_request_held(const struct http_request *request)
+{
+    return request->head_capacity + request->field_count * sizeof *request->table;
+}
+
+void http_request_free(struct http_request *request, struct memory *memory)
+{
+    memory_free(memory, MEMORY_REQUESTS, request->head, request->head_capacity);
+    memory_free(memory, MEMORY_REQUESTS, request->table, request->field_count * sizeof *request->table);
+    *request = (struct http_request){0};
+}
 
 const char *http_method_text(enum http_method method)
 {

@@ -2,9 +2,9 @@
  *
  *     while ((event = http_parser_next(&parser, &input)) != HTTP_EVENT_MORE) …
  *
- * A head is gathered whole in one bounded buffer, so that its parts are slices that stay where they are until
- * http_parser_end_request; an idle parser holds no buffer. A body is never copied: each HTTP_EVENT_BODY points into the
- * caller's input.
+ * A head is gathered whole in one bounded buffer, so that its parts are slices that stay where they are; the request
+ * owns it, and may be taken from the parser. An idle parser holds no buffer. A body is never copied: each
+ * HTTP_EVENT_BODY points into the caller's input.
  *
  * Framing is llhttp's, in its strict mode. What two parsers could read differently is refused before it sees it, since
  * that is how requests are smuggled: a bare CR or LF, a control character, a folded line, a space before a colon,
@@ -63,6 +63,11 @@ struct http_request {
     bool expects_continue;   /* it waits for 100 before it sends the body */
     bool upgrades;           /* it offers another protocol */
     uint64_t content_length; /* bytes */
+
+    /* Private: what the slices above point into. */
+    uint8_t *head;
+    size_t head_size, head_capacity;
+    struct http_field *table;
 };
 
 struct http_failure {
@@ -89,9 +94,6 @@ struct http_parser {
     slice body;
     struct http_failure failure;
 
-    uint8_t *head; /* being gathered, or the request's */
-    size_t head_size, head_capacity;
-    struct http_field *fields; /* the request's */
     struct http_lines lines;
     unsigned empty_lines; /* before the request line */
     size_t chunk_line;    /* bytes since the last data, of a chunk's size and the line ends around it */
@@ -106,12 +108,15 @@ void http_parser_close(struct http_parser *parser);
 /* Takes from *input what belongs to the next event. After HTTP_EVENT_END nothing more is taken before
  * http_parser_end_request; after HTTP_EVENT_BAD nothing at all. */
 enum http_event http_parser_next(struct http_parser *parser, slice *input);
-/* The request's slices are no longer looked at. */
+/* What the parser still has of the request goes. */
 void http_parser_end_request(struct http_parser *parser);
+/* After HTTP_EVENT_HEAD: the request, which the caller then owns; the parser goes on with its body. */
+void http_parser_take_request(struct http_parser *parser, struct http_request *request);
+void http_request_free(struct http_request *request, struct memory *memory);
 /* Nothing of a request has arrived, or all of it has. */
 bool http_parser_is_between(const struct http_parser *parser);
-/* Bytes of memory that it holds. */
-size_t http_parser_held(const struct http_parser *parser);
+/* Bytes of memory that it owns. */
+size_t http_request_held(const struct http_request *request);
 
 const char *http_method_text(enum http_method method);
 
