@@ -19,6 +19,8 @@
     L(LISTENERS, "listeners", "127.0.0.1:9092", NULL,                                                                  \
       "Where clients connect: HOST:PORT, [IPv6]:PORT or unix:/path, each with or without PLAINTEXT:// before it, "     \
       "separated by commas. Port 0 takes a free one.")                                                                 \
+    L(REST_LISTENERS, "rest.listeners", NULL, NULL,                                                                    \
+      "Where HTTP is served (health, metrics, version), written as listeners is; unset: nowhere.")                     \
     L(ADVERTISED_LISTENERS, "advertised.listeners", NULL, NULL,                                                        \
       "The HOST:PORT that clients are told to connect to; unset: the address they connected to.")                      \
     B(ALLOW_UNAUTHENTICATED, "allow.unauthenticated", "false",                                                         \

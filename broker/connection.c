@@ -130,6 +130,8 @@ static void send_turn(struct connection *connection)
         return;
     connections_touch(connection);
     connection->dialect->sent(connection);
+    if (!connection->is_closing)
+        connections_note_receiving(connection);
 }
 
 static void on_events(uv_poll_t *poll, int status, int events)

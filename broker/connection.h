@@ -41,6 +41,7 @@ struct connection_dialect {
     bool (*busy)(const struct connection *connection);        /* something is in processing */
     void (*ending)(struct connection *connection);            /* no more will be read: what waits need not wait */
     int64_t (*deadline)(const struct connection *connection); /* of what is half received, ms of uv_now; 0: none */
+    void (*expired)(struct connection *connection);           /* the deadline has passed; NULL: it is closed */
     void (*close)(struct connection *connection);
 };
 

@@ -58,8 +58,14 @@ static void close_slow_ones(struct connections *set, int64_t now)
     for (struct connection *connection = set->oldest, *newer; connection != NULL; connection = newer) {
         newer = connection->newer;
         int64_t deadline = connection->dialect->deadline(connection);
-        if (deadline != 0 && deadline <= now)
+        if (deadline == 0 || deadline > now)
+            continue;
+        if (connection->dialect->expired != NULL)
+            connection->dialect->expired(connection);
+        else
             connection_close(connection, "the request arrives too slowly");
+        if (!connection->is_closing)
+            connections_note_receiving(connection);
     }
 }
 

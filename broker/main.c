@@ -86,6 +86,9 @@ static int configure(struct config *config, struct error *error)
     bool anywhere = line.command == COMMAND_PROBE || config_flag(config, CONFIG_ALLOW_UNAUTHENTICATED);
     if (rc == 0)
         rc = listeners_check(config_string(config, CONFIG_LISTENERS), anywhere, error);
+    const char *rest = config_string(config, CONFIG_REST_LISTENERS);
+    if (rc == 0 && rest[0] != '\0')
+        rc = listeners_check(rest, anywhere, error);
     if (rc == 0)
         rc = listeners_check_advertised(config_string(config, CONFIG_ADVERTISED_LISTENERS), error);
     enum log_level level;

@@ -13,6 +13,8 @@
 
 #include "cleaner.h"
 #include "connection.h"
+#include "http/session.h"
+#include "http/site.h"
 #include "kafka/session.h"
 #include "listener.h"
 #include "metadata_log.h"
@@ -34,7 +36,7 @@
 
 struct lifecycle {
     struct server *server;
-    struct listeners *kafka;
+    struct listeners *kafka, *rest;
     uv_signal_t signals[4];
     uv_timer_t stop_tick;
     bool is_stopping;
@@ -117,6 +119,7 @@ static void stop(struct lifecycle *lifecycle, int signal)
              connections_count(server->connections));
     notify_supervisor("STOPPING=1");
     listeners_close(lifecycle->kafka);
+    listeners_close(lifecycle->rest);
     connections_end_all(server->connections);
     operations_end_waits(server);
     cleaner_stop(server->cleaner);
@@ -214,8 +217,17 @@ static void log_sizes(const struct server *server)
 
 static int open_listeners(struct server *server, struct lifecycle *lifecycle, struct error *error)
 {
-    return listeners_open(server, config_string(server->config, CONFIG_LISTENERS), &kafka_dialect,
-                          config_flag(server->config, CONFIG_ALLOW_UNAUTHENTICATED), &lifecycle->kafka, error);
+    bool anywhere = config_flag(server->config, CONFIG_ALLOW_UNAUTHENTICATED);
+    int rc = listeners_open(server, config_string(server->config, CONFIG_LISTENERS), &kafka_dialect, anywhere,
+                            &lifecycle->kafka, error);
+    if (rc != 0)
+        return rc;
+    rc = listeners_open(server, config_string(server->config, CONFIG_REST_LISTENERS), &http_dialect, anywhere,
+                        &lifecycle->rest, error);
+    if (rc == 0)
+        return 0;
+    listeners_close(lifecycle->kafka);
+    return error_wrap(error, rc, "rest");
 }
 
 int server_open(struct server *server, const char *data, struct error *error)
@@ -225,6 +237,7 @@ int server_open(struct server *server, const char *data, struct error *error)
         return error_set_status(error, -ENOMEM, "server");
     lifecycle->server = server;
     server->lifecycle = lifecycle;
+    server->http_apis = http_apis;
     int rc = open_services(server, error);
     if (rc != 0)
         goto err_free;

@@ -26,6 +26,7 @@ struct fetch_sessions;
 struct producer_ids;
 struct group_service;
 struct transaction_service;
+struct http_api;
 struct retention;
 struct scrub;
 
@@ -56,7 +57,8 @@ struct server {
     struct cleaner *cleaner; /* compacts logs */
     struct scrub *scrub;     /* looks for bit rot */
     struct connections *connections;
-    struct lifecycle *lifecycle; /* server.c: signals, listeners, the way to the end */
+    const struct http_api *const *http_apis; /* what HTTP serves, NULL at the end */
+    struct lifecycle *lifecycle;             /* server.c: signals, listeners, the way to the end */
 
     struct topics topics;
     struct metadata_log *metadata; /* where topics, configurations and producer id blocks are remembered */

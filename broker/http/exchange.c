@@ -1,0 +1,277 @@
+#include "http/exchange.h"
+
+#include "connection.h"
+#include "container.h"
+#include "http/exchange_private.h"
+#include "http/routes.h"
+#include "http/session.h"
+#include "server.h"
+
+#include <stdio.h>
+
+#define REPLY_HEAD_MAX ((size_t)4 << 10)
+#define INTERIM_MAX    64
+#define FIRST_ROOM     ((size_t)4 << 10)
+#define TOO_LARGE      "the body is larger than this path takes"
+
+/* ---- the answer ---- */
+
+/* What is on its way out, counted in the connection's account. */
+struct answer {
+    struct response response;
+    struct connection *connection; /* closes its account only when all answers are done */
+    size_t charged;
+};
+
+static void on_response_done(struct response *response)
+{
+    struct answer *answer = CONTAINER_OF(response, struct answer, response);
+    struct connection *connection = answer->connection;
+    budget_return(&connection->account, answer->charged);
+    writer_close(&response->body);
+    memory_free(connection->server->memory, MEMORY_RESPONSES, answer, sizeof *answer);
+}
+
+static struct answer *make_answer(struct connection *connection, size_t bytes)
+{
+    struct memory *memory = connection->server->memory;
+    struct answer *answer = memory_alloc_zeroed(memory, MEMORY_RESPONSES, sizeof *answer);
+    if (answer == NULL)
+        return NULL;
+    answer->connection = connection;
+    answer->response.done = on_response_done;
+    writer_init(&answer->response.body, memory, MEMORY_RESPONSES, bytes);
+    return answer;
+}
+
+/* False: it could not be written; the connection is closed. */
+static bool send_answer(struct answer *answer)
+{
+    struct connection *connection = answer->connection;
+    if (!writer_ok(&answer->response.body)) {
+        on_response_done(&answer->response);
+        connection_close(connection, "out of memory");
+        return false;
+    }
+    answer->charged = sizeof *answer + answer->response.body.capacity;
+    budget_add(&connection->account, answer->charged);
+    connection_send(connection, &answer->response);
+    return true;
+}
+
+static bool sends_body(const struct http_exchange *exchange, int status)
+{
+    return exchange->request.method != HTTP_METHOD_HEAD && http_status_has_body(status);
+}
+
+static void write_connection(const struct http_exchange *exchange, writer *w)
+{
+    if (exchange->closes)
+        http_write_text_field(w, "Connection", "close");
+    else if (exchange->request.minor_version == 0)
+        http_write_text_field(w, "Connection", "keep-alive");
+}
+
+static void write_reply(const struct http_exchange *exchange, int status, const char *type, const char *headers,
+                        slice body, writer *w)
+{
+    http_write_status(w, status, server_now(exchange->server));
+    if (type != NULL)
+        http_write_text_field(w, "Content-Type", type);
+    if (http_status_has_body(status))
+        http_write_number_field(w, "Content-Length", body.size);
+    if (headers != NULL)
+        write_bytes(w, slice_of_text(headers));
+    write_connection(exchange, w);
+    http_write_head_end(w);
+    if (sends_body(exchange, status))
+        write_bytes(w, body);
+}
+
+void http_reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body)
+{
+    struct connection *connection = exchange->connection;
+    bool closes = exchange->closes;
+    struct answer *answer = connection != NULL ? make_answer(connection, REPLY_HEAD_MAX + body.size) : NULL;
+    if (answer != NULL)
+        write_reply(exchange, status, type, headers, body, &answer->response.body);
+    http_exchange_free(exchange);
+    if (connection == NULL)
+        return;
+    if (answer == NULL)
+        connection_close(connection, "out of memory");
+    else if (send_answer(answer))
+        http_session_advance(connection, closes);
+}
+
+void http_reply_written(struct http_exchange *exchange, int status, const char *type, const writer *body)
+{
+    if (writer_ok(body))
+        http_reply(exchange, status, type, NULL, writer_slice(body));
+    else
+        http_reply_error(exchange, 50001, "the answer does not fit into memory");
+}
+
+static void reply_error(struct http_exchange *exchange, int error_code, const char *message, const char *headers)
+{
+    int status = error_code >= 1000 ? error_code / 100 : error_code;
+    writer w;
+    writer_init(&w, exchange->server->memory, MEMORY_RESPONSES, REPLY_HEAD_MAX);
+    struct json json = json_to(&w);
+    json_begin_object(&json);
+    json_key(&json, "error_code");
+    json_int(&json, error_code);
+    json_key(&json, "message");
+    json_text(&json, message);
+    json_end_object(&json);
+    http_reply(exchange, status, "application/json", headers, writer_ok(&w) ? writer_slice(&w) : slice_of_text("{}"));
+    writer_close(&w);
+}
+
+void http_reply_error(struct http_exchange *exchange, int error_code, const char *message)
+{
+    reply_error(exchange, error_code, message, NULL);
+}
+
+/* ---- the beginning ---- */
+
+static void split_target(struct http_exchange *exchange)
+{
+    slice target = exchange->request.target;
+    const uint8_t *mark = memchr(target.data, '?', target.size);
+    size_t size = mark != NULL ? (size_t)(mark - target.data) : target.size;
+    exchange->path = slice_of(target.data, size);
+    exchange->query = mark != NULL ? slice_of(mark + 1, target.size - size - 1) : NULL_SLICE;
+}
+
+/* A body that is not wanted is not read either. */
+static bool refuse(struct http_exchange *exchange, int status, const char *message, const char *headers)
+{
+    exchange->closes |= exchange->request.has_body;
+    reply_error(exchange, status, message, headers);
+    return false;
+}
+
+static bool answer_options(struct http_exchange *exchange, const char *headers)
+{
+    exchange->closes |= exchange->request.has_body;
+    http_reply(exchange, 204, NULL, headers, NULL_SLICE);
+    return false;
+}
+
+bool http_exchange_begin(struct http_exchange *exchange)
+{
+    char allowed[HTTP_ALLOW_MAX], headers[HTTP_ALLOW_MAX + 16];
+    const struct http_request *request = &exchange->request;
+    exchange->closes = !request->keeps_alive;
+    split_target(exchange);
+    enum http_match match = http_routes_match(exchange->server->http_apis, exchange, allowed);
+    snprintf(headers, sizeof headers, "Allow: %s\r\n", allowed);
+    if (match == HTTP_NO_SUCH_METHOD && request->method == HTTP_METHOD_OPTIONS)
+        return answer_options(exchange, headers);
+    if (request->method == HTTP_METHOD_OPTIONS && slice_equal(exchange->path, slice_of_text("*")))
+        return answer_options(exchange, NULL);
+    if (match == HTTP_NO_SUCH_PATH)
+        return refuse(exchange, 404, "there is no such path; / lists what there is", NULL);
+    if (match == HTTP_NO_SUCH_METHOD)
+        return refuse(exchange, 405, "the path does not take this method", headers);
+    if (request->content_length > exchange->route->body_limit ||
+        (request->is_chunked && exchange->route->body_limit == 0))
+        return refuse(exchange, 413, TOO_LARGE, NULL);
+    return true;
+}
+
+/* ---- the body ---- */
+
+/* How large a body in chunks becomes is known at its end: what it may become is reserved at once, since one that waits
+ * for more while it holds some could wait for another one that does so too. */
+size_t http_exchange_body_bytes(const struct http_exchange *exchange)
+{
+    return exchange->request.is_chunked ? exchange->route->body_limit : (size_t)exchange->request.content_length;
+}
+
+static bool make_room(struct http_exchange *exchange, size_t needed)
+{
+    struct memory *memory = exchange->server->memory;
+    size_t size = exchange->room_size != 0 ? 2 * exchange->room_size : FIRST_ROOM;
+    size_t most = http_exchange_body_bytes(exchange);
+    size = size < needed ? needed : size;
+    size = size > most ? most : size;
+    uint8_t *room = memory_realloc(memory, MEMORY_REQUESTS, exchange->room, exchange->room_size, size);
+    if (room == NULL)
+        return false;
+    exchange->room = room;
+    exchange->room_size = size;
+    return true;
+}
+
+/* RFC 9110 10.1.1 */
+void http_exchange_expect_body(struct http_exchange *exchange)
+{
+    if (!exchange->request.expects_continue)
+        return;
+    struct answer *answer = make_answer(exchange->connection, INTERIM_MAX);
+    if (answer == NULL) {
+        connection_close(exchange->connection, "out of memory");
+        return;
+    }
+    http_write_status(&answer->response.body, 100, 0);
+    http_write_head_end(&answer->response.body);
+    (void)send_answer(answer);
+}
+
+void http_exchange_take_body(struct http_exchange *exchange, slice bytes)
+{
+    size_t needed = exchange->body.size + bytes.size;
+    exchange->closes |= needed > http_exchange_body_bytes(exchange);
+    if (needed > http_exchange_body_bytes(exchange)) {
+        http_reply_error(exchange, 413, TOO_LARGE);
+        return;
+    }
+    if (needed > exchange->room_size && !make_room(exchange, needed)) {
+        exchange->closes = true;
+        http_reply_error(exchange, 503, "out of memory");
+        return;
+    }
+    memcpy(exchange->room + exchange->body.size, bytes.data, bytes.size);
+    exchange->body = slice_of(exchange->room, needed);
+}
+
+void http_exchange_handle(struct http_exchange *exchange)
+{
+    if (exchange->request.has_body) {
+        size_t surplus = http_exchange_body_bytes(exchange) - exchange->room_size;
+        exchange->charged -= surplus;
+        budget_return(&exchange->connection->account, surplus);
+    }
+    exchange->is_handled = true;
+    exchange->route->handle(exchange);
+}
+
+/* ---- its life ---- */
+
+void http_exchange_charge(struct http_exchange *exchange, size_t bytes)
+{
+    exchange->charged += bytes;
+    budget_add(&exchange->connection->account, bytes);
+}
+
+void http_exchange_orphan(struct http_exchange *exchange)
+{
+    exchange->connection = NULL; /* what it is charged goes back with the connection's account */
+    budget_add(connections_orphans(exchange->server->connections), exchange->charged);
+}
+
+void http_exchange_free(struct http_exchange *exchange)
+{
+    struct memory *memory = exchange->server->memory;
+    if (exchange->connection != NULL) {
+        http_session_of(exchange->connection)->exchange = NULL;
+        budget_return(&exchange->connection->account, exchange->charged);
+    } else {
+        budget_return(connections_orphans(exchange->server->connections), exchange->charged);
+    }
+    http_request_free(&exchange->request, memory);
+    memory_free(memory, MEMORY_REQUESTS, exchange->room, exchange->room_size);
+    memory_free(memory, MEMORY_REQUESTS, exchange, sizeof *exchange);
+}

@@ -1,0 +1,438 @@
+/* HTTP over socket pairs, with routes of the test's own. */
+#include "check.h"
+#include "connections_private.h"
+#include "http/routes.h"
+#include "http/session.h"
+#include "server_fixture.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define HOST  "Host: a\r\n"
+#define LIMIT 1000
+
+static struct server_fixture f;
+static struct http_exchange *waiting; /* a handler's that has not answered yet */
+
+/* ---- the API ---- */
+
+static void handle_hello(struct http_exchange *exchange)
+{
+    http_reply(exchange, 200, "text/plain", NULL, slice_of_text("hello"));
+}
+
+static void handle_echo(struct http_exchange *exchange)
+{
+    http_reply(exchange, 201, "text/plain", NULL, exchange->body);
+}
+
+static void handle_later(struct http_exchange *exchange)
+{
+    REQUIRE(waiting == NULL);
+    waiting = exchange;
+}
+
+static void handle_item(struct http_exchange *exchange)
+{
+    char text[128];
+    slice shop = http_exchange_argument(exchange, "shop"), item = http_exchange_argument(exchange, "item");
+    CHECK(slice_is_null(http_exchange_argument(exchange, "other")));
+    int size = snprintf(text, sizeof text, "%.*s/%.*s?%.*s", SLICE_PRINT(shop), SLICE_PRINT(item),
+                        SLICE_PRINT(exchange->query));
+    http_reply(exchange, 200, "text/plain", "X-Item: 1\r\n", slice_of(text, (size_t)size));
+}
+
+static void handle_large(struct http_exchange *exchange)
+{
+    static uint8_t bytes[200 << 10];
+    http_reply(exchange, 200, "text/plain", NULL, slice_of(bytes, sizeof bytes));
+}
+
+static const struct http_route routes[] = {
+    {HTTP_METHOD_GET, "/hello", 0, handle_hello, "text/plain", "Says hello"},
+    {HTTP_METHOD_POST, "/echo", LIMIT, handle_echo, "text/plain", "Gives back"},
+    {HTTP_METHOD_GET, "/later", 0, handle_later, "text/plain", "Answers later"},
+    {HTTP_METHOD_GET, "/large", 0, handle_large, "text/plain", "Answers much"},
+    {HTTP_METHOD_GET, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item"},
+    {HTTP_METHOD_DELETE, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item less"},
+    {HTTP_METHOD_LIST, "/shops/{shop}", 0, handle_hello, "text/plain", "A list"},
+};
+static const struct http_api api = {"Test", routes, sizeof routes / sizeof routes[0]};
+static const struct http_api *const apis[] = {&api, NULL};
+
+/* ---- both ends ---- */
+
+static void open_with(const char *const *settings)
+{
+    signal(SIGPIPE, SIG_IGN);
+    server_fixture_open(&f, settings);
+    REQUIRE(server_fixture_open_connections(&f) == 0);
+    f.server.http_apis = apis;
+    waiting = NULL;
+}
+
+static void close_all(void)
+{
+    server_fixture_close_connections(&f);
+    CHECK(server_fixture_close(&f));
+}
+
+static int connect_peer(void)
+{
+    return server_fixture_connect(&f, &http_dialect, "10.0.0.1");
+}
+
+static void say(int peer, const char *text)
+{
+    CHECK_EQUAL(write(peer, text, strlen(text)), strlen(text));
+    server_fixture_turn(&f);
+}
+
+/* All there is, the dates taken out; "<end>" at the end of the peer's bytes. */
+static const char *hear(int peer)
+{
+    static char text[8192];
+    size_t size = 0;
+    for (;;) {
+        ssize_t got = read(peer, text + size, sizeof text - 8 - size);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            size += (size_t)sprintf(text + size, got == 0 ? "<end>" : "<reset>");
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+    }
+    text[size] = '\0';
+    for (char *date; (date = strstr(text, "Date: ")) != NULL;) {
+        char *rest = strstr(date, "\r\n") + 2;
+        memmove(date, rest, strlen(rest) + 1);
+    }
+    return text;
+}
+
+static void check_hears(int peer, const char *expected)
+{
+    const char *heard = hear(peer);
+    bool same = strcmp(heard, expected) == 0;
+    if (!same)
+        printf("\nheard:\n%s\nexpected:\n%s\n", heard, expected);
+    CHECK(same);
+}
+
+static bool hears_status(int peer, int status)
+{
+    char line[32];
+    snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
+    return strncmp(hear(peer), line, strlen(line)) == 0;
+}
+
+#define HELLO              "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+#define HELLO_CLOSE        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+#define ECHOED(size, text) "HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nContent-Length: " size "\r\n\r\n" text
+
+/* ---- requests ---- */
+
+static void requests_are_answered_in_their_order(void)
+{
+    static const char requests[] =
+        "GET /hello HTTP/1.1\r\n" HOST "\r\n"
+        "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"
+        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nd\r\n0\r\n\r\n"
+        "HEAD /hello HTTP/1.1\r\n" HOST "\r\n"
+        "POST /echo HTTP/1.1\r\n" HOST "\r\n"
+        "LIST /shops/1 HTTP/1.1\r\n" HOST "\r\n";
+    static const char answers[] = HELLO ECHOED("3", "abc")
+        ECHOED("1", "d") "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n" ECHOED("0", "")
+            HELLO;
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, requests);
+    check_hears(peer, answers);
+    for (const char *byte = requests; *byte != '\0'; byte++)
+        say(peer, (const char[]){*byte, '\0'});
+    check_hears(peer, answers);
+    CHECK_EQUAL(budget_used(f.server.budget), 0);
+    close(peer);
+    server_fixture_turn(&f);
+    CHECK_EQUAL(connections_count(f.server.connections), 0);
+    close_all();
+}
+
+static void paths_have_arguments(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "GET /shops/a%20b/items/17?x&y=2?z HTTP/1.1\r\n" HOST "\r\n");
+    check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 16\r\nX-Item: 1\r\n\r\n"
+                      "a%20b/17?x&y=2?z");
+    static const char *const unknown[] = {
+        "/",       "/hell",           "/hello/",         "/hellox",           "/shops",
+        "/shops/", "/shops//items/1", "/shops/1/items/", "/shops/1/items/1/", "//hello"};
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\n" HOST "\r\n", unknown[i]);
+        say(peer, text);
+        CHECK(hears_status(peer, 404));
+    }
+    close(peer);
+    close_all();
+}
+
+static void another_method_is_told_which_there_are(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "PUT /shops/1/items/2 HTTP/1.1\r\n" HOST "\r\n");
+    const char *heard = hear(peer);
+    CHECK(strncmp(heard, "HTTP/1.1 405 ", 13) == 0);
+    CHECK(strstr(heard, "\r\nAllow: GET, HEAD, DELETE, OPTIONS\r\n") != NULL);
+    say(peer, "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n");
+    check_hears(peer, "HTTP/1.1 204 No Content\r\nAllow: POST, OPTIONS\r\n\r\n");
+    say(peer, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n");
+    check_hears(peer, "HTTP/1.1 204 No Content\r\n\r\n");
+    say(peer, "OPTIONS /nothing HTTP/1.1\r\n" HOST "\r\n");
+    CHECK(hears_status(peer, 404));
+    close(peer);
+    close_all();
+}
+
+static void connections_stay_as_the_client_wants(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    check_hears(
+        peer,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
+    say(peer, "GET /hello HTTP/1.0\r\n\r\nGET /hello HTTP/1.0\r\n\r\n");
+    check_hears(peer, HELLO_CLOSE "<end>");
+    close(peer);
+    peer = connect_peer();
+    say(peer, "GET /hello HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    check_hears(peer, HELLO_CLOSE "<end>");
+    close(peer);
+    server_fixture_turn(&f);
+    CHECK_EQUAL(connections_count(f.server.connections), 0);
+    close_all();
+}
+
+static void a_peer_that_ends_its_half_is_answered(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    static const char requests[] = "GET /later HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n";
+    CHECK_EQUAL(write(peer, requests, sizeof requests - 1), sizeof requests - 1);
+    shutdown(peer, SHUT_WR);
+    server_fixture_turn(&f);
+    check_hears(peer, "");
+    handle_hello(waiting);
+    server_fixture_turn(&f);
+    check_hears(peer, HELLO HELLO "<end>");
+    close(peer);
+    close_all();
+}
+
+/* ---- bodies ---- */
+
+static void a_body_has_a_limit(void)
+{
+    static char text[4096], filler[LIMIT + 2];
+    memset(filler, 'x', LIMIT);
+    open_with(NULL);
+    int peer = connect_peer();
+    snprintf(text, sizeof text, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n%s", LIMIT, filler);
+    say(peer, text);
+    CHECK(hears_status(peer, 201));
+    snprintf(text, sizeof text,
+             "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", LIMIT, filler);
+    say(peer, text);
+    CHECK(hears_status(peer, 201));
+    snprintf(text, sizeof text,
+             "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n1\r\nx\r\n0\r\n\r\n", LIMIT,
+             filler);
+    say(peer, text);
+    const char *heard = hear(peer);
+    CHECK(strncmp(heard, "HTTP/1.1 413 ", 13) == 0);
+    CHECK(strstr(heard, "Connection: close") != NULL && strstr(heard, "<end>") != NULL);
+    close(peer);
+    peer = connect_peer();
+    snprintf(text, sizeof text, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", LIMIT + 1);
+    say(peer, text);
+    CHECK(hears_status(peer, 413));
+    close(peer);
+    peer = connect_peer();
+    say(peer, "GET /hello HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx");
+    CHECK(hears_status(peer, 413));
+    close(peer);
+    close_all();
+}
+
+static void who_asks_is_told_to_continue(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    check_hears(peer, "HTTP/1.1 100 Continue\r\n\r\n");
+    say(peer, "ok");
+    check_hears(peer, ECHOED("2", "ok"));
+    say(peer, "POST /nothing HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    CHECK(hears_status(peer, 404));
+    close(peer);
+    close_all();
+}
+
+static void a_body_waits_for_its_memory(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    struct budget_account other;
+    size_t limit = budget_limit(f.server.budget);
+    REQUIRE(budget_account_open(f.server.budget, &other, slice_of_text("x"), NULL) == 0);
+    budget_add(&other, limit);
+    int holder = connect_peer();
+    budget_add(&f.server.connections->newest->account, limit / 4);
+    say(peer, "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 900\r\n\r\n");
+    check_hears(peer, "");
+    CHECK_EQUAL(http_dialect.deadline(f.server.connections->oldest), 0);
+    budget_return(&other, limit);
+    close(holder);
+    server_fixture_turn(&f);
+    check_hears(peer, "HTTP/1.1 100 Continue\r\n\r\n");
+    budget_account_close(&other);
+    close(peer);
+    close_all();
+}
+
+/* ---- handlers that take their time ---- */
+
+static void a_handler_may_answer_later(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "GET /later HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
+    say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\n");
+    check_hears(peer, "");
+    REQUIRE(waiting != NULL);
+    http_reply_error(waiting, 40401, "not here");
+    server_fixture_turn(&f);
+    check_hears(peer, "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 41\r\n\r\n"
+                      "{\"error_code\":40401,\"message\":\"not here\"}" HELLO HELLO);
+    close(peer);
+    close_all();
+}
+
+static void a_handler_need_not_know_that_the_client_has_gone(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "GET /later?a HTTP/1.1\r\n" HOST "X: y\r\n\r\n");
+    close(peer);
+    connections_close_all(f.server.connections);
+    server_fixture_turn(&f);
+    CHECK_EQUAL(connections_count(f.server.connections), 0);
+    CHECK(slice_equal(http_request_field(&waiting->request, "x"), slice_of_text("y")));
+    CHECK(budget_used(f.server.budget) != 0);
+    handle_hello(waiting);
+    CHECK_EQUAL(budget_used(f.server.budget), 0);
+    close_all();
+}
+
+/* ---- bad ones ---- */
+
+static void what_cannot_be_read_is_answered_and_ends(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
+    const char *heard = hear(peer);
+    CHECK(strncmp(heard, HELLO "HTTP/1.1 400 ", strlen(HELLO) + 13) == 0);
+    CHECK(strstr(heard, "Connection: close\r\n") != NULL && strstr(heard, "<end>") != NULL);
+    for (int i = 0; i < 100; i++)
+        say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\n");
+    check_hears(peer, "<end>");
+    CHECK_EQUAL(connections_count(f.server.connections), 1);
+    server_fixture_run_ms(&f, 3200);
+    CHECK_EQUAL(connections_count(f.server.connections), 0);
+    CHECK_EQUAL(server_fixture_logged(&f, "too slowly"), 0);
+    close(peer);
+    close_all();
+}
+
+static void a_request_that_takes_too_long_is_told_so(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, "GET /hello HTTP/1.1\r\nHost");
+    struct connection *connection = f.server.connections->newest;
+    int64_t left = http_dialect.deadline(connection) - (int64_t)uv_now(&f.loop);
+    CHECK(left > 9000 && left <= 10000);
+    http_session_of(connection)->began -= 10000;
+    server_fixture_run_ms(&f, 1200);
+    CHECK(hears_status(peer, 408));
+    close(peer);
+    peer = connect_peer();
+    say(peer, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nabc");
+    http_session_of(f.server.connections->newest)->began -= 10000;
+    server_fixture_run_ms(&f, 1200);
+    CHECK(hears_status(peer, 408));
+    close(peer);
+    close_all();
+}
+
+static void who_does_not_read_is_not_served(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    static const char request[] = "GET /large HTTP/1.1\r\n" HOST "\r\n";
+    for (int i = 0; i < 100; i++)
+        CHECK_EQUAL(write(peer, request, sizeof request - 1), sizeof request - 1);
+    server_fixture_turn(&f);
+    CHECK(f.server.connections->newest->output.bytes < (size_t)1 << 20);
+    CHECK(memory_total_bytes(&f.memory) < (size_t)2 << 20);
+    static char sink[1 << 20];
+    size_t total = 0;
+    for (int idle = 0; idle < 10; idle++) {
+        ssize_t got = read(peer, sink, sizeof sink);
+        if (got > 0) {
+            total += (size_t)got;
+            idle = 0;
+        }
+        server_fixture_turn(&f);
+    }
+    CHECK(total > (size_t)100 * (200 << 10));
+    close(peer);
+    close_all();
+}
+
+static void each_allocation_may_fail(void)
+{
+    for (int64_t nth = 0, failed = 1; failed != 0; nth++) {
+        open_with(NULL);
+        memory_fail_at(&f.memory, nth);
+        int peer = connect_peer();
+        static const char requests[] = "POST /echo HTTP/1.1\r\n" HOST
+                                       "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nd\r\n0\r\n\r\n"
+                                       "GET /later HTTP/1.1\r\n" HOST "\r\nGET /x HTTP/1.1\r\n" HOST "\r\n";
+        (void)!write(peer, requests, sizeof requests - 1);
+        server_fixture_turn(&f);
+        if (waiting != NULL)
+            handle_hello(waiting);
+        server_fixture_turn(&f);
+        failed = !memory_fail_pending(&f.memory);
+        memory_fail_at(&f.memory, -1);
+        if (failed == 0)
+            CHECK(strstr(hear(peer), HELLO "HTTP/1.1 404 ") != NULL);
+        close(peer);
+        close_all();
+        REQUIRE(nth < 100);
+    }
+}
+
+SUITE("http_session", CHECK_TEST(requests_are_answered_in_their_order), CHECK_TEST(paths_have_arguments),
+      CHECK_TEST(another_method_is_told_which_there_are), CHECK_TEST(connections_stay_as_the_client_wants),
+      CHECK_TEST(a_peer_that_ends_its_half_is_answered), CHECK_TEST(a_body_has_a_limit),
+      CHECK_TEST(who_asks_is_told_to_continue), CHECK_TEST(a_body_waits_for_its_memory),
+      CHECK_TEST(a_handler_may_answer_later), CHECK_TEST(a_handler_need_not_know_that_the_client_has_gone),
+      CHECK_TEST(what_cannot_be_read_is_answered_and_ends), CHECK_TEST(a_request_that_takes_too_long_is_told_so),
+      CHECK_TEST(who_does_not_read_is_not_served), CHECK_TEST(each_allocation_may_fail))
