@@ -1,7 +1,6 @@
 #include "http/exchange.h"
 
 #include "connection.h"
-#include "container.h"
 #include "http/exchange_private.h"
 #include "http/routes.h"
 #include "http/session.h"
@@ -9,98 +8,25 @@
 
 #include <stdio.h>
 
-#define REPLY_HEAD_MAX ((size_t)4 << 10)
-#define INTERIM_MAX    64
-#define FIRST_ROOM     ((size_t)4 << 10)
-#define TOO_LARGE      "the body is larger than this path takes"
+#define INTERIM_MAX 64
+#define FIRST_ROOM  ((size_t)4 << 10)
+#define TOO_LARGE   "the body is larger than this path takes"
 
 /* ---- the answer ---- */
-
-/* What is on its way out, counted in the connection's account. */
-struct answer {
-    struct response response;
-    struct connection *connection; /* closes its account only when all answers are done */
-    size_t charged;
-};
-
-static void on_response_done(struct response *response)
-{
-    struct answer *answer = CONTAINER_OF(response, struct answer, response);
-    struct connection *connection = answer->connection;
-    budget_return(&connection->account, answer->charged);
-    writer_close(&response->body);
-    memory_free(connection->server->memory, MEMORY_RESPONSES, answer, sizeof *answer);
-}
-
-static struct answer *make_answer(struct connection *connection, size_t bytes)
-{
-    struct memory *memory = connection->server->memory;
-    struct answer *answer = memory_alloc_zeroed(memory, MEMORY_RESPONSES, sizeof *answer);
-    if (answer == NULL)
-        return NULL;
-    answer->connection = connection;
-    answer->response.done = on_response_done;
-    writer_init(&answer->response.body, memory, MEMORY_RESPONSES, bytes);
-    return answer;
-}
-
-/* False: it could not be written; the connection is closed. */
-static bool send_answer(struct answer *answer)
-{
-    struct connection *connection = answer->connection;
-    if (!writer_ok(&answer->response.body)) {
-        on_response_done(&answer->response);
-        connection_close(connection, "out of memory");
-        return false;
-    }
-    answer->charged = sizeof *answer + answer->response.body.capacity;
-    budget_add(&connection->account, answer->charged);
-    connection_send(connection, &answer->response);
-    return true;
-}
-
-static bool sends_body(const struct http_exchange *exchange, int status)
-{
-    return exchange->request.method != HTTP_METHOD_HEAD && http_status_has_body(status);
-}
-
-static void write_connection(const struct http_exchange *exchange, writer *w)
-{
-    if (exchange->closes)
-        http_write_text_field(w, "Connection", "close");
-    else if (exchange->request.minor_version == 0)
-        http_write_text_field(w, "Connection", "keep-alive");
-}
-
-static void write_reply(const struct http_exchange *exchange, int status, const char *type, const char *headers,
-                        slice body, writer *w)
-{
-    http_write_status(w, status, server_now(exchange->server));
-    if (type != NULL)
-        http_write_text_field(w, "Content-Type", type);
-    if (http_status_has_body(status))
-        http_write_number_field(w, "Content-Length", body.size);
-    if (headers != NULL)
-        write_bytes(w, slice_of_text(headers));
-    write_connection(exchange, w);
-    http_write_head_end(w);
-    if (sends_body(exchange, status))
-        write_bytes(w, body);
-}
 
 void http_reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body)
 {
     struct connection *connection = exchange->connection;
     bool closes = exchange->closes;
-    struct answer *answer = connection != NULL ? make_answer(connection, REPLY_HEAD_MAX + body.size) : NULL;
+    struct answer *answer = connection != NULL ? http_answer_make(connection, HTTP_HEAD_ROOM + body.size) : NULL;
     if (answer != NULL)
-        write_reply(exchange, status, type, headers, body, &answer->response.body);
+        http_answer_write(exchange, status, type, headers, body, &answer->response.body);
     http_exchange_free(exchange);
     if (connection == NULL)
         return;
     if (answer == NULL)
         connection_close(connection, "out of memory");
-    else if (send_answer(answer))
+    else if (http_answer_send(answer))
         http_session_advance(connection, closes);
 }
 
@@ -116,7 +42,7 @@ static void reply_error(struct http_exchange *exchange, int error_code, const ch
 {
     int status = error_code >= 1000 ? error_code / 100 : error_code;
     writer w;
-    writer_init(&w, exchange->server->memory, MEMORY_RESPONSES, REPLY_HEAD_MAX);
+    writer_init(&w, exchange->server->memory, MEMORY_RESPONSES, HTTP_HEAD_ROOM);
     struct json json = json_to(&w);
     json_begin_object(&json);
     json_key(&json, "error_code");
@@ -210,14 +136,14 @@ void http_exchange_expect_body(struct http_exchange *exchange)
 {
     if (!exchange->request.expects_continue)
         return;
-    struct answer *answer = make_answer(exchange->connection, INTERIM_MAX);
+    struct answer *answer = http_answer_make(exchange->connection, INTERIM_MAX);
     if (answer == NULL) {
         connection_close(exchange->connection, "out of memory");
         return;
     }
     http_write_status(&answer->response.body, 100, 0);
     http_write_head_end(&answer->response.body);
-    (void)send_answer(answer);
+    (void)!http_answer_send(answer);
 }
 
 void http_exchange_take_body(struct http_exchange *exchange, slice bytes)
@@ -260,6 +186,7 @@ void http_exchange_orphan(struct http_exchange *exchange)
 {
     exchange->connection = NULL; /* what it is charged goes back with the connection's account */
     budget_add(connections_orphans(exchange->server->connections), exchange->charged);
+    http_exchange_hurry(exchange);
 }
 
 void http_exchange_free(struct http_exchange *exchange)

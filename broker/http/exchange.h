@@ -24,6 +24,7 @@ struct http_exchange {
     const struct http_route *route;
     slice arguments[HTTP_ARGUMENTS_MAX]; /* what stands in the path for the route's {names}, as it was sent */
     slice body;                          /* whole when the handler is called */
+    void *context;                       /* of a stream: the handler's */
 
     /* Private */
     struct connection *connection; /* NULL when it has gone */
@@ -31,7 +32,10 @@ struct http_exchange {
     size_t room_size;
     size_t charged; /* bytes of the connection's account */
     bool is_handled;
-    bool closes; /* the connection ends with the answer */
+    bool closes;                      /* the connection ends with the answer */
+    const struct http_stream *stream; /* NULL: the answer has not begun */
+    bool is_full;                     /* the stream's writer waits */
+    bool is_writing;                  /* http_stream_write is on the stack */
 };
 
 /* Text for people, as JSON: {"error_code":40401,"message":"…"}; the code is the status and two digits of its own. */
@@ -42,6 +46,32 @@ void http_reply_error(struct http_exchange *exchange, int error_code, const char
 void http_reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body);
 /* As http_reply of what was written, which must still be closed; 500 when the writer failed. */
 void http_reply_written(struct http_exchange *exchange, int status, const char *type, const writer *body);
+
+/* ---- an answer that comes bit by bit ---- */
+
+struct http_stream {
+    /* There is room again, after HTTP_STREAM_FULL. */
+    void (*writable)(struct http_exchange *exchange);
+    /* What is not there yet need not be waited for: the connection ends, or has gone. NULL: it never waits. */
+    void (*hurry)(struct http_exchange *exchange);
+};
+
+enum http_stream_state {
+    HTTP_STREAM_READY,
+    HTTP_STREAM_FULL, /* taken, but the client does not read as fast: nothing more before `writable` */
+    HTTP_STREAM_GONE  /* nobody listens: to be ended */
+};
+
+/* Begins the answer. From then on the handler writes, and ends it with http_stream_end, whatever happens; the exchange
+ * is its own until then. `stream` lives as long as the process; `context` is for the handler. In chunks, or, for
+ * HTTP/1.0, up to the end of the connection. */
+enum http_stream_state http_stream_begin(struct http_exchange *exchange, int status, const char *type,
+                                         const char *headers, const struct http_stream *stream, void *context);
+/* Copies the bytes. */
+enum http_stream_state http_stream_write(struct http_exchange *exchange, slice bytes);
+void http_stream_end(struct http_exchange *exchange);
+/* The rest cannot be had: the connection is cut, so that what came is not taken for all of it. */
+void http_stream_abort(struct http_exchange *exchange);
 
 /* The path's argument for {name} of the route's pattern; null when there is none. */
 slice http_exchange_argument(const struct http_exchange *exchange, const char *name);

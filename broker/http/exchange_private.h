@@ -19,3 +19,28 @@ void http_exchange_charge(struct http_exchange *exchange, size_t bytes);
 void http_exchange_orphan(struct http_exchange *exchange);
 /* Of whatever state; answers nothing. */
 void http_exchange_free(struct http_exchange *exchange);
+
+/* ---- answers: what is on its way out, counted in the connection's account (answer.c) ---- */
+
+#define HTTP_HEAD_ROOM ((size_t)4 << 10)
+
+struct answer {
+    struct response response;
+    struct connection *connection; /* closes its account only when all answers are done */
+    size_t charged;
+};
+
+/* For at most so many bytes; NULL without memory. */
+struct answer *http_answer_make(struct connection *connection, size_t bytes);
+/* The head, and the body where this request and status have one. */
+void http_answer_write(const struct http_exchange *exchange, int status, const char *type, const char *headers,
+                       slice body, writer *w);
+/* Takes it. False: it could not be written; the connection is closed. */
+MUST_USE bool http_answer_send(struct answer *answer);
+
+/* ---- streams (stream.c) ---- */
+
+/* The connection ends or has gone. */
+void http_exchange_hurry(struct http_exchange *exchange);
+/* There is less output than before. */
+void http_exchange_sent(struct http_exchange *exchange);

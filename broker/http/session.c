@@ -225,6 +225,9 @@ static void granted(struct connection *connection)
 
 static void sent(struct connection *connection)
 {
+    struct http_session *session = http_session_of(connection);
+    if (session->exchange != NULL)
+        http_exchange_sent(session->exchange);
     go_on(connection);
     if (!connection->is_closing)
         begin_drain(connection);
@@ -238,7 +241,9 @@ static bool busy(const struct connection *connection)
 
 static void ending(struct connection *connection)
 {
-    (void)connection;
+    struct http_session *session = http_session_of(connection);
+    if (session->exchange != NULL)
+        http_exchange_hurry(session->exchange);
 }
 
 static int64_t deadline(const struct connection *connection)
@@ -268,6 +273,7 @@ static void close_session(struct connection *connection)
     struct http_exchange *exchange = session->exchange;
     http_parser_close(&session->parser);
     drop_leftover(connection);
+    session->exchange = NULL;
     if (exchange == NULL)
         return;
     if (exchange->is_handled)

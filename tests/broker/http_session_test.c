@@ -50,10 +50,48 @@ static void handle_large(struct http_exchange *exchange)
     http_reply(exchange, 200, "text/plain", NULL, slice_of(bytes, sizeof bytes));
 }
 
+/* As many pieces as the test wants, each of PIECE bytes, as fast as the client reads; then it waits or ends. */
+#define PIECE 1000
+static struct {
+    unsigned wanted, written;
+    bool waits, was_hurried;
+} flow;
+
+static void flow_on(struct http_exchange *exchange)
+{
+    static uint8_t piece[PIECE];
+    memset(piece, 'p', PIECE);
+    enum http_stream_state state = HTTP_STREAM_READY;
+    while (flow.written < flow.wanted && state == HTTP_STREAM_READY) {
+        flow.written++;
+        state = http_stream_write(exchange, slice_of(piece, PIECE));
+    }
+    if (state == HTTP_STREAM_GONE || (flow.written == flow.wanted && !flow.waits))
+        http_stream_end(exchange);
+}
+
+static void hurry_flow(struct http_exchange *exchange)
+{
+    flow.was_hurried = true;
+    flow.waits = false;
+    if (exchange->connection == NULL || flow.written == flow.wanted)
+        http_stream_end(exchange);
+}
+
+static void handle_flow(struct http_exchange *exchange)
+{
+    static const struct http_stream stream = {.writable = flow_on, .hurry = hurry_flow};
+    if (http_stream_begin(exchange, 200, "text/plain", NULL, &stream, NULL) == HTTP_STREAM_GONE)
+        http_stream_end(exchange);
+    else
+        flow_on(exchange);
+}
+
 static const struct http_route routes[] = {
     {HTTP_METHOD_GET, "/hello", 0, handle_hello, "text/plain", "Says hello"},
     {HTTP_METHOD_POST, "/echo", LIMIT, handle_echo, "text/plain", "Gives back"},
     {HTTP_METHOD_GET, "/later", 0, handle_later, "text/plain", "Answers later"},
+    {HTTP_METHOD_GET, "/flow", 0, handle_flow, "text/plain", "Answers bit by bit"},
     {HTTP_METHOD_GET, "/large", 0, handle_large, "text/plain", "Answers much"},
     {HTTP_METHOD_GET, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item"},
     {HTTP_METHOD_DELETE, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item less"},
@@ -338,6 +376,97 @@ static void a_handler_need_not_know_that_the_client_has_gone(void)
     close_all();
 }
 
+/* ---- streams ---- */
+
+static void begin_flow(unsigned wanted, bool waits)
+{
+    memset(&flow, 0, sizeof flow);
+    flow.wanted = wanted;
+    flow.waits = waits;
+}
+
+static size_t drain(int peer)
+{
+    static char sink[1 << 20];
+    size_t total = 0;
+    for (int idle = 0; idle < 10; idle++) {
+        ssize_t got = read(peer, sink, sizeof sink);
+        total += got > 0 ? (size_t)got : 0;
+        idle = got > 0 ? 0 : idle;
+        server_fixture_turn(&f);
+    }
+    return total;
+}
+
+static void a_stream_is_chunks(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    begin_flow(2, false);
+    say(peer, "GET /flow HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
+    static char text[8192];
+    ssize_t size = read(peer, text, sizeof text);
+    static const char head[] = "Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n";
+    const char *body = memmem(text, (size_t)size, head, sizeof head - 1);
+    REQUIRE(body != NULL);
+    CHECK(memcmp(body + sizeof head - 1 + PIECE, "\r\n3e8\r\n", 7) == 0);
+    CHECK(memcmp(body + sizeof head - 1 + 2 * PIECE + 7, "\r\n0\r\n\r\nHTTP/1.1 200 OK", 22) == 0);
+
+    begin_flow(2, false);
+    say(peer, "HEAD /flow HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
+    check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" HELLO);
+
+    begin_flow(0, false);
+    say(peer, "GET /flow HTTP/1.0\r\n\r\n");
+    check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n<end>");
+    close(peer);
+    close_all();
+}
+
+static void a_slow_reader_holds_the_stream_back(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    begin_flow(5000, false);
+    say(peer, "GET /flow HTTP/1.1\r\n" HOST "\r\n");
+    CHECK(flow.written < 1000);
+    CHECK(memory_total_bytes(&f.memory) < (size_t)512 << 10);
+    unsigned written = flow.written;
+    server_fixture_turn(&f);
+    CHECK_EQUAL(flow.written, written);
+    CHECK(drain(peer) > (size_t)5000 * PIECE);
+    CHECK_EQUAL(flow.written, 5000);
+    say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\n");
+    check_hears(peer, HELLO);
+    CHECK_EQUAL(budget_used(f.server.budget), 0);
+    close(peer);
+    close_all();
+}
+
+static void a_stream_that_waits_is_told_to_hurry(void)
+{
+    open_with(NULL);
+    int peer = connect_peer();
+    begin_flow(0, true);
+    say(peer, "GET /flow HTTP/1.1\r\n" HOST "\r\n");
+    CHECK(strstr(hear(peer), "chunked\r\n\r\n") != NULL);
+    shutdown(peer, SHUT_WR);
+    server_fixture_turn(&f);
+    CHECK(flow.was_hurried);
+    check_hears(peer, "0\r\n\r\n<end>");
+    close(peer);
+
+    peer = connect_peer();
+    begin_flow(5000, true);
+    say(peer, "GET /flow HTTP/1.1\r\n" HOST "\r\n");
+    connections_close_all(f.server.connections);
+    server_fixture_turn(&f);
+    CHECK(flow.was_hurried && flow.written < 5000);
+    CHECK_EQUAL(budget_used(f.server.budget), 0);
+    close(peer);
+    close_all();
+}
+
 /* ---- bad ones ---- */
 
 static void what_cannot_be_read_is_answered_and_ends(void)
@@ -409,11 +538,13 @@ static void each_allocation_may_fail(void)
 {
     for (int64_t nth = 0, failed = 1; failed != 0; nth++) {
         open_with(NULL);
+        begin_flow(2, false);
         memory_fail_at(&f.memory, nth);
         int peer = connect_peer();
-        static const char requests[] = "POST /echo HTTP/1.1\r\n" HOST
-                                       "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nd\r\n0\r\n\r\n"
-                                       "GET /later HTTP/1.1\r\n" HOST "\r\nGET /x HTTP/1.1\r\n" HOST "\r\n";
+        static const char requests[] =
+            "POST /echo HTTP/1.1\r\n" HOST
+            "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nd\r\n0\r\n\r\n"
+            "GET /flow HTTP/1.1\r\n" HOST "\r\nGET /later HTTP/1.1\r\n" HOST "\r\nGET /x HTTP/1.1\r\n" HOST "\r\n";
         (void)!write(peer, requests, sizeof requests - 1);
         server_fixture_turn(&f);
         if (waiting != NULL)
@@ -434,5 +565,7 @@ SUITE("http_session", CHECK_TEST(requests_are_answered_in_their_order), CHECK_TE
       CHECK_TEST(a_peer_that_ends_its_half_is_answered), CHECK_TEST(a_body_has_a_limit),
       CHECK_TEST(who_asks_is_told_to_continue), CHECK_TEST(a_body_waits_for_its_memory),
       CHECK_TEST(a_handler_may_answer_later), CHECK_TEST(a_handler_need_not_know_that_the_client_has_gone),
-      CHECK_TEST(what_cannot_be_read_is_answered_and_ends), CHECK_TEST(a_request_that_takes_too_long_is_told_so),
-      CHECK_TEST(who_does_not_read_is_not_served), CHECK_TEST(each_allocation_may_fail))
+      CHECK_TEST(a_stream_is_chunks), CHECK_TEST(a_slow_reader_holds_the_stream_back),
+      CHECK_TEST(a_stream_that_waits_is_told_to_hurry), CHECK_TEST(what_cannot_be_read_is_answered_and_ends),
+      CHECK_TEST(a_request_that_takes_too_long_is_told_so), CHECK_TEST(who_does_not_read_is_not_served),
+      CHECK_TEST(each_allocation_may_fail))

@@ -1,0 +1,116 @@
+/* Answers that come bit by bit.
+ *
+ * Backpressure. What was written and not sent is bounded: at STREAM_FULL bytes the handler is told to stop, at
+ * STREAM_LOW to go on. A client that reads slowly costs that, and no more.
+ *
+ * Ends. The handler ends the stream in any case. When the connection has gone before, it is told to hurry, unless it
+ * is just writing: then it learns that from what http_stream_write returns. */
+#include "connection.h"
+#include "http/exchange_private.h"
+#include "http/session.h"
+
+#define STREAM_FULL ((size_t)64 << 10)
+#define STREAM_LOW  ((size_t)16 << 10)
+/* Around a chunk. */
+#define CHUNK_ROOM 32
+
+static bool is_chunked(const struct http_exchange *exchange)
+{
+    return exchange->request.minor_version != 0;
+}
+
+static enum http_stream_state state_of(struct http_exchange *exchange)
+{
+    if (exchange->connection == NULL)
+        return HTTP_STREAM_GONE;
+    exchange->is_full = exchange->connection->output.bytes >= STREAM_FULL;
+    return exchange->is_full ? HTTP_STREAM_FULL : HTTP_STREAM_READY;
+}
+
+/* NULL: the connection is closed. */
+static struct answer *make_answer(struct http_exchange *exchange, size_t bytes)
+{
+    struct answer *answer = http_answer_make(exchange->connection, bytes);
+    if (answer == NULL)
+        connection_close(exchange->connection, "out of memory");
+    return answer;
+}
+
+enum http_stream_state http_stream_begin(struct http_exchange *exchange, int status, const char *type,
+                                         const char *headers, const struct http_stream *stream, void *context)
+{
+    exchange->stream = stream;
+    exchange->context = context;
+    exchange->closes |= !is_chunked(exchange);
+    exchange->is_writing = true;
+    struct answer *answer = exchange->connection != NULL ? make_answer(exchange, HTTP_HEAD_ROOM) : NULL;
+    if (answer != NULL) {
+        http_answer_write(exchange, status, type, headers, NULL_SLICE, &answer->response.body);
+        (void)!http_answer_send(answer);
+    }
+    exchange->is_writing = false;
+    return state_of(exchange);
+}
+
+enum http_stream_state http_stream_write(struct http_exchange *exchange, slice bytes)
+{
+    bool is_sent = exchange->connection != NULL && exchange->request.method != HTTP_METHOD_HEAD && bytes.size != 0;
+    exchange->is_writing = true;
+    struct answer *answer = is_sent ? make_answer(exchange, bytes.size + CHUNK_ROOM) : NULL;
+    if (answer != NULL) {
+        if (is_chunked(exchange))
+            http_write_chunk(&answer->response.body, bytes);
+        else
+            write_bytes(&answer->response.body, bytes);
+        (void)!http_answer_send(answer);
+    }
+    exchange->is_writing = false;
+    return state_of(exchange);
+}
+
+/* Frees the exchange. False: the connection has gone. */
+static bool send_end(struct http_exchange *exchange)
+{
+    struct connection *connection = exchange->connection;
+    bool is_sent = is_chunked(exchange) && exchange->request.method != HTTP_METHOD_HEAD;
+    http_exchange_free(exchange);
+    if (connection == NULL || !is_sent)
+        return connection != NULL;
+    struct answer *answer = http_answer_make(connection, CHUNK_ROOM);
+    if (answer == NULL) {
+        connection_close(connection, "out of memory");
+        return false;
+    }
+    http_write_last_chunk(&answer->response.body);
+    return http_answer_send(answer);
+}
+
+void http_stream_end(struct http_exchange *exchange)
+{
+    struct connection *connection = exchange->connection;
+    bool closes = exchange->closes;
+    if (send_end(exchange))
+        http_session_advance(connection, closes);
+}
+
+void http_stream_abort(struct http_exchange *exchange)
+{
+    struct connection *connection = exchange->connection;
+    http_exchange_free(exchange);
+    if (connection != NULL)
+        connection_close(connection, "an answer could not be ended");
+}
+
+void http_exchange_hurry(struct http_exchange *exchange)
+{
+    if (exchange->stream != NULL && exchange->stream->hurry != NULL && !exchange->is_writing)
+        exchange->stream->hurry(exchange);
+}
+
+void http_exchange_sent(struct http_exchange *exchange)
+{
+    if (!exchange->is_full || exchange->connection->output.bytes > STREAM_LOW)
+        return;
+    exchange->is_full = false;
+    exchange->stream->writable(exchange);
+}
