@@ -21,6 +21,8 @@
       "separated by commas. Port 0 takes a free one.")                                                                 \
     L(REST_LISTENERS, "rest.listeners", NULL, NULL,                                                                    \
       "Where HTTP is served (health, metrics, version), written as listeners is; unset: nowhere.")                     \
+    L(ACCESS_CONTROL_ALLOW_ORIGIN, "access.control.allow.origin", NULL, NULL,                                          \
+      "Origins of the pages that may use HTTP from a browser (https://example.org), or * for all; unset: none.")       \
     L(ADVERTISED_LISTENERS, "advertised.listeners", NULL, NULL,                                                        \
       "The HOST:PORT that clients are told to connect to; unset: the address they connected to.")                      \
     B(ALLOW_UNAUTHENTICATED, "allow.unauthenticated", "false",                                                         \

@@ -1,6 +1,7 @@
 #include "connection.h"
 #include "container.h"
 #include "http/exchange_private.h"
+#include "http/negotiate.h"
 #include "server.h"
 
 static void on_response_done(struct response *response)
@@ -43,6 +44,24 @@ static bool sends_body(const struct http_exchange *exchange, int status)
     return exchange->request.method != HTTP_METHOD_HEAD && http_status_has_body(status);
 }
 
+static void write_origin(const struct http_exchange *exchange, writer *w)
+{
+    const struct http_request *request = &exchange->request;
+    slice origin = http_allowed_origin(exchange->server->config, request);
+    if (slice_is_null(origin))
+        return;
+    http_write_field(w, "Access-Control-Allow-Origin", origin);
+    http_write_text_field(w, "Vary", "Origin");
+    http_write_text_field(w, "Access-Control-Expose-Headers", "*");
+    if (!http_is_preflight(request))
+        return;
+    http_write_text_field(w, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, PATCH");
+    slice names = http_request_field(request, "access-control-request-headers");
+    if (names.size != 0)
+        http_write_field(w, "Access-Control-Allow-Headers", names);
+    http_write_text_field(w, "Access-Control-Max-Age", "600");
+}
+
 static void write_connection(const struct http_exchange *exchange, writer *w)
 {
     if (exchange->closes)
@@ -61,6 +80,11 @@ void http_answer_write(const struct http_exchange *exchange, int status, const c
         http_write_text_field(w, "Transfer-Encoding", "chunked");
     else if (exchange->stream == NULL && http_status_has_body(status))
         http_write_number_field(w, "Content-Length", body.size);
+    if (exchange->coding != NULL) {
+        http_write_text_field(w, "Content-Encoding", exchange->coding);
+        http_write_text_field(w, "Vary", "Accept-Encoding");
+    }
+    write_origin(exchange, w);
     if (headers != NULL)
         write_bytes(w, slice_of_text(headers));
     write_connection(exchange, w);

@@ -2,19 +2,36 @@
 
 #include "connection.h"
 #include "http/exchange_private.h"
+#include "http/negotiate.h"
 #include "http/routes.h"
 #include "http/session.h"
 #include "server.h"
 
 #include <stdio.h>
 
+#define CODEC_ROOM  ((size_t)64 << 10) /* what codecs ask for ahead */
+#define GZIP_LEVEL  1                  /* the loop waits for it */
+#define ZSTD_LEVEL  1
 #define INTERIM_MAX 64
 #define FIRST_ROOM  ((size_t)4 << 10)
 #define TOO_LARGE   "the body is larger than this path takes"
 
 /* ---- the answer ---- */
 
-void http_reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body)
+/* The body to send: `packed` where that is smaller and wanted. */
+static slice compress(struct http_exchange *exchange, const char *type, slice body, writer *packed)
+{
+    enum codec codec = http_choose_coding(&exchange->request);
+    if (codec == CODEC_NONE || !http_is_worth_compressing(type, body.size))
+        return body;
+    int level = codec == CODEC_GZIP ? GZIP_LEVEL : ZSTD_LEVEL;
+    if (codec_compress(codec, body, level, packed, NULL) != 0 || packed->size >= body.size)
+        return body;
+    exchange->coding = codec_text(codec);
+    return writer_slice(packed);
+}
+
+static void reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body)
 {
     struct connection *connection = exchange->connection;
     bool closes = exchange->closes;
@@ -28,6 +45,14 @@ void http_reply(struct http_exchange *exchange, int status, const char *type, co
         connection_close(connection, "out of memory");
     else if (http_answer_send(answer))
         http_session_advance(connection, closes);
+}
+
+void http_reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body)
+{
+    writer packed;
+    writer_init(&packed, exchange->server->memory, MEMORY_RESPONSES, body.size + CODEC_ROOM);
+    reply(exchange, status, type, headers, compress(exchange, type, body, &packed));
+    writer_close(&packed);
 }
 
 void http_reply_written(struct http_exchange *exchange, int status, const char *type, const writer *body)

@@ -30,7 +30,8 @@ struct http_exchange {
     struct connection *connection; /* NULL when it has gone */
     uint8_t *room;                 /* what `body` is part of, owned */
     size_t room_size;
-    size_t charged; /* bytes of the connection's account */
+    size_t charged;     /* bytes of the connection's account */
+    const char *coding; /* of the answer, as in Content-Encoding; NULL: as it is */
     bool is_handled;
     bool closes;                      /* the connection ends with the answer */
     const struct http_stream *stream; /* NULL: the answer has not begun */

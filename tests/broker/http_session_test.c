@@ -1,5 +1,6 @@
 /* HTTP over socket pairs, with routes of the test's own. */
 #include "check.h"
+#include "compression.h"
 #include "connections_private.h"
 #include "http/routes.h"
 #include "http/session.h"
@@ -42,6 +43,15 @@ static void handle_item(struct http_exchange *exchange)
     int size = snprintf(text, sizeof text, "%.*s/%.*s?%.*s", SLICE_PRINT(shop), SLICE_PRINT(item),
                         SLICE_PRINT(exchange->query));
     http_reply(exchange, 200, "text/plain", "X-Item: 1\r\n", slice_of(text, (size_t)size));
+}
+
+#define VERBOSE 5000
+
+static void handle_verbose(struct http_exchange *exchange)
+{
+    static uint8_t text[VERBOSE];
+    memset(text, 'v', sizeof text);
+    http_reply(exchange, 200, "application/json", NULL, slice_of(text, sizeof text));
 }
 
 static void handle_large(struct http_exchange *exchange)
@@ -92,6 +102,7 @@ static const struct http_route routes[] = {
     {HTTP_METHOD_POST, "/echo", LIMIT, handle_echo, "text/plain", "Gives back"},
     {HTTP_METHOD_GET, "/later", 0, handle_later, "text/plain", "Answers later"},
     {HTTP_METHOD_GET, "/flow", 0, handle_flow, "text/plain", "Answers bit by bit"},
+    {HTTP_METHOD_GET, "/verbose", 0, handle_verbose, "application/json", "A long text"},
     {HTTP_METHOD_GET, "/large", 0, handle_large, "text/plain", "Answers much"},
     {HTTP_METHOD_GET, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item"},
     {HTTP_METHOD_DELETE, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item less"},
@@ -128,7 +139,7 @@ static void say(int peer, const char *text)
     server_fixture_turn(&f);
 }
 
-/* All there is, the dates taken out; "<end>" at the end of the peer's bytes. */
+/* All there is, the dates taken out, '?' for NUL bytes; "<end>" at the end of the peer's bytes. */
 static const char *hear(int peer)
 {
     static char text[8192];
@@ -141,6 +152,8 @@ static const char *hear(int peer)
             break;
         size += (size_t)got;
     }
+    for (size_t i = 0; i < size; i++)
+        text[i] = text[i] == '\0' ? '?' : text[i];
     text[size] = '\0';
     for (char *date; (date = strstr(text, "Date: ")) != NULL;) {
         char *rest = strstr(date, "\r\n") + 2;
@@ -376,6 +389,92 @@ static void a_handler_need_not_know_that_the_client_has_gone(void)
     close_all();
 }
 
+/* ---- what is asked for beside ---- */
+
+static void a_long_text_is_compressed_for_who_takes_that(void)
+{
+    static const struct {
+        const char *asked, *coding;
+    } cases[] = {{"gzip", "gzip"},
+                 {"deflate, GZIP;q=0.5, br", "gzip"},
+                 {"gzip, deflate, br, zstd", "zstd"},
+                 {"zstd;q=0, gzip", "gzip"},
+                 {"gzip;q=0.000", NULL},
+                 {"*", "gzip"},
+                 {"*;q=0", NULL},
+                 {"gzip;q=0, *", NULL},
+                 {"br", NULL},
+                 {"", NULL},
+                 {",,;q,gzipx", NULL}};
+    open_with(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int peer = connect_peer();
+        char text[256], coding[64];
+        snprintf(text, sizeof text, "GET /verbose HTTP/1.1\r\n" HOST "Accept-Encoding: %s\r\n\r\n", cases[i].asked);
+        snprintf(coding, sizeof coding, "\r\nContent-Encoding: %s\r\n", cases[i].coding != NULL ? cases[i].coding : "");
+        say(peer, text);
+        static char answer[16 << 10];
+        ssize_t size = read(peer, answer, sizeof answer - 1);
+        REQUIRE(size > 0);
+        answer[size] = '\0';
+        char *body = strstr(answer, "\r\n\r\n");
+        REQUIRE(body != NULL);
+        *body = '\0';
+        CHECK((strstr(answer, coding) != NULL) == (cases[i].coding != NULL));
+        size_t body_size = (size_t)(answer + size - body) - 4;
+        if (cases[i].coding == NULL) {
+            CHECK_EQUAL(body_size, VERBOSE);
+        } else {
+            writer w;
+            enum codec codec;
+            writer_init(&w, &f.memory, MEMORY_SERVER, VERBOSE);
+            CHECK(codec_parse(slice_of_text(cases[i].coding), &codec));
+            CHECK_EQUAL(codec_decompress(codec, slice_of(body + 4, body_size), VERBOSE, &w, NULL), 0);
+            CHECK_EQUAL(w.size, VERBOSE);
+            writer_close(&w);
+        }
+        close(peer);
+    }
+    int peer = connect_peer();
+    say(peer, "GET /hello HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n");
+    check_hears(peer, HELLO);
+    close(peer);
+    close_all();
+}
+
+static void pages_of_other_origins_need_leave(void)
+{
+    static const char request[] = "GET /hello HTTP/1.1\r\n" HOST "Origin: https://a.example\r\n\r\n";
+    open_with(NULL);
+    int peer = connect_peer();
+    say(peer, request);
+    check_hears(peer, HELLO);
+    close(peer);
+    close_all();
+
+    open_with((const char *const[]){"access.control.allow.origin=https://b.example, https://a.example", NULL});
+    peer = connect_peer();
+    say(peer, request);
+    CHECK(strstr(hear(peer), "\r\nAccess-Control-Allow-Origin: https://a.example\r\nVary: Origin\r\n") != NULL);
+    say(peer, "GET /hello HTTP/1.1\r\n" HOST "Origin: https://c.example\r\n\r\n");
+    check_hears(peer, HELLO);
+    say(peer, "OPTIONS /echo HTTP/1.1\r\n" HOST "Origin: https://b.example\r\nAccess-Control-Request-Method: POST\r\n"
+              "Access-Control-Request-Headers: content-type, x-record-key\r\n\r\n");
+    const char *heard = hear(peer);
+    CHECK(strncmp(heard, "HTTP/1.1 204 ", 13) == 0);
+    CHECK(strstr(heard, "\r\nAccess-Control-Allow-Headers: content-type, x-record-key\r\n") != NULL);
+    CHECK(strstr(heard, "\r\nAccess-Control-Allow-Methods: GET, HEAD, POST, ") != NULL);
+    close(peer);
+    close_all();
+
+    open_with((const char *const[]){"access.control.allow.origin=*", NULL});
+    peer = connect_peer();
+    say(peer, request);
+    CHECK(strstr(hear(peer), "\r\nAccess-Control-Allow-Origin: *\r\n") != NULL);
+    close(peer);
+    close_all();
+}
+
 /* ---- streams ---- */
 
 static void begin_flow(unsigned wanted, bool waits)
@@ -544,7 +643,8 @@ static void each_allocation_may_fail(void)
         static const char requests[] =
             "POST /echo HTTP/1.1\r\n" HOST
             "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nd\r\n0\r\n\r\n"
-            "GET /flow HTTP/1.1\r\n" HOST "\r\nGET /later HTTP/1.1\r\n" HOST "\r\nGET /x HTTP/1.1\r\n" HOST "\r\n";
+            "GET /verbose HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\nGET /flow HTTP/1.1\r\n" HOST
+            "\r\nGET /later HTTP/1.1\r\n" HOST "\r\nGET /x HTTP/1.1\r\n" HOST "\r\n";
         (void)!write(peer, requests, sizeof requests - 1);
         server_fixture_turn(&f);
         if (waiting != NULL)
@@ -565,6 +665,7 @@ SUITE("http_session", CHECK_TEST(requests_are_answered_in_their_order), CHECK_TE
       CHECK_TEST(a_peer_that_ends_its_half_is_answered), CHECK_TEST(a_body_has_a_limit),
       CHECK_TEST(who_asks_is_told_to_continue), CHECK_TEST(a_body_waits_for_its_memory),
       CHECK_TEST(a_handler_may_answer_later), CHECK_TEST(a_handler_need_not_know_that_the_client_has_gone),
+      CHECK_TEST(a_long_text_is_compressed_for_who_takes_that), CHECK_TEST(pages_of_other_origins_need_leave),
       CHECK_TEST(a_stream_is_chunks), CHECK_TEST(a_slow_reader_holds_the_stream_back),
       CHECK_TEST(a_stream_that_waits_is_told_to_hurry), CHECK_TEST(what_cannot_be_read_is_answered_and_ends),
       CHECK_TEST(a_request_that_takes_too_long_is_told_so), CHECK_TEST(who_does_not_read_is_not_served),
