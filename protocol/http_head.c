@@ -105,7 +105,8 @@ static slice take_until(slice *left, uint8_t end)
 static slice take_line(slice *left)
 {
     slice line = take_until(left, '\n');
-    return slice_of(line.data, line.size - 1);
+    line.size -= line.size != 0;
+    return line;
 }
 
 static bool fail(struct http_failure *failure, int status, const char *text)

@@ -1,7 +1,7 @@
 # Debian packages: what is missing is installed, what is there is left alone. To be sourced.
 
-build_packages=(gcc libc6-dev cmake ninja-build pkgconf python3 libuv1-dev libpcre2-dev libzstd-dev liblz4-dev zlib1g-dev node-llhttp
-    uthash-dev libcunit1-dev libsnappy-dev libstdc++-12-dev)
+build_packages=(gcc libc6-dev cmake ninja-build pkgconf python3 libuv1-dev libpcre2-dev libzstd-dev liblz4-dev zlib1g-dev
+    node-llhttp uthash-dev libcunit1-dev libsnappy-dev libstdc++-12-dev)
 
 as_root() { # command…
     if [ "$(id -u)" = 0 ]; then
