@@ -93,7 +93,7 @@ slice http_trim(slice text)
 /* Up to `end`, which must be there: *left goes on behind it. */
 static slice take_until(slice *left, uint8_t end)
 {
-    const uint8_t *found = memchr(left->data, end, left->size);
+    const uint8_t *found = left->size != 0 ? memchr(left->data, end, left->size) : NULL;
     if (found == NULL)
         return NULL_SLICE;
     slice taken = slice_of(left->data, (size_t)(found - left->data));

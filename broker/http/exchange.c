@@ -126,6 +126,9 @@ bool http_exchange_begin(struct http_exchange *exchange)
         return refuse(exchange, 404, "there is no such path; / lists what there is", NULL);
     if (match == HTTP_NO_SUCH_METHOD)
         return refuse(exchange, 405, "the path does not take this method", headers);
+    if (!http_origin_is_harmless(exchange->server->config, request))
+        return refuse(exchange, 403, "pages of this origin may not do that; access.control.allow.origin permits it",
+                      NULL);
     if (request->content_length > exchange->route->body_limit ||
         (request->is_chunked && exchange->route->body_limit == 0))
         return refuse(exchange, 413, TOO_LARGE, NULL);

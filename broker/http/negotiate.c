@@ -84,3 +84,25 @@ bool http_is_preflight(const struct http_request *request)
     return request->method == HTTP_METHOD_OPTIONS &&
            !slice_is_null(http_request_field(request, "access-control-request-method"));
 }
+
+/* The page came from here: its origin is what the request calls this server. */
+static bool is_same_origin(slice origin, slice host)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t size = strlen(schemes[i]);
+        if (origin.size == size + host.size && memcmp(origin.data, schemes[i], size) == 0 &&
+            slice_equal(slice_of(origin.data + size, host.size), host))
+            return true;
+    }
+    return false;
+}
+
+bool http_origin_is_harmless(const struct config *config, const struct http_request *request)
+{
+    slice origin = http_request_field(request, "origin");
+    bool only_looks = request->method == HTTP_METHOD_GET || request->method == HTTP_METHOD_HEAD ||
+                      request->method == HTTP_METHOD_OPTIONS || request->method == HTTP_METHOD_LIST;
+    return slice_is_null(origin) || only_looks || !slice_is_null(http_allowed_origin(config, request)) ||
+           is_same_origin(origin, request->host);
+}

@@ -16,3 +16,6 @@ bool http_is_worth_compressing(const char *type, size_t bytes);
 slice http_allowed_origin(const struct config *config, const struct http_request *request);
 /* A browser asks before it sends what it means. */
 bool http_is_preflight(const struct http_request *request);
+/* False: a page that has no leave would change something. Browsers send some requests of any page without asking
+ * before, only with its Origin; a server without authentication must not act on them. */
+bool http_origin_is_harmless(const struct config *config, const struct http_request *request);

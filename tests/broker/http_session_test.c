@@ -475,6 +475,33 @@ static void pages_of_other_origins_need_leave(void)
     close_all();
 }
 
+static void a_page_without_leave_changes_nothing(void)
+{
+    static const struct {
+        const char *origin;
+        int status;
+    } cases[] = {{"https://evil.example", 403},
+                 {"null", 403},
+                 {"", 403},
+                 {"http://a", 201},
+                 {"https://a", 201},
+                 {"http://a.example", 403},
+                 {"http://b", 403},
+                 {"https://b.example", 201},
+                 {"file://a", 403}};
+    open_with((const char *const[]){"access.control.allow.origin=https://b.example", NULL});
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        int peer = connect_peer();
+        snprintf(text, sizeof text, "POST /echo HTTP/1.1\r\n" HOST "Origin: %s\r\nContent-Length: 1\r\n\r\nx",
+                 cases[i].origin);
+        say(peer, text);
+        CHECK(hears_status(peer, cases[i].status));
+        close(peer);
+    }
+    close_all();
+}
+
 /* ---- streams ---- */
 
 static void begin_flow(unsigned wanted, bool waits)
@@ -666,7 +693,7 @@ SUITE("http_session", CHECK_TEST(requests_are_answered_in_their_order), CHECK_TE
       CHECK_TEST(who_asks_is_told_to_continue), CHECK_TEST(a_body_waits_for_its_memory),
       CHECK_TEST(a_handler_may_answer_later), CHECK_TEST(a_handler_need_not_know_that_the_client_has_gone),
       CHECK_TEST(a_long_text_is_compressed_for_who_takes_that), CHECK_TEST(pages_of_other_origins_need_leave),
-      CHECK_TEST(a_stream_is_chunks), CHECK_TEST(a_slow_reader_holds_the_stream_back),
-      CHECK_TEST(a_stream_that_waits_is_told_to_hurry), CHECK_TEST(what_cannot_be_read_is_answered_and_ends),
-      CHECK_TEST(a_request_that_takes_too_long_is_told_so), CHECK_TEST(who_does_not_read_is_not_served),
-      CHECK_TEST(each_allocation_may_fail))
+      CHECK_TEST(a_page_without_leave_changes_nothing), CHECK_TEST(a_stream_is_chunks),
+      CHECK_TEST(a_slow_reader_holds_the_stream_back), CHECK_TEST(a_stream_that_waits_is_told_to_hurry),
+      CHECK_TEST(what_cannot_be_read_is_answered_and_ends), CHECK_TEST(a_request_that_takes_too_long_is_told_so),
+      CHECK_TEST(who_does_not_read_is_not_served), CHECK_TEST(each_allocation_may_fail))

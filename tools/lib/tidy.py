@@ -4,7 +4,7 @@
 usage: tidy.py BUILD_DIR CACHE_DIR
 
 A file is looked at again when its preprocessed text, its command or .clang-tidy changed. Generated files (those inside
-the build folder) are left out. Ends with `N passed, N failed`, counting files.
+the build folder) and those of packages are left out. Ends with `N passed, N failed`, counting files.
 """
 import concurrent.futures
 import hashlib
@@ -51,12 +51,16 @@ def check(command, build, cache, settings):
     return run.stdout
 
 
+def is_ours(file, build):
+    return file.is_relative_to(ROOT) and not file.is_relative_to(build)
+
+
 def main(build, cache):
     build, cache = pathlib.Path(build).resolve(), pathlib.Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
     settings = SETTINGS.read_bytes() + ANALYZER.read_bytes()
     commands = json.loads((build / "compile_commands.json").read_text())
-    commands = [command for command in commands if not pathlib.Path(command["file"]).is_relative_to(build)]
+    commands = [command for command in commands if is_ours(pathlib.Path(command["file"]), build)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         verdicts = list(pool.map(lambda command: check(command, build, cache, settings), commands))
     failed = 0
