@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 /* The registry of RFC 9110, 6585, 8297, 7538. */
 #define STATUS_MAP(X)                                                                                                  \
@@ -69,16 +68,37 @@ static void write_text(writer *w, const char *text)
     write_bytes(w, slice_of_text(text));
 }
 
+/* A day of the Gregorian calendar. */
+struct day {
+    uint32_t year, month, of_month; /* the last two from 1 */
+};
+
+/* Counted in eras of 400 years of equal length, whose years begin with March: the leap day is their last. */
+static struct day find_day(uint32_t days_since_1970)
+{
+    uint32_t days = days_since_1970 + 719468; /* since 0000-03-01 */
+    uint32_t of_era = days % 146097;
+    uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    uint32_t month = (5 * of_year + 2) / 153; /* 0: March; their lengths repeat every five, 153 days */
+    bool is_next_year = month >= 10;
+    return (struct day){
+        .year = year + days / 146097 * 400 + is_next_year,
+        .month = is_next_year ? month - 9 : month + 3,
+        .of_month = of_year - (153 * month + 2) / 5 + 1,
+    };
+}
+
 void http_print_date(int64_t now, char text[HTTP_DATE_MAX])
 {
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char weekdays[][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)(now / 1000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    snprintf(text, HTTP_DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday], utc.tm_mday,
-             months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+    uint32_t days = (uint32_t)(now / 86400000), seconds = (uint32_t)(now % 86400000 / 1000);
+    struct day day = find_day(days);
+    snprintf(text, HTTP_DATE_MAX, "%s, %02" PRIu32 " %s %04" PRIu32 " %02" PRIu32 ":%02" PRIu32 ":%02" PRIu32 " GMT",
+             weekdays[days % 7], day.of_month, months[day.month - 1], day.year, seconds / 3600, seconds / 60 % 60,
+             seconds % 60);
 }
 
 void http_write_status(writer *w, int status, int64_t now)
