@@ -6,8 +6,8 @@
 #pragma once
 
 #include "budget.h"
-#include "http_request.h"
-#include "http_response.h"
+#include "http/request.h"
+#include "http/response.h"
 #include "response.h"
 
 struct connection;

@@ -4,7 +4,7 @@
 
 #include "compression.h"
 #include "config.h"
-#include "http_request.h"
+#include "http/request.h"
 
 /* The best of zstd and gzip that the client takes; CODEC_NONE: as it is. */
 enum codec http_choose_coding(const struct http_request *request);

@@ -1,6 +1,6 @@
 /* Any bytes as requests of HTTP: the same comes out whole, byte by byte and cut where the first two bytes say, and
  * nothing of the parser is left over. */
-#include "http_request.h"
+#include "http/request.h"
 
 #include "crc32c.h"
 

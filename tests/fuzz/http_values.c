@@ -1,10 +1,10 @@
 /* Any bytes as what HTTP's routes are chosen by: targets, lists with qualities, media types, times, base64. The first
  * byte chooses. */
 #include "base64.h"
-#include "field_value.h"
-#include "media_type.h"
+#include "http/field_value.h"
+#include "http/media_type.h"
+#include "http/uri.h"
 #include "time_text.h"
-#include "uri.h"
 
 #include <stdlib.h>
 

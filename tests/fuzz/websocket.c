@@ -1,6 +1,6 @@
 /* Any bytes as a WebSocket client's: the same messages, and the same failure, whether they come at once or in parts of
  * the size that the first byte says. */
-#include "websocket.h"
+#include "http/websocket.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "field_value.h"
+#include "http/field_value.h"
 
 static bool is(slice text, const char *expected)
 {

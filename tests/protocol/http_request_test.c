@@ -1,7 +1,7 @@
 /* Requests as RFC 9112 has them, whole and cut at every byte; and the cases that smuggle: what is refused, and that
  * nothing behind it is read as a request. */
 #include "check.h"
-#include "http_request.h"
+#include "http/request.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

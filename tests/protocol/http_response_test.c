@@ -1,5 +1,5 @@
 #include "check.h"
-#include "http_response.h"
+#include "http/response.h"
 
 #include <time.h>
 

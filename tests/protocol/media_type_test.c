@@ -1,6 +1,6 @@
 #include "check.h"
-#include "field_value.h"
-#include "media_type.h"
+#include "http/field_value.h"
+#include "http/media_type.h"
 
 static bool is(slice text, const char *expected)
 {

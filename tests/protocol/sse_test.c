@@ -1,5 +1,5 @@
 #include "check.h"
-#include "sse.h"
+#include "http/sse.h"
 
 static struct memory memory;
 static writer w;

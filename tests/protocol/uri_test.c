@@ -1,6 +1,6 @@
 #include "check.h"
+#include "http/uri.h"
 #include "memory.h"
-#include "uri.h"
 
 static bool is(slice text, const char *expected)
 {

@@ -1,6 +1,6 @@
 #include "check.h"
+#include "http/websocket.h"
 #include "sample.h"
-#include "websocket.h"
 
 #define LIMIT 70000
 #define FIN   0x80

@@ -1,4 +1,4 @@
-#include "field_value.h"
+#include "http/field_value.h"
 
 #include <strings.h>
 

@@ -1,4 +1,4 @@
-#include "http_response.h"
+#include "http/response.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-#include "http_request.h"
+#include "http/request.h"
 
-#include "http_head.h"
+#include "http/head.h"
 
 #include <strings.h>
 

@@ -1,4 +1,4 @@
-#include "websocket.h"
+#include "http/websocket.h"
 
 #include "base64.h"
 #include "reader.h"

@@ -1,6 +1,6 @@
-#include "media_type.h"
+#include "http/media_type.h"
 
-#include "field_value.h"
+#include "http/field_value.h"
 
 #include <strings.h>
 

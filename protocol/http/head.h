@@ -3,7 +3,7 @@
  * A line ends in CR LF and nothing else, holds no control character but tabs, and is never folded. */
 #pragma once
 
-#include "http_request.h"
+#include "http/request.h"
 
 enum http_lines_state {
     HTTP_LINES_MORE,

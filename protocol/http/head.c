@@ -1,4 +1,4 @@
-#include "http_head.h"
+#include "http/head.h"
 
 /* ---- lines ---- */
 
