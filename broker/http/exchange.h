@@ -2,7 +2,9 @@
  *
  * A route's handler is called when the whole body is there (at most the route's limit), with an exchange that is its
  * own until it has answered: with http_reply, at once or whenever it can. The connection may go before that; the answer
- * then goes nowhere, and the handler need not know. The exchange is gone when http_reply returns. */
+ * then goes nowhere, and the handler need not know. The exchange is gone when http_reply returns.
+ *
+ * Bodies that are taken as they come: body.h. WebSockets: socket.h. Parameters with types: parameters.h. */
 #pragma once
 
 #include "budget.h"
@@ -11,20 +13,27 @@
 #include "response.h"
 
 struct connection;
+struct http_api;
+struct http_body_reader;
 struct http_route;
+struct http_socket_state;
 struct server;
+struct shared_bytes;
 
-#define HTTP_ARGUMENTS_MAX 6
+#define HTTP_ARGUMENTS_MAX  6
+#define HTTP_PARAMETERS_MAX 20 /* of a route's query */
 
 struct http_exchange {
     struct server *server;
     struct http_request request; /* owned */
-    slice path;                  /* of the target, as it was sent: percent signs and all */
-    slice query;                 /* behind the question mark; null without one */
+    slice path;                  /* of the target, as it was sent but for arguments, which are decoded in place */
+    slice query;                 /* behind the question mark, null without one; of declared parameters too */
+    const struct http_api *api;
     const struct http_route *route;
-    slice arguments[HTTP_ARGUMENTS_MAX]; /* what stands in the path for the route's {names}, as it was sent */
+    slice arguments[HTTP_ARGUMENTS_MAX]; /* what stands in the path for the route's {names}, decoded */
+    slice values[HTTP_PARAMETERS_MAX];   /* of the query, for parameters.h */
     slice body;                          /* whole when the handler is called */
-    void *context;                       /* of a stream: the handler's */
+    void *context;                       /* the handler's */
 
     /* Private */
     struct connection *connection; /* NULL when it has gone */
@@ -32,9 +41,14 @@ struct http_exchange {
     size_t room_size;
     size_t charged;     /* bytes of the connection's account */
     const char *coding; /* of the answer, as in Content-Encoding; NULL: as it is */
-    bool is_handled;
-    bool closes;                      /* the connection ends with the answer */
+    bool is_handled;    /* it is the handler's */
+    bool is_complete;   /* the body has come, all of it */
+    bool is_paused;     /* nothing of the body is taken */
+    bool closes;        /* the connection ends with the answer */
+    const struct http_body_reader *reader;
     const struct http_stream *stream; /* NULL: the answer has not begun */
+    void (*hurry)(struct http_exchange *exchange);
+    struct http_socket_state *socket; /* NULL: it is none; owned */
     bool is_full;                     /* the stream's writer waits */
     bool is_writing;                  /* http_stream_write is on the stack */
 };
@@ -47,6 +61,10 @@ void http_reply_error(struct http_exchange *exchange, int error_code, const char
 void http_reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body);
 /* As http_reply of what was written, which must still be closed; 500 when the writer failed. */
 void http_reply_written(struct http_exchange *exchange, int status, const char *type, const writer *body);
+
+/* For an answer that waits for something (a long poll): when the connection ends or has gone, or the server stops,
+ * `hurry` is called, so that it need not wait. NULL: no more. */
+void http_when_hurried(struct http_exchange *exchange, void (*hurry)(struct http_exchange *exchange));
 
 /* ---- an answer that comes bit by bit ---- */
 
@@ -70,9 +88,14 @@ enum http_stream_state http_stream_begin(struct http_exchange *exchange, int sta
                                          const char *headers, const struct http_stream *stream, void *context);
 /* Copies the bytes. */
 enum http_stream_state http_stream_write(struct http_exchange *exchange, slice bytes);
+/* Holds the block until the bytes are sent, and copies nothing. */
+enum http_stream_state http_stream_write_shared(struct http_exchange *exchange, struct shared_bytes *shared,
+                                                size_t from, size_t size);
 void http_stream_end(struct http_exchange *exchange);
 /* The rest cannot be had: the connection is cut, so that what came is not taken for all of it. */
 void http_stream_abort(struct http_exchange *exchange);
 
-/* The path's argument for {name} of the route's pattern; null when there is none. */
-slice http_exchange_argument(const struct http_exchange *exchange, const char *name);
+/* The path's argument for {name} of the route's pattern, decoded; null when there is none. */
+slice http_argument(const struct http_exchange *exchange, const char *name);
+/* Of one that the route declares as HTTP_INTEGER. */
+int64_t http_argument_number(const struct http_exchange *exchange, const char *name);

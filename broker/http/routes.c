@@ -93,7 +93,7 @@ enum http_match http_routes_match(const struct http_api *const *apis, struct htt
     return methods != 0 ? HTTP_NO_SUCH_METHOD : HTTP_NO_SUCH_PATH;
 }
 
-slice http_exchange_argument(const struct http_exchange *exchange, const char *name)
+slice http_argument(const struct http_exchange *exchange, const char *name)
 {
     unsigned count = 0;
     for (slice pattern = slice_of_text(exchange->route->pattern); pattern.size != 0;) {

@@ -38,8 +38,8 @@ static void handle_later(struct http_exchange *exchange)
 static void handle_item(struct http_exchange *exchange)
 {
     char text[128];
-    slice shop = http_exchange_argument(exchange, "shop"), item = http_exchange_argument(exchange, "item");
-    CHECK(slice_is_null(http_exchange_argument(exchange, "other")));
+    slice shop = http_argument(exchange, "shop"), item = http_argument(exchange, "item");
+    CHECK(slice_is_null(http_argument(exchange, "other")));
     int size = snprintf(text, sizeof text, "%.*s/%.*s?%.*s", SLICE_PRINT(shop), SLICE_PRINT(item),
                         SLICE_PRINT(exchange->query));
     http_reply(exchange, 200, "text/plain", "X-Item: 1\r\n", slice_of(text, (size_t)size));
@@ -97,18 +97,24 @@ static void handle_flow(struct http_exchange *exchange)
         flow_on(exchange);
 }
 
+#define ROUTE(verb, path, limit, handler, media, text)                                                                 \
+    {                                                                                                                  \
+        .method = HTTP_METHOD_##verb, .pattern = path, .body_limit = limit, .handle = handler, .type = media,          \
+        .summary = text                                                                                                \
+    }
+
 static const struct http_route routes[] = {
-    {HTTP_METHOD_GET, "/hello", 0, handle_hello, "text/plain", "Says hello"},
-    {HTTP_METHOD_POST, "/echo", LIMIT, handle_echo, "text/plain", "Gives back"},
-    {HTTP_METHOD_GET, "/later", 0, handle_later, "text/plain", "Answers later"},
-    {HTTP_METHOD_GET, "/flow", 0, handle_flow, "text/plain", "Answers bit by bit"},
-    {HTTP_METHOD_GET, "/verbose", 0, handle_verbose, "application/json", "A long text"},
-    {HTTP_METHOD_GET, "/large", 0, handle_large, "text/plain", "Answers much"},
-    {HTTP_METHOD_GET, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item"},
-    {HTTP_METHOD_DELETE, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item less"},
-    {HTTP_METHOD_LIST, "/shops/{shop}", 0, handle_hello, "text/plain", "A list"},
+    ROUTE(GET, "/hello", 0, handle_hello, "text/plain", "Says hello"),
+    ROUTE(POST, "/echo", LIMIT, handle_echo, "text/plain", "Gives back"),
+    ROUTE(GET, "/later", 0, handle_later, "text/plain", "Answers later"),
+    ROUTE(GET, "/flow", 0, handle_flow, "text/plain", "Answers bit by bit"),
+    ROUTE(GET, "/verbose", 0, handle_verbose, "application/json", "A long text"),
+    ROUTE(GET, "/large", 0, handle_large, "text/plain", "Answers much"),
+    ROUTE(GET, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item"),
+    ROUTE(DELETE, "/shops/{shop}/items/{item}", 0, handle_item, "text/plain", "One item less"),
+    ROUTE(LIST, "/shops/{shop}", 0, handle_hello, "text/plain", "A list"),
 };
-static const struct http_api api = {"Test", routes, sizeof routes / sizeof routes[0]};
+static const struct http_api api = {.name = "Test", .routes = routes, .count = sizeof routes / sizeof routes[0]};
 static const struct http_api *const apis[] = {&api, NULL};
 
 /* ---- both ends ---- */
