@@ -94,11 +94,37 @@ static bool is_line_separator(const uint8_t *p, size_t length)
     return length == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
 }
 
-/* Bytes at the front that stand in a string as they are: most of most texts. */
-static size_t plain_run(slice text)
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Not 0 when one of the eight bytes is zero; exact in that (Hacker's Delight, 6-1). */
+static uint64_t has_zero(uint64_t word)
+{
+    return (word - EACH(1)) & ~word & EACH(0x80);
+}
+
+/* is_plain of eight bytes at once, in any order. */
+static bool are_plain(uint64_t word)
+{
+    uint64_t below_space = (word - EACH(0x20)) & ~word & EACH(0x80);
+    return (below_space | (word & EACH(0x80)) | has_zero(word ^ EACH('"')) | has_zero(word ^ EACH('\\')) |
+            has_zero(word ^ EACH(0x7f))) == 0;
+}
+
+/* Most of most texts. */
+size_t json_plain_size(slice text)
 {
     size_t i = 0;
-    while (i < text.size && text.data[i] >= 0x20 && text.data[i] < 0x7f && text.data[i] != '"' && text.data[i] != '\\')
+    for (uint64_t word; text.size - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, text.data + i, sizeof word);
+        if (!are_plain(word))
+            break;
+    }
+    while (i < text.size && is_plain(text.data[i]))
         i++;
     return i;
 }
@@ -107,7 +133,7 @@ static void write_quoted(writer *w, slice text)
 {
     write_u8(w, '"');
     for (size_t i = 0; i < text.size;) {
-        size_t plain = plain_run(slice_of(text.data + i, text.size - i));
+        size_t plain = json_plain_size(slice_of(text.data + i, text.size - i));
         if (plain > 0) {
             write_bytes(w, slice_of(text.data + i, plain));
             i += plain;

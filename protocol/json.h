@@ -34,6 +34,9 @@ void json_key(struct json *j, const char *key);
 void json_string(struct json *j, slice text);
 void json_text(struct json *j, const char *text);
 
+/* Bytes at the front of the text that stand in a string as they are: ASCII that needs no escape. */
+size_t json_plain_size(slice text);
+
 /* Standard base64 with padding; a null slice gives null. */
 void json_base64(struct json *j, slice bytes);
 
