@@ -112,21 +112,38 @@ static int open_socket(const struct address *address, int *opened)
     return 0;
 }
 
+/* False for a unix: socket. */
+static bool find_bound(const struct listener *listener, char host[ADDRESS_TEXT_MAX], uint16_t *port)
+{
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    if (listener->address.socket.ss_family == AF_UNIX ||
+        getsockname(listener->descriptor, (struct sockaddr *)&bound, &size) != 0)
+        return false;
+    address_print_host((struct sockaddr *)&bound, host, port);
+    return true;
+}
+
 static void log_listening(struct listener *listener)
 {
     struct logger *logger = listener->all->server->logger;
     const char *protocol = listener->all->dialect->name;
-    struct sockaddr_storage bound;
-    socklen_t size = sizeof bound;
     char host[ADDRESS_TEXT_MAX];
     uint16_t port = 0;
-    if (listener->address.socket.ss_family == AF_UNIX ||
-        getsockname(listener->descriptor, (struct sockaddr *)&bound, &size) != 0) {
+    if (find_bound(listener, host, &port))
+        log_info(logger, "listener", "protocol=%s address=%s port=%u listening", protocol, host, port);
+    else
         log_info(logger, "listener", "protocol=%s address=unix:%s listening", protocol, listener->address.host);
-        return;
-    }
-    address_print_host((struct sockaddr *)&bound, host, &port);
-    log_info(logger, "listener", "protocol=%s address=%s port=%u listening", protocol, host, port);
+}
+
+/* The list is from the last one opened to the first. */
+uint16_t listeners_port(const struct listeners *listeners)
+{
+    char host[ADDRESS_TEXT_MAX];
+    uint16_t port = 0;
+    for (const struct listener *listener = listeners->first; listener != NULL; listener = listener->next)
+        (void)find_bound(listener, host, &port);
+    return port;
 }
 
 static int open_listener(struct listeners *all, const struct address *address, struct error *error)

@@ -12,6 +12,8 @@ struct listeners;
  * Refuses an address beyond loopback unless `anywhere`. Errors: -EACCES for that, -EINVAL, the system's. */
 MUST_USE int listeners_open(struct server *server, const char *list, const struct connection_dialect *dialect,
                             bool anywhere, struct listeners **listeners, struct error *error);
+/* Where the first of them listens that has a port; 0: none has. */
+uint16_t listeners_port(const struct listeners *listeners);
 /* Takes no more connections. Freed by the loop, which must run once more. */
 void listeners_close(struct listeners *listeners);
 

@@ -222,6 +222,7 @@ static int open_listeners(struct server *server, struct lifecycle *lifecycle, st
                             &lifecycle->kafka, error);
     if (rc != 0)
         return rc;
+    server->kafka_port = listeners_port(lifecycle->kafka);
     rc = listeners_open(server, config_string(server->config, CONFIG_REST_LISTENERS), &http_dialect, anywhere,
                         &lifecycle->rest, error);
     if (rc == 0)

@@ -57,6 +57,7 @@ struct server {
     struct cleaner *cleaner; /* compacts logs */
     struct scrub *scrub;     /* looks for bit rot */
     struct connections *connections;
+    uint16_t kafka_port; /* of the first listener for Kafka's protocol; 0: none */
     const struct http_api *const *http_apis; /* what HTTP serves, NULL at the end */
     struct lifecycle *lifecycle;             /* server.c: signals, listeners, the way to the end */
 

@@ -1,6 +1,6 @@
 #include "kafka/changes.h"
 
-#include <errno.h>
+#include "container.h"
 
 struct changes {
     struct kafka_request *request;
@@ -10,6 +10,7 @@ struct changes {
 };
 
 struct change {
+    struct change_call call;
     struct changes *changes;
     int16_t *error_code;
     slice *error_message;
@@ -27,18 +28,6 @@ struct changes *changes_begin(struct kafka_request *request, void *response,
     return changes;
 }
 
-struct change *changes_add(struct changes *changes, int16_t *error_code, slice *error_message)
-{
-    struct change *change = arena_alloc(&changes->request->arena, sizeof *change);
-    if (change == NULL) {
-        *error_code = KAFKA_UNKNOWN_SERVER_ERROR;
-        return NULL;
-    }
-    *change = (struct change){.changes = changes, .error_code = error_code, .error_message = error_message};
-    changes->open++;
-    return change;
-}
-
 void changes_end(struct changes *changes)
 {
     if (--changes->open != 0)
@@ -48,39 +37,30 @@ void changes_end(struct changes *changes)
     kafka_answer(changes->request, changes->response);
 }
 
-int16_t change_error_code(int status)
-{
-    switch (status) {
-    case 0:
-        return KAFKA_NONE;
-    case -EEXIST:
-        return KAFKA_TOPIC_ALREADY_EXISTS;
-    case -ENOENT:
-        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    case -EINVAL:
-        return KAFKA_INVALID_PARTITIONS;
-    case -EBUSY:
-        return KAFKA_REQUEST_TIMED_OUT;
-    case -EDQUOT:
-        return KAFKA_POLICY_VIOLATION;
-    default:
-        return KAFKA_KAFKA_STORAGE_ERROR;
-    }
-}
-
 slice change_message(struct kafka_request *request, const struct error *error)
 {
     return arena_copy(&request->arena, slice_of_text(error->message));
 }
 
-void change_done(void *context, int status, const struct error *error)
+static void take_outcome(struct change_call *call, int16_t code, const struct error *error)
 {
-    struct change *change = context;
+    struct change *change = CONTAINER_OF(call, struct change, call);
     struct changes *changes = change->changes;
-    if (status != 0) {
-        *change->error_code = change_error_code(status);
-        if (change->error_message != NULL)
-            *change->error_message = change_message(changes->request, error);
-    }
+    *change->error_code = code;
+    if (code != KAFKA_NONE && error != NULL && change->error_message != NULL)
+        *change->error_message = change_message(changes->request, error);
     changes_end(changes);
+}
+
+struct change_call *changes_add(struct changes *changes, int16_t *error_code, slice *error_message)
+{
+    struct change *change = arena_alloc(&changes->request->arena, sizeof *change);
+    if (change == NULL) {
+        *error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+        return NULL;
+    }
+    *change = (struct change){
+        .call = {.done = take_outcome}, .changes = changes, .error_code = error_code, .error_message = error_message};
+    changes->open++;
+    return &change->call;
 }

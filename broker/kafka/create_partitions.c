@@ -1,45 +1,24 @@
 /* CreatePartitions (key 37): a topic grows, it never shrinks. */
-#include "kafka/assignment.h"
 #include "kafka/changes.h"
-#include "kafka/repeated.h"
+#include "metadata_log.h"
 #include "operations/new_topic.h"
+#include "operations/repeated.h"
 
 #include <errno.h>
 
-static int16_t check(struct server *server, const struct create_partitions_request_topic *asked,
+static int16_t check(struct kafka_request *request, const struct create_partitions_request_topic *asked,
                      const struct topic *topic, struct error *error)
 {
-    if (topic == NULL)
-        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION; /* Kafka has no words for it here */
-    int32_t current = topic->partition_count;
-    if (asked->count == current) {
-        error_set(error, -EINVAL, "Topic already has %d partition(s).", current);
-        return KAFKA_INVALID_PARTITIONS;
+    int32_t count = asked->assignments.count;
+    struct assignment *assignments =
+        arena_alloc(&request->arena, (size_t)(count > 0 ? count : 0) * sizeof *assignments);
+    if (assignments == NULL)
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    for (int32_t i = 0; i < count; i++) {
+        const struct int32_array *brokers = &asked->assignments.items[i].broker_ids;
+        assignments[i] = (struct assignment){.brokers = brokers->items, .count = brokers->count};
     }
-    if (asked->count < current) {
-        error_set(error, -EINVAL, "The topic %s currently has %d partition(s); %d would not be an increase.",
-                  topic->name, current, asked->count);
-        return KAFKA_INVALID_PARTITIONS;
-    }
-    size_t others = server->topics.partition_count + metadata_log_planned_partitions(server->metadata);
-    if (others + (size_t)(asked->count - current) > NEW_TOPIC_PARTITIONS_MAX) {
-        error_set(error, -EINVAL, "there can be %d partitions in all", NEW_TOPIC_PARTITIONS_MAX);
-        return KAFKA_POLICY_VIOLATION;
-    }
-    int16_t space = new_topic_check_space(server, error);
-    if (space != KAFKA_NONE || asked->assignments.count < 0)
-        return space;
-    if (asked->assignments.count != asked->count - current) {
-        error_set(error, -EINVAL,
-                  "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
-                  asked->count - current, asked->assignments.count);
-        return KAFKA_INVALID_REPLICA_ASSIGNMENT;
-    }
-    for (int32_t i = 0; i < asked->assignments.count; i++) {
-        if (!assignment_is_possible(server, &asked->assignments.items[i].broker_ids, error))
-            return KAFKA_INVALID_REPLICA_ASSIGNMENT;
-    }
-    return KAFKA_NONE;
+    return topic_check_growth(request->server, topic, asked->count, assignments, count, error);
 }
 
 static int16_t refuse_repeated(struct error *error)
@@ -83,16 +62,16 @@ void handle_create_partitions(struct kafka_request *request)
         if (repeated[i])
             items[i].error_code = refuse_repeated(&error);
         else
-            items[i].error_code = check(server, wanted, topic, &error);
+            items[i].error_code = check(request, wanted, topic, &error);
         if (items[i].error_code != KAFKA_NONE) {
             if (error.message[0] != '\0')
                 items[i].error_message = change_message(request, &error);
             continue;
         }
-        struct change *change =
+        struct change_call *call =
             asked->validate_only ? NULL : changes_add(changes, &items[i].error_code, &items[i].error_message);
-        if (change != NULL)
-            metadata_log_add_partitions(server->metadata, topic, wanted->count, change_done, change);
+        if (call != NULL)
+            metadata_log_add_partitions(server->metadata, topic, wanted->count, change_written, call);
     }
     changes_end(changes);
 }

@@ -1,50 +1,11 @@
 /* CreateTopics (key 19). Each topic stands for itself: one that is refused does not keep the others from being made. */
-#include "kafka/assignment.h"
 #include "kafka/changes.h"
-#include "kafka/described_config.h"
-#include "kafka/repeated.h"
+#include "metadata_log.h"
+#include "operations/described_config.h"
 #include "operations/new_topic.h"
+#include "operations/repeated.h"
 
 #include <errno.h>
-
-static int16_t refuse_assignment(struct error *error, int16_t code, const char *words)
-{
-    error_set(error, -EINVAL, "%s", words);
-    return code;
-}
-
-/* A manual assignment may only say what is true anyway: partitions 0…n-1, each on this node. */
-static int16_t check_assignments(const struct server *server, const struct create_topics_request_topic *asked,
-                                 struct new_topic *topic, struct error *error)
-{
-    int32_t count = asked->assignments.count;
-    if (count <= 0)
-        return KAFKA_NONE;
-    if (asked->num_partitions != -1)
-        return refuse_assignment(error, KAFKA_INVALID_REQUEST,
-                                 "A manual partition assignment was specified, but numPartitions was not set to -1.");
-    if (asked->replication_factor != -1)
-        return refuse_assignment(
-            error, KAFKA_INVALID_REQUEST,
-            "A manual partition assignment was specified, but replication factor was not set to -1.");
-    if (count > NEW_TOPIC_PARTITIONS_MAX)
-        return refuse_assignment(error, KAFKA_POLICY_VIOLATION, "there can be no topic with so many partitions");
-    bool assigned[NEW_TOPIC_PARTITIONS_MAX] = {false};
-    for (int32_t i = 0; i < count; i++) {
-        const struct create_topics_request_assignment *assignment = &asked->assignments.items[i];
-        if (assignment->partition_index < 0 || assignment->partition_index >= count)
-            return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                                     "partitions should be a consecutive 0-based integer sequence");
-        if (!assignment_is_possible(server, &assignment->broker_ids, error))
-            return KAFKA_INVALID_REPLICA_ASSIGNMENT;
-        if (assigned[assignment->partition_index])
-            return refuse_assignment(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                                     "Found multiple manual partition assignments for one partition");
-        assigned[assignment->partition_index] = true;
-    }
-    topic->partitions = count;
-    return KAFKA_NONE;
-}
 
 static bool *find_repeated(struct kafka_request *request)
 {
@@ -55,20 +16,42 @@ static bool *find_repeated(struct kafka_request *request)
     return names != NULL ? repeated_find(&request->arena, names, asked->topics.count) : NULL;
 }
 
-static int16_t check_topic(struct server *server, const struct create_topics_request_topic *asked, bool is_repeated,
-                           struct new_topic *topic, struct topic_config *config, struct error *error)
+/* False without memory. */
+static bool read_topic(struct kafka_request *request, const struct create_topics_request_topic *asked,
+                       struct new_topic *topic)
 {
-    *topic = (struct new_topic){asked->name, asked->num_partitions, asked->replication_factor};
-    if (is_repeated)
-        return refuse_assignment(error, KAFKA_INVALID_REQUEST, "Duplicate topic name.");
-    int16_t code = check_assignments(server, asked, topic, error);
-    if (code == KAFKA_NONE)
-        code = new_topic_check(server, topic, error);
-    for (int32_t i = 0; code == KAFKA_NONE && i < asked->configs.count; i++)
-        code = new_topic_set_config(server, config, asked->configs.items[i].name, asked->configs.items[i].value, error);
-    if (code == KAFKA_NONE && topic_config_check(config, server->config, error) != 0)
-        code = KAFKA_INVALID_CONFIG;
-    return code;
+    int32_t assigned = asked->assignments.count > 0 ? asked->assignments.count : 0;
+    int32_t set = asked->configs.count > 0 ? asked->configs.count : 0;
+    struct assignment *assignments = arena_alloc(&request->arena, (size_t)assigned * sizeof *assignments);
+    struct new_topic_setting *settings = arena_alloc(&request->arena, (size_t)set * sizeof *settings);
+    if (assignments == NULL || settings == NULL)
+        return false;
+    for (int32_t i = 0; i < assigned; i++) {
+        const struct create_topics_request_assignment *from = &asked->assignments.items[i];
+        assignments[i] = (struct assignment){from->partition_index, from->broker_ids.items, from->broker_ids.count};
+    }
+    for (int32_t i = 0; i < set; i++)
+        settings[i] = (struct new_topic_setting){asked->configs.items[i].name, asked->configs.items[i].value};
+    *topic = (struct new_topic){.name = asked->name,
+                                .partitions = asked->num_partitions,
+                                .replication_factor = asked->replication_factor,
+                                .assignments = assignments,
+                                .assignment_count = assigned,
+                                .settings = settings,
+                                .setting_count = set};
+    return true;
+}
+
+static int16_t check_topic(struct kafka_request *request, const struct create_topics_request_topic *asked,
+                           bool is_repeated, struct new_topic *topic, struct topic_config *config, struct error *error)
+{
+    if (is_repeated) {
+        error_set(error, -EINVAL, "Duplicate topic name.");
+        return KAFKA_INVALID_REQUEST;
+    }
+    if (!read_topic(request, asked, topic))
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    return new_topic_prepare(request->server, topic, config, error);
 }
 
 static void describe_configs(struct kafka_request *request, const struct topic_config *config,
@@ -101,17 +84,17 @@ static void create_topic(struct kafka_request *request, const struct create_topi
     topic_config_init(&config, server->config);
     answer->name = asked->name;
     answer->error_message = NULL_SLICE;
-    answer->error_code = check_topic(server, asked, is_repeated, &topic, &config, &error);
+    answer->error_code = check_topic(request, asked, is_repeated, &topic, &config, &error);
     if (answer->error_code != KAFKA_NONE) {
         answer->error_message = change_message(request, &error);
     } else {
         answer->num_partitions = topic.partitions;
         answer->replication_factor = 1;
         describe_configs(request, &config, answer);
-        struct change *change =
+        struct change_call *call =
             validate_only ? NULL : changes_add(changes, &answer->error_code, &answer->error_message);
-        if (change != NULL)
-            metadata_log_create_topic(server->metadata, topic.name, &config, topic.partitions, change_done, change);
+        if (call != NULL)
+            metadata_log_create_topic(server->metadata, topic.name, &config, topic.partitions, change_written, call);
     }
     topic_config_close(&config, server->memory);
 }

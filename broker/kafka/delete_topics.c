@@ -1,6 +1,8 @@
 /* DeleteTopics (key 20): by name, from version 6 on by id too. Answered when the folders are gone. */
 #include "kafka/changes.h"
-#include "kafka/repeated.h"
+#include "metadata_log.h"
+#include "operations/new_topic.h"
+#include "operations/repeated.h"
 
 static struct topic *find(const struct server *server, const struct delete_topics_request_topic *asked)
 {
@@ -41,11 +43,9 @@ static int16_t check(const struct server *server, const struct delete_topics_req
         return refuse(words, "You may not specify both topic name and topic id.");
     if (is_repeated)
         return refuse(words, by_id ? "Duplicate topic id." : "Duplicate topic name.");
-    int16_t code = KAFKA_NONE;
-    if (find(server, asked) == NULL)
-        code = by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    else if (!config_flag(server->config, CONFIG_DELETE_TOPIC_ENABLE))
-        code = KAFKA_TOPIC_DELETION_DISABLED;
+    int16_t code = topic_check_deletion(server, find(server, asked));
+    if (code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION && by_id)
+        code = KAFKA_UNKNOWN_TOPIC_ID;
     *words = kafka_error_text(code);
     return code;
 }
@@ -65,9 +65,9 @@ static void delete_topic(struct kafka_request *request, const struct delete_topi
     struct topic *topic = find(server, asked);
     answer->name = arena_copy(&request->arena, topic_name(topic));
     answer->topic_id = topic->id;
-    struct change *change = changes_add(changes, &answer->error_code, &answer->error_message);
-    if (change != NULL)
-        metadata_log_delete_topic(server->metadata, topic, change_done, change);
+    struct change_call *call = changes_add(changes, &answer->error_code, &answer->error_message);
+    if (call != NULL)
+        metadata_log_delete_topic(server->metadata, topic, change_written, call);
 }
 
 /* The form of version 6, which the older ones' list of names is brought into. */

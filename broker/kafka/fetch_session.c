@@ -1,5 +1,5 @@
 #include "kafka/fetch_session_private.h"
-#include "kafka/repeated.h"
+#include "operations/repeated.h"
 
 #include <errno.h>
 

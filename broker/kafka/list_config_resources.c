@@ -1,8 +1,8 @@
 /* ListConfigResources (key 74): what has a configuration. Version 0 asks for subscriptions of client metrics alone, of
  * which there are none. */
 #include "kafka/request.h"
-#include "kafka/resources.h"
 #include "metadata_log.h"
+#include "operations/resources.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* ListOffsets (key 2). Timestamps -1 … -6 are KIP-79's, KIP-734's and KIP-405's; isolation 1 ends at the last stable
  * offset (KIP-98). */
-#include "kafka/repeated.h"
 #include "kafka/request.h"
 #include "operations/operations.h"
+#include "operations/repeated.h"
 
 struct list_offsets {
     struct kafka_request *request;

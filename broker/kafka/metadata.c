@@ -2,6 +2,7 @@
  * for a topic which does not exist yet can use it at once. */
 #include "kafka/authorized_operations.h"
 #include "kafka/changes.h"
+#include "metadata_log.h"
 #include "operations/groups.h"
 #include "operations/new_topic.h"
 #include "operations/transactions.h"
@@ -157,12 +158,12 @@ static void create_missing(struct kafka_request *request, slice name, int16_t *e
     }
     struct new_topic topic = {.name = name, .partitions = -1, .replication_factor = -1};
     *error_code = new_topic_check(server, &topic, &error);
-    struct change *change = *error_code == KAFKA_NONE ? changes_add(changes, error_code, NULL) : NULL;
-    if (change == NULL)
+    struct change_call *call = *error_code == KAFKA_NONE ? changes_add(changes, error_code, NULL) : NULL;
+    if (call == NULL)
         return;
     struct topic_config config;
     topic_config_init(&config, server->config);
-    metadata_log_create_topic(server->metadata, name, &config, topic.partitions, change_done, change);
+    metadata_log_create_topic(server->metadata, name, &config, topic.partitions, change_written, call);
     topic_config_close(&config, server->memory);
 }
 

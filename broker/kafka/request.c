@@ -216,22 +216,8 @@ void kafka_request_start(struct kafka_request *request)
 
 /* ---- what handlers ask ---- */
 
-void kafka_request_address(const struct kafka_request *request, char host[256], uint16_t *port)
+void kafka_request_address(const struct kafka_request *request, char host[ADVERTISED_HOST_MAX], uint16_t *port)
 {
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-    socklen_t size = sizeof address;
-    struct address advertised;
-    const char *list = config_string(request->server->config, CONFIG_ADVERTISED_LISTENERS);
-    list += strspn(list, ", \t");
-    if (list[0] != '\0' && address_split(slice_of(list, strcspn(list, ", \t")), &advertised, NULL) == 0) {
-        snprintf(host, 256, "%s", advertised.host);
-        *port = advertised.port;
-        return;
-    }
-    snprintf(host, 256, "localhost");
-    *port = 0;
-    if (request->connection != NULL &&
-        getsockname(request->connection->transport.descriptor, (struct sockaddr *)&address, &size) == 0 &&
-        address.ss_family != AF_UNIX)
-        address_print_host((struct sockaddr *)&address, host, port);
+    if (!advertised_listener(request->server->config, host, port))
+        advertised_by_connection(request->connection, host, port);
 }

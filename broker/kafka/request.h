@@ -9,6 +9,7 @@
  * all; any other request starts when those before it have been answered. */
 #pragma once
 
+#include "advertised.h"
 #include "kafka/api.h"
 #include "kafka/error_code.h"
 #include "kafka/messages.h"
@@ -65,7 +66,7 @@ void kafka_request_count(struct kafka_request *request);
 
 /* Where the client is told to connect: the first of advertised.listeners, else the address that it connected to. host
  * is NUL-terminated. */
-void kafka_request_address(const struct kafka_request *request, char host[256], uint16_t *port);
+void kafka_request_address(const struct kafka_request *request, char host[ADVERTISED_HOST_MAX], uint16_t *port);
 
 /* The handler of an API, NULL when it is not served (handlers.c has the table). */
 kafka_handler *kafka_find_handler(int16_t api_key);

@@ -83,3 +83,106 @@ int16_t new_topic_set_config(struct server *server, struct topic_config *config,
         return KAFKA_NONE;
     return rc == -ENOMEM ? KAFKA_UNKNOWN_SERVER_ERROR : KAFKA_INVALID_CONFIG;
 }
+
+/* ---- with all that was said of it ---- */
+
+static int16_t refuse(struct error *error, int16_t code, const char *words)
+{
+    error_set(error, -EINVAL, "%s", words);
+    return code;
+}
+
+/* A manual assignment may only say what is true anyway: partitions 0…n-1, each on this node. */
+static int16_t check_assignments(const struct server *server, struct new_topic *topic, struct error *error)
+{
+    int32_t count = topic->assignment_count;
+    if (count <= 0)
+        return KAFKA_NONE;
+    if (topic->partitions != -1)
+        return refuse(error, KAFKA_INVALID_REQUEST,
+                      "A manual partition assignment was specified, but numPartitions was not set to -1.");
+    if (topic->replication_factor != -1)
+        return refuse(error, KAFKA_INVALID_REQUEST,
+                      "A manual partition assignment was specified, but replication factor was not set to -1.");
+    if (count > NEW_TOPIC_PARTITIONS_MAX)
+        return refuse(error, KAFKA_POLICY_VIOLATION, "there can be no topic with so many partitions");
+    bool assigned[NEW_TOPIC_PARTITIONS_MAX] = {false};
+    for (int32_t i = 0; i < count; i++) {
+        const struct assignment *assignment = &topic->assignments[i];
+        if (assignment->partition < 0 || assignment->partition >= count)
+            return refuse(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                          "partitions should be a consecutive 0-based integer sequence");
+        if (!assignment_is_possible(server, assignment, error))
+            return KAFKA_INVALID_REPLICA_ASSIGNMENT;
+        if (assigned[assignment->partition])
+            return refuse(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                          "Found multiple manual partition assignments for one partition");
+        assigned[assignment->partition] = true;
+    }
+    topic->partitions = count;
+    return KAFKA_NONE;
+}
+
+int16_t new_topic_prepare(struct server *server, struct new_topic *topic, struct topic_config *config,
+                          struct error *error)
+{
+    int16_t code = check_assignments(server, topic, error);
+    if (code == KAFKA_NONE)
+        code = new_topic_check(server, topic, error);
+    for (int32_t i = 0; code == KAFKA_NONE && i < topic->setting_count; i++)
+        code = new_topic_set_config(server, config, topic->settings[i].name, topic->settings[i].value, error);
+    if (code == KAFKA_NONE && topic_config_check(config, server->config, error) != 0)
+        code = KAFKA_INVALID_CONFIG;
+    return code;
+}
+
+/* ---- of one that is there ---- */
+
+static int16_t check_added(const struct server *server, int32_t added, const struct assignment *assignments,
+                           int32_t count, struct error *error)
+{
+    if (count != added) {
+        error_set(error, -EINVAL,
+                  "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", added,
+                  count);
+        return KAFKA_INVALID_REPLICA_ASSIGNMENT;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (!assignment_is_possible(server, &assignments[i], error))
+            return KAFKA_INVALID_REPLICA_ASSIGNMENT;
+    }
+    return KAFKA_NONE;
+}
+
+int16_t topic_check_growth(struct server *server, const struct topic *topic, int32_t partitions,
+                           const struct assignment *assignments, int32_t count, struct error *error)
+{
+    if (topic == NULL)
+        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION; /* Kafka has no words for it here */
+    int32_t current = topic->partition_count;
+    if (partitions == current) {
+        error_set(error, -EINVAL, "Topic already has %d partition(s).", current);
+        return KAFKA_INVALID_PARTITIONS;
+    }
+    if (partitions < current) {
+        error_set(error, -EINVAL, "The topic %s currently has %d partition(s); %d would not be an increase.",
+                  topic->name, current, partitions);
+        return KAFKA_INVALID_PARTITIONS;
+    }
+    size_t others = server->topics.partition_count + metadata_log_planned_partitions(server->metadata);
+    if (others + (size_t)(partitions - current) > NEW_TOPIC_PARTITIONS_MAX) {
+        error_set(error, -EINVAL, "there can be %d partitions in all", NEW_TOPIC_PARTITIONS_MAX);
+        return KAFKA_POLICY_VIOLATION;
+    }
+    int16_t space = new_topic_check_space(server, error);
+    if (space != KAFKA_NONE || count < 0)
+        return space;
+    return check_added(server, partitions - current, assignments, count, error);
+}
+
+int16_t topic_check_deletion(const struct server *server, const struct topic *topic)
+{
+    if (topic == NULL)
+        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    return config_flag(server->config, CONFIG_DELETE_TOPIC_ENABLE) ? KAFKA_NONE : KAFKA_TOPIC_DELETION_DISABLED;
+}

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "kafka/repeated.h"
+#include "operations/repeated.h"
 
 static struct memory memory;
 

@@ -1,6 +1,6 @@
 /* Settings of this broker, or of all brokers of the cluster ("", KIP-226), altered at run time. */
-#include "kafka/alter_configs.h"
-#include "kafka/resources.h"
+#include "operations/alteration_private.h"
+#include "operations/resources.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,10 +91,10 @@ static int16_t change_broker(struct alteration *alteration, enum alter_operation
     return settings_set(&alteration->settings, memory, key, value) == 0 ? KAFKA_NONE : KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
-static void submit_broker(struct alteration *alteration, struct change *change)
+static void submit_broker(struct alteration *alteration, struct change_call *call)
 {
     metadata_log_set_settings(alteration->server->metadata, SETTINGS_OF_BROKER, alteration->name, &alteration->settings,
-                              change_done, change);
+                              change_written, call);
 }
 
 static void close_broker(struct alteration *alteration)

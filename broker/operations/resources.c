@@ -1,4 +1,4 @@
-#include "kafka/resources.h"
+#include "operations/resources.h"
 
 #include <errno.h>
 #include <stdlib.h>

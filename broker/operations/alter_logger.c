@@ -1,6 +1,6 @@
 /* The level of the server's log altered, until the next start. There is one logger, root. */
-#include "kafka/alter_configs.h"
-#include "kafka/resources.h"
+#include "operations/alteration_private.h"
+#include "operations/resources.h"
 
 #include <errno.h>
 
@@ -60,11 +60,11 @@ static int16_t change_logger(struct alteration *alteration, enum alter_operation
     return KAFKA_INVALID_CONFIG;
 }
 
-static void submit_logger(struct alteration *alteration, struct change *change)
+static void submit_logger(struct alteration *alteration, struct change_call *call)
 {
     if (alteration->log_level >= 0)
         logger_set_level(alteration->server->logger, (enum log_level)alteration->log_level);
-    change_done(change, 0, NULL);
+    change_end(call, KAFKA_NONE, NULL);
 }
 
 static void close_logger(struct alteration *alteration)

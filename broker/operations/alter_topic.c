@@ -1,5 +1,5 @@
 /* A topic's configuration altered. */
-#include "kafka/alter_configs.h"
+#include "operations/alteration_private.h"
 #include "operations/new_topic.h"
 
 #include <errno.h>
@@ -64,10 +64,10 @@ static int16_t check_topic(const struct alteration *alteration, struct error *er
     return rc == 0 ? KAFKA_NONE : KAFKA_INVALID_CONFIG;
 }
 
-static void submit_topic(struct alteration *alteration, struct change *change)
+static void submit_topic(struct alteration *alteration, struct change_call *call)
 {
-    metadata_log_set_topic_config(alteration->server->metadata, alteration->topic, &alteration->config, change_done,
-                                  change);
+    metadata_log_set_topic_config(alteration->server->metadata, alteration->topic, &alteration->config, change_written,
+                                  call);
 }
 
 static void close_topic(struct alteration *alteration)

@@ -1,20 +1,20 @@
-/* One resource of AlterConfigs or IncrementalAlterConfigs on its way: found, changed entry by entry in a copy, checked
- * as a whole, and given to the metadata log. Each kind of resource has a file (alter_topic.c, alter_broker.c,
- * alter_group.c); alter_configs.c leads them. */
+/* One alteration: the resource is found, changed entry by entry in a copy, checked as a whole, and given to the
+ * metadata log. Each kind of resource has a file (alter_topic.c, alter_broker.c, alter_group.c, alter_logger.c);
+ * alteration.c leads them. */
 #pragma once
 
-#include "kafka/changes.h"
-
-enum alter_operation { ALTER_SET = 0, ALTER_DELETE = 1, ALTER_APPEND = 2, ALTER_SUBTRACT = 3 };
+#include "metadata_log.h"
+#include "operations/alteration.h"
+#include "server.h"
 
 struct alteration_kind;
 
 struct alteration {
-    struct kafka_request *request;
     struct server *server;
+    struct arena *arena;
     const struct alteration_kind *kind; /* NULL: the type of resource is unknown */
     slice name;                         /* the resource's */
-    bool replaces;                      /* AlterConfigs: begins with nothing set */
+    bool replaces;                      /* begins with nothing set */
     struct topic *topic;                /* of a topic */
     struct topic_config config;         /* its new one */
     struct settings settings;           /* of a broker or a group: the new ones */
@@ -31,7 +31,7 @@ struct alteration_kind {
                       struct error *error);
     /* NULL: there is nothing to check. */
     int16_t (*check)(const struct alteration *alteration, struct error *error);
-    void (*submit)(struct alteration *alteration, struct change *change);
+    void (*submit)(struct alteration *alteration, struct change_call *call);
     void (*close)(struct alteration *alteration);
 };
 
@@ -43,6 +43,6 @@ extern const struct alteration_kind alteration_of_logger;
 /* The words, then the value behind a colon. */
 int16_t alter_refuse(struct error *error, int16_t code, const char *words, slice value);
 
-/* `current` (text, not null) with what `value` adds or takes away; in the request's arena. */
+/* `current` (text, not null) with what `value` adds or takes away; in the arena. */
 int16_t alter_list(struct alteration *alteration, enum alter_operation operation, slice current, slice value,
                    slice *changed, struct error *error);

@@ -1,6 +1,6 @@
 /* Settings of a group altered. The group need not be there. */
 #include "group_config.h"
-#include "kafka/alter_configs.h"
+#include "operations/alteration_private.h"
 
 #include <errno.h>
 
@@ -48,10 +48,10 @@ static int16_t check_group(const struct alteration *alteration, struct error *er
     return rc == 0 ? KAFKA_NONE : KAFKA_INVALID_CONFIG;
 }
 
-static void submit_group(struct alteration *alteration, struct change *change)
+static void submit_group(struct alteration *alteration, struct change_call *call)
 {
     metadata_log_set_settings(alteration->server->metadata, SETTINGS_OF_GROUP, alteration->name, &alteration->settings,
-                              change_done, change);
+                              change_written, call);
 }
 
 static void close_group(struct alteration *alteration)

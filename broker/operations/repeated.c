@@ -1,4 +1,4 @@
-#include "kafka/repeated.h"
+#include "operations/repeated.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,19 @@
+/* Manual assignments of partitions to brokers: on one node there is only one that can be followed. */
+#pragma once
+
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct server;
+
+struct assignment {
+    int32_t partition; /* where a topic grows: nothing */
+    const int32_t *brokers;
+    int32_t count;
+};
+
+/* False, with Kafka's words, unless the brokers are this one alone. */
+MUST_USE bool assignment_is_possible(const struct server *server, const struct assignment *assignment,
+                                     struct error *error);
