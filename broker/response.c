@@ -36,17 +36,41 @@ void response_queue_clear(struct response_queue *queue)
     queue->bytes = 0;
 }
 
-static const struct writer_splice *splice_under_way(const struct response *response)
+static const struct writer_splice *splice_at(const struct response *response, const struct response_place *place)
 {
-    return response->splices_sent < response->body.splice_count ? &response->body.splices[response->splices_sent]
-                                                                : NULL;
+    return place->splices < response->body.splice_count ? &response->body.splices[place->splices] : NULL;
 }
 
-/* Bytes of the body that may leave before the next splice. */
-static size_t memory_ready(const struct response *response)
+/* What lies in memory from the place on, up to where it lies elsewhere; empty: a file's bytes are next, or nothing. */
+static struct iovec memory_at(const struct response *response, const struct response_place *place)
 {
-    const struct writer_splice *splice = splice_under_way(response);
-    return (splice != NULL ? splice->position : response->body.size) - response->body_sent;
+    const struct writer_splice *splice = splice_at(response, place);
+    size_t body = (splice != NULL ? splice->position : response->body.size) - place->body;
+    if (body != 0)
+        return (struct iovec){response->body.data + place->body, body};
+    const struct file_range *range = splice != NULL ? splice->source : NULL;
+    if (range == NULL || range->file != NULL)
+        return (struct iovec){NULL, 0};
+    return (struct iovec){(void *)(uintptr_t)(range->bytes + place->splice), splice->size - place->splice};
+}
+
+static void step(const struct response *response, struct response_place *place, size_t size)
+{
+    const struct writer_splice *splice = splice_at(response, place);
+    if (place->body < (splice != NULL ? splice->position : response->body.size)) {
+        place->body += size;
+        return;
+    }
+    place->splice += size;
+    if (splice != NULL && place->splice == splice->size) {
+        place->splices++;
+        place->splice = 0;
+    }
+}
+
+static bool is_sent(const struct response *response)
+{
+    return response->sent.body == response->body.size && splice_at(response, &response->sent) == NULL;
 }
 
 /* Memory from the front of the queue up to the first file range; *more: one follows. */
@@ -54,12 +78,16 @@ static int gather(const struct response_queue *queue, struct iovec parts[PARTS_M
 {
     int count = 0;
     *more = false;
-    for (const struct response *response = queue->first; response != NULL && count < PARTS_MAX;
-         response = response->next) {
-        size_t size = memory_ready(response);
-        if (size != 0)
-            parts[count++] = (struct iovec){response->body.data + response->body_sent, size};
-        if (splice_under_way(response) != NULL) {
+    for (const struct response *response = queue->first; response != NULL; response = response->next) {
+        struct response_place place = response->sent;
+        struct iovec part;
+        while (count < PARTS_MAX && (part = memory_at(response, &place)).iov_len != 0) {
+            parts[count++] = part;
+            step(response, &place, part.iov_len);
+        }
+        if (count == PARTS_MAX)
+            break;
+        if (splice_at(response, &place) != NULL) {
             *more = true;
             break;
         }
@@ -71,25 +99,23 @@ static void advance_memory(struct response_queue *queue, size_t sent)
 {
     while (queue->first != NULL) {
         struct response *response = queue->first;
-        size_t ready = memory_ready(response);
+        size_t ready = memory_at(response, &response->sent).iov_len;
         size_t taken = sent < ready ? sent : ready;
-        response->body_sent += taken;
+        if (taken != 0)
+            step(response, &response->sent, taken);
         sent -= taken;
-        if (splice_under_way(response) != NULL || response->body_sent < response->body.size)
+        if (is_sent(response))
+            pop(queue);
+        else if (taken == 0)
             break;
-        pop(queue);
     }
 }
 
 static void advance_file(struct response_queue *queue, size_t sent)
 {
     struct response *response = queue->first;
-    response->splice_sent += sent;
-    if (response->splice_sent == splice_under_way(response)->size) {
-        response->splices_sent++;
-        response->splice_sent = 0;
-    }
-    if (splice_under_way(response) == NULL && response->body_sent == response->body.size)
+    step(response, &response->sent, sent);
+    if (is_sent(response))
         pop(queue);
 }
 
@@ -107,10 +133,10 @@ static ssize_t send_memory(struct response_queue *queue, struct transport *trans
 static ssize_t send_file(struct response_queue *queue, struct transport *transport, size_t limit)
 {
     const struct response *response = queue->first;
-    const struct writer_splice *splice = splice_under_way(response);
+    const struct writer_splice *splice = splice_at(response, &response->sent);
     struct file_range range = *(const struct file_range *)splice->source;
-    range.position += response->splice_sent;
-    size_t left = splice->size - response->splice_sent;
+    range.position += response->sent.splice;
+    size_t left = splice->size - response->sent.splice;
     ssize_t sent = transport->ops->send_file(transport, &range, left < limit ? left : limit);
     if (sent > 0)
         advance_file(queue, (size_t)sent);
@@ -123,8 +149,8 @@ int response_queue_send(struct response_queue *queue, struct transport *transpor
     *sent = 0;
     *blocked = false;
     while (queue->first != NULL && *sent < limit) {
-        ssize_t rc = memory_ready(queue->first) != 0 ? send_memory(queue, transport)
-                                                     : send_file(queue, transport, limit - *sent);
+        bool in_memory = memory_at(queue->first, &queue->first->sent).iov_len != 0;
+        ssize_t rc = in_memory ? send_memory(queue, transport) : send_file(queue, transport, limit - *sent);
         if (rc == -EAGAIN) {
             *blocked = true;
             return 0;

@@ -1,7 +1,7 @@
 /* A response on its way out: memory and file ranges in order, and the queue of a connection's responses.
  *
- * The bytes stand in a writer; its splices are file ranges (struct file_range as their source). The transport sends
- * them; several small responses leave in one call. */
+ * The bytes stand in a writer; its splices are file ranges, or memory that others send too (struct file_range as their
+ * source). The transport sends them; several small responses leave in one call. */
 #pragma once
 
 #include "file.h"
@@ -13,14 +13,20 @@ struct transport;
 struct file_range {
     struct file *file;
     uint64_t position;
+    const uint8_t *bytes; /* they lie here when `file` is NULL */
+};
+
+/* How far into a response. */
+struct response_place {
+    size_t body;    /* bytes */
+    size_t splices; /* whole ones */
+    size_t splice;  /* bytes of the next one */
 };
 
 struct response {
     struct response *next;
-    writer body;                             /* owned */
-    size_t body_sent;                        /* bytes of the body */
-    size_t splices_sent;                     /* whole ones */
-    size_t splice_sent;                      /* bytes of the one under way */
+    writer body; /* owned */
+    struct response_place sent;
     void (*done)(struct response *response); /* sent or dropped; frees it, the body with it */
     void *context;                           /* the owner's */
 };

@@ -25,6 +25,13 @@ struct answer *http_answer_make(struct connection *connection, size_t bytes)
     return answer;
 }
 
+void http_answer_share(struct answer *answer, struct shared_bytes *shared, size_t from, size_t size)
+{
+    answer->shared = shared_bytes_hold(shared);
+    answer->range = (struct file_range){.bytes = shared->data + from};
+    write_splice(&answer->response.body, size, &answer->range);
+}
+
 bool http_answer_send(struct answer *answer)
 {
     struct connection *connection = answer->connection;
@@ -76,9 +83,9 @@ void http_answer_write(const struct http_exchange *exchange, int status, const c
     http_write_status(w, status, server_now(exchange->server));
     if (type != NULL)
         http_write_text_field(w, "Content-Type", type);
-    if (exchange->stream != NULL && exchange->request.minor_version != 0)
+    if (exchange->is_stream && exchange->request.minor_version != 0)
         http_write_text_field(w, "Transfer-Encoding", "chunked");
-    else if (exchange->stream == NULL && http_status_has_body(status))
+    else if (!exchange->is_stream && http_status_has_body(status))
         http_write_number_field(w, "Content-Length", body.size);
     if (exchange->coding != NULL) {
         http_write_text_field(w, "Content-Encoding", exchange->coding);

@@ -1,6 +1,7 @@
 #include "http/exchange.h"
 
 #include "connection.h"
+#include "http/body.h"
 #include "http/exchange_private.h"
 #include "http/negotiate.h"
 #include "http/routes.h"
@@ -14,6 +15,8 @@
 #define ZSTD_LEVEL  1
 #define INTERIM_MAX 64
 #define FIRST_ROOM  ((size_t)4 << 10)
+#define DROPPED_MAX ((size_t)64 << 10) /* bytes of a body that nobody wants */
+#define JSON_TYPE   "application/json"
 #define TOO_LARGE   "the body is larger than this path takes"
 
 /* ---- the answer ---- */
@@ -34,6 +37,7 @@ static slice compress(struct http_exchange *exchange, const char *type, slice bo
 static void reply(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body)
 {
     struct connection *connection = exchange->connection;
+    exchange->closes |= http_body_is_awaited(exchange);
     bool closes = exchange->closes;
     struct answer *answer = connection != NULL ? http_answer_make(connection, HTTP_HEAD_ROOM + body.size) : NULL;
     if (answer != NULL)
@@ -75,7 +79,9 @@ static void reply_error(struct http_exchange *exchange, int error_code, const ch
     json_key(&json, "message");
     json_text(&json, message);
     json_end_object(&json);
-    http_reply(exchange, status, "application/json", headers, writer_ok(&w) ? writer_slice(&w) : slice_of_text("{}"));
+    const char *type =
+        exchange->api != NULL && exchange->api->error_type != NULL ? exchange->api->error_type : JSON_TYPE;
+    http_reply(exchange, status, type, headers, writer_ok(&w) ? writer_slice(&w) : slice_of_text("{}"));
     writer_close(&w);
 }
 
@@ -95,11 +101,12 @@ static void split_target(struct http_exchange *exchange)
     exchange->query = mark != NULL ? slice_of(mark + 1, target.size - size - 1) : NULL_SLICE;
 }
 
-/* A body that is not wanted is not read either. */
-static bool refuse(struct http_exchange *exchange, int status, const char *message, const char *headers)
+/* A body that is not wanted is not kept; one that is short is not worth a new connection. */
+static bool refuse(struct http_exchange *exchange, int error_code, const char *message, const char *headers)
 {
-    exchange->closes |= exchange->request.has_body;
-    reply_error(exchange, status, message, headers);
+    const struct http_request *request = &exchange->request;
+    exchange->closes |= request->is_chunked || request->expects_continue || request->content_length > DROPPED_MAX;
+    reply_error(exchange, error_code, message, headers);
     return false;
 }
 
@@ -110,27 +117,52 @@ static bool answer_options(struct http_exchange *exchange, const char *headers)
     return false;
 }
 
-bool http_exchange_begin(struct http_exchange *exchange)
+/* False: the path does not lead to a route, and that has been answered. */
+static bool find_route(struct http_exchange *exchange)
 {
     char allowed[HTTP_ALLOW_MAX], headers[HTTP_ALLOW_MAX + 16];
-    const struct http_request *request = &exchange->request;
-    exchange->closes = !request->keeps_alive;
-    split_target(exchange);
+    enum http_method method = exchange->request.method;
     enum http_match match = http_routes_match(exchange->server->http_apis, exchange, allowed);
     snprintf(headers, sizeof headers, "Allow: %s\r\n", allowed);
-    if (match == HTTP_NO_SUCH_METHOD && request->method == HTTP_METHOD_OPTIONS)
+    if (match == HTTP_NO_SUCH_METHOD && method == HTTP_METHOD_OPTIONS)
         return answer_options(exchange, headers);
-    if (request->method == HTTP_METHOD_OPTIONS && slice_equal(exchange->path, slice_of_text("*")))
+    if (method == HTTP_METHOD_OPTIONS && slice_equal(exchange->path, slice_of_text("*")))
         return answer_options(exchange, NULL);
     if (match == HTTP_NO_SUCH_PATH)
         return refuse(exchange, 404, "there is no such path; / lists what there is", NULL);
     if (match == HTTP_NO_SUCH_METHOD)
         return refuse(exchange, 405, "the path does not take this method", headers);
+    if (match == HTTP_NO_SUCH_MEDIA)
+        return refuse(exchange, exchange->api->media_error != 0 ? exchange->api->media_error : 415,
+                      "the path does not take a body of this Content-Type", NULL);
+    return true;
+}
+
+static bool take_parameters(struct http_exchange *exchange)
+{
+    char objection[HTTP_OBJECTION_MAX];
+    bool is_path;
+    if (http_parameters_take(exchange, objection, &is_path))
+        return true;
+    int error_code = exchange->api->parameter_error != 0 ? exchange->api->parameter_error : 400;
+    return refuse(exchange, is_path ? 404 : error_code, objection, NULL);
+}
+
+bool http_exchange_begin(struct http_exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    exchange->closes = !request->keeps_alive;
+    split_target(exchange);
+    if (!find_route(exchange))
+        return false;
     if (!http_origin_is_harmless(exchange->server->config, request))
         return refuse(exchange, 403, "pages of this origin may not do that; access.control.allow.origin permits it",
                       NULL);
-    if (request->content_length > exchange->route->body_limit ||
-        (request->is_chunked && exchange->route->body_limit == 0))
+    if (!take_parameters(exchange))
+        return false;
+    const struct http_route *route = exchange->route;
+    bool is_too_large = request->content_length > route->body_limit || (request->is_chunked && route->body_limit == 0);
+    if (route->begin == NULL && is_too_large)
         return refuse(exchange, 413, TOO_LARGE, NULL);
     return true;
 }
@@ -193,39 +225,54 @@ void http_exchange_take_body(struct http_exchange *exchange, slice bytes)
 
 void http_exchange_handle(struct http_exchange *exchange)
 {
-    if (exchange->request.has_body) {
-        size_t surplus = http_exchange_body_bytes(exchange) - exchange->room_size;
-        exchange->charged -= surplus;
-        budget_return(&exchange->connection->account, surplus);
-    }
-    exchange->is_handled = true;
+    if (exchange->request.has_body)
+        http_exchange_let_go(exchange, http_exchange_body_bytes(exchange) - exchange->room_size);
+    exchange->is_handled = exchange->is_complete = true;
     exchange->route->handle(exchange);
+}
+
+bool http_exchange_takes_input(const struct http_exchange *exchange)
+{
+    return !exchange->is_paused && !exchange->is_complete;
 }
 
 /* ---- its life ---- */
 
-void http_exchange_charge(struct http_exchange *exchange, size_t bytes)
+static struct budget_account *account_of(const struct http_exchange *exchange)
+{
+    return exchange->connection != NULL ? &exchange->connection->account
+                                        : connections_orphans(exchange->server->connections);
+}
+
+void http_exchange_hold(struct http_exchange *exchange, size_t bytes)
 {
     exchange->charged += bytes;
-    budget_add(&exchange->connection->account, bytes);
+    budget_add(account_of(exchange), bytes);
+}
+
+void http_exchange_let_go(struct http_exchange *exchange, size_t bytes)
+{
+    exchange->charged -= bytes;
+    budget_return(account_of(exchange), bytes);
 }
 
 void http_exchange_orphan(struct http_exchange *exchange)
 {
     exchange->connection = NULL; /* what it is charged goes back with the connection's account */
-    budget_add(connections_orphans(exchange->server->connections), exchange->charged);
-    http_exchange_hurry(exchange);
+    budget_add(account_of(exchange), exchange->charged);
+    if (exchange->reader != NULL && !exchange->is_complete)
+        http_body_cut(exchange, 400, "the client has gone");
+    else
+        http_exchange_hurry(exchange);
 }
 
 void http_exchange_free(struct http_exchange *exchange)
 {
     struct memory *memory = exchange->server->memory;
-    if (exchange->connection != NULL) {
+    if (exchange->connection != NULL)
         http_session_of(exchange->connection)->exchange = NULL;
-        budget_return(&exchange->connection->account, exchange->charged);
-    } else {
-        budget_return(connections_orphans(exchange->server->connections), exchange->charged);
-    }
+    budget_return(account_of(exchange), exchange->charged);
+    http_socket_free(exchange);
     http_request_free(&exchange->request, memory);
     memory_free(memory, MEMORY_REQUESTS, exchange->room, exchange->room_size);
     memory_free(memory, MEMORY_REQUESTS, exchange, sizeof *exchange);

@@ -42,15 +42,17 @@ struct http_exchange {
     size_t charged;     /* bytes of the connection's account */
     const char *coding; /* of the answer, as in Content-Encoding; NULL: as it is */
     bool is_handled;    /* it is the handler's */
-    bool is_complete;   /* the body has come, all of it */
-    bool is_paused;     /* nothing of the body is taken */
-    bool closes;        /* the connection ends with the answer */
+    bool is_complete;   /* nothing more comes of the body */
+    bool is_paused;     /* nothing of it is taken */
+    bool is_stream;     /* the answer has begun */
+    bool is_full;       /* its writer waits */
+    bool is_writing;    /* a call that sends is on the stack */
+    bool is_hurried;
+    bool closes; /* the connection ends with the answer */
     const struct http_body_reader *reader;
-    const struct http_stream *stream; /* NULL: the answer has not begun */
-    void (*hurry)(struct http_exchange *exchange);
     struct http_socket_state *socket; /* NULL: it is none; owned */
-    bool is_full;                     /* the stream's writer waits */
-    bool is_writing;                  /* http_stream_write is on the stack */
+    void (*writable)(struct http_exchange *exchange);
+    void (*hurry)(struct http_exchange *exchange);
 };
 
 /* Text for people, as JSON: {"error_code":40401,"message":"…"}; the code is the status and two digits of its own. */
@@ -63,15 +65,16 @@ void http_reply(struct http_exchange *exchange, int status, const char *type, co
 void http_reply_written(struct http_exchange *exchange, int status, const char *type, const writer *body);
 
 /* For an answer that waits for something (a long poll): when the connection ends or has gone, or the server stops,
- * `hurry` is called, so that it need not wait. NULL: no more. */
-void http_when_hurried(struct http_exchange *exchange, void (*hurry)(struct http_exchange *exchange));
+ * `hurry` is called, so that it need not wait. False: that is so already, and it is not called. */
+MUST_USE bool http_when_hurried(struct http_exchange *exchange, void (*hurry)(struct http_exchange *exchange));
 
 /* ---- an answer that comes bit by bit ---- */
 
 struct http_stream {
     /* There is room again, after HTTP_STREAM_FULL. */
     void (*writable)(struct http_exchange *exchange);
-    /* What is not there yet need not be waited for: the connection ends, or has gone. NULL: it never waits. */
+    /* What is not there yet need not be waited for: the connection ends, or has gone. Until the stream is ended, this
+     * may be called again. NULL: it never waits. */
     void (*hurry)(struct http_exchange *exchange);
 };
 

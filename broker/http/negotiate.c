@@ -98,11 +98,16 @@ static bool is_same_origin(slice origin, slice host)
     return false;
 }
 
-bool http_origin_is_harmless(const struct config *config, const struct http_request *request)
+bool http_origin_may_connect(const struct config *config, const struct http_request *request)
 {
     slice origin = http_request_field(request, "origin");
+    return slice_is_null(origin) || !slice_is_null(http_allowed_origin(config, request)) ||
+           is_same_origin(origin, request->host);
+}
+
+bool http_origin_is_harmless(const struct config *config, const struct http_request *request)
+{
     bool only_looks = request->method == HTTP_METHOD_GET || request->method == HTTP_METHOD_HEAD ||
                       request->method == HTTP_METHOD_OPTIONS || request->method == HTTP_METHOD_LIST;
-    return slice_is_null(origin) || only_looks || !slice_is_null(http_allowed_origin(config, request)) ||
-           is_same_origin(origin, request->host);
+    return only_looks || http_origin_may_connect(config, request);
 }

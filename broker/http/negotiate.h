@@ -19,3 +19,5 @@ bool http_is_preflight(const struct http_request *request);
 /* False: a page that has no leave would change something. Browsers send some requests of any page without asking
  * before, only with its Origin; a server without authentication must not act on them. */
 bool http_origin_is_harmless(const struct config *config, const struct http_request *request);
+/* The same for what reads over a WebSocket, which browsers let any page open. */
+bool http_origin_may_connect(const struct config *config, const struct http_request *request);

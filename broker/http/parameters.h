@@ -36,6 +36,9 @@ bool http_parameter_flag(const struct http_exchange *exchange, const char *name)
 /* Which of the choices, from 0. */
 int http_parameter_choice(const struct http_exchange *exchange, const char *name, int otherwise);
 
+/* Takes the next {name} off a route's pattern. False at the end. */
+bool http_next_argument(slice *pattern, slice *name);
+
 /* Takes the next item off a list, without the blanks around it; empty ones are passed over. False at the end. */
 bool http_next_item(slice *list, slice *item);
 

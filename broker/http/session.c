@@ -1,6 +1,8 @@
 #include "http/session.h"
 
+#include "http/body.h"
 #include "http/exchange_private.h"
+#include "http/routes.h"
 #include "kafka/framing.h"
 #include "server.h"
 
@@ -40,31 +42,63 @@ static struct http_exchange *make_exchange(struct connection *connection)
     exchange->connection = connection;
     session->exchange = exchange;
     http_parser_take_request(&session->parser, &exchange->request);
-    http_exchange_charge(exchange, sizeof *exchange + http_request_held(&exchange->request));
+    http_exchange_hold(exchange, sizeof *exchange + http_request_held(&exchange->request));
     return exchange;
 }
 
-static void take_head(struct connection *connection)
+static void reserve_body(struct http_exchange *exchange)
 {
-    struct http_session *session = http_session_of(connection);
-    struct http_exchange *exchange = make_exchange(connection);
-    if (exchange == NULL || !http_exchange_begin(exchange) || !exchange->request.has_body)
-        return;
+    struct http_session *session = http_session_of(exchange->connection);
     size_t wanted = http_exchange_body_bytes(exchange);
     exchange->charged += wanted;
-    session->waits = !budget_reserve(&connection->account, wanted);
+    session->waits = !budget_reserve(&exchange->connection->account, wanted);
     if (session->waits)
         exchange->charged -= wanted; /* until it is granted */
     else
         http_exchange_expect_body(exchange);
 }
 
-/* One without a body may be answered already. */
+static void take_head(struct connection *connection)
+{
+    struct http_session *session = http_session_of(connection);
+    struct http_exchange *exchange = make_exchange(connection);
+    if (exchange == NULL)
+        return;
+    session->drops_body = exchange->request.has_body;
+    if (!http_exchange_begin(exchange))
+        return;
+    session->drops_body = false;
+    if (exchange->route->begin != NULL)
+        http_body_begin(exchange);
+    else if (exchange->request.has_body)
+        reserve_body(exchange);
+}
+/* What was answered before its body came is dropped. */
+static void take_body(struct http_session *session)
+{
+    struct http_exchange *exchange = session->exchange;
+    if (exchange == NULL)
+        return;
+    if (exchange->reader != NULL)
+        http_body_take(exchange, session->parser.body);
+    else
+        http_exchange_take_body(exchange, session->parser.body);
+}
+
+/* It may be answered already. */
 static void take_end(struct http_session *session)
 {
+    struct http_exchange *exchange = session->exchange;
     http_parser_end_request(&session->parser);
-    if (session->exchange != NULL)
-        http_exchange_handle(session->exchange);
+    session->drops_body = false;
+    if (exchange == NULL)
+        return;
+    if (exchange->reader == NULL) {
+        http_exchange_handle(exchange);
+        return;
+    }
+    exchange->is_complete = true;
+    exchange->reader->end(exchange);
 }
 
 /* What was asked is not known, or no longer of interest. */
@@ -75,7 +109,10 @@ static void refuse(struct connection *connection, int status, const char *text)
     if (exchange == NULL)
         return;
     exchange->closes = true;
-    http_reply_error(exchange, status, text);
+    if (exchange->reader != NULL)
+        http_body_cut(exchange, status, text);
+    else
+        http_reply_error(exchange, status, text);
 }
 
 static void take_event(struct connection *connection, enum http_event event)
@@ -86,7 +123,7 @@ static void take_event(struct connection *connection, enum http_event event)
         take_head(connection);
         break;
     case HTTP_EVENT_BODY:
-        http_exchange_take_body(session->exchange, session->parser.body);
+        take_body(session);
         break;
     case HTTP_EVENT_END:
         take_end(session);
@@ -99,30 +136,42 @@ static void take_event(struct connection *connection, enum http_event event)
     }
 }
 
+static bool takes_input(const struct http_session *session)
+{
+    bool takes = session->exchange == NULL || http_exchange_takes_input(session->exchange);
+    return takes && !session->is_refused && !session->waits;
+}
+
 static bool may_parse(struct connection *connection)
 {
-    const struct http_session *session = http_session_of(connection);
-    bool is_handled = session->exchange != NULL && session->exchange->is_handled;
-    return !connection->is_closing && !session->is_refused && !session->waits && !is_handled &&
-           !output_is_full(connection);
+    return !connection->is_closing && takes_input(http_session_of(connection)) && !output_is_full(connection);
+}
+
+/* False: all is taken. */
+static bool parse_next(struct connection *connection, slice *input)
+{
+    struct http_session *session = http_session_of(connection);
+    if (session->exchange != NULL && session->exchange->socket != NULL)
+        return http_socket_next(session->exchange, input);
+    if (session->exchange == NULL && http_parser_is_between(&session->parser)) {
+        session->began = now_of(connection);
+        session->received = 0;
+    }
+    size_t before = input->size;
+    enum http_event event = http_parser_next(&session->parser, input);
+    session->received += before - input->size;
+    if (event == HTTP_EVENT_MORE)
+        return false;
+    take_event(connection, event);
+    return true;
 }
 
 static void parse(struct connection *connection, slice *input)
 {
     struct http_session *session = http_session_of(connection);
     session->is_parsing = true;
-    while (may_parse(connection)) {
-        size_t before = input->size;
-        if (session->exchange == NULL && http_parser_is_between(&session->parser)) {
-            session->began = now_of(connection);
-            session->received = 0;
-        }
-        enum http_event event = http_parser_next(&session->parser, input);
-        session->received += before - input->size;
-        if (event == HTTP_EVENT_MORE)
-            break;
-        take_event(connection, event);
-    }
+    while (may_parse(connection) && parse_next(connection, input))
+        ;
     session->is_parsing = false;
 }
 
@@ -196,7 +245,8 @@ static void open_session(struct connection *connection)
 static int space(struct connection *connection, struct iovec parts[2])
 {
     const struct http_session *session = http_session_of(connection);
-    bool is_full = session->waits || session->leftover != NULL || output_is_full(connection);
+    bool is_paused = session->exchange != NULL && session->exchange->is_paused;
+    bool is_full = session->waits || is_paused || session->leftover != NULL || output_is_full(connection);
     if (is_full && !session->is_refused)
         return 0;
     struct framing_shared *shared = connections_framing(connection->set);
@@ -236,32 +286,44 @@ static void sent(struct connection *connection)
 static bool busy(const struct connection *connection)
 {
     const struct http_session *session = (const void *)connection->state;
-    return (session->exchange != NULL && session->exchange->is_handled) || session->leftover != NULL;
+    const struct http_exchange *exchange = session->exchange;
+    bool is_ours = exchange != NULL && exchange->is_handled && (!http_body_is_awaited(exchange) || exchange->is_paused);
+    return is_ours || session->leftover != NULL;
 }
 
 static void ending(struct connection *connection)
 {
-    struct http_session *session = http_session_of(connection);
-    if (session->exchange != NULL)
-        http_exchange_hurry(session->exchange);
+    struct http_exchange *exchange = http_session_of(connection)->exchange;
+    if (exchange == NULL)
+        return;
+    if (exchange->reader != NULL && http_body_is_awaited(exchange))
+        http_body_cut(exchange, 400, "the connection ends before the body does");
+    else
+        http_exchange_hurry(exchange);
 }
 
 static int64_t deadline(const struct connection *connection)
 {
     const struct http_session *session = (const void *)connection->state;
+    const struct http_exchange *exchange = session->exchange;
     if (session->drained_until != 0)
         return session->drained_until;
+    if (exchange != NULL && exchange->socket != NULL)
+        return http_socket_deadline(exchange);
     bool is_ours = session->waits || session->leftover != NULL || session->is_refused || output_is_full(connection) ||
-                   (session->exchange != NULL && session->exchange->is_handled);
-    if (is_ours || (session->exchange == NULL && http_parser_is_between(&session->parser)))
+                   (exchange != NULL && exchange->is_handled);
+    if (is_ours || (exchange == NULL && http_parser_is_between(&session->parser)))
         return 0;
     return session->began + GRACE_MS + (int64_t)(session->received / BYTES_PER_SECOND) * 1000;
 }
 
 static void expired(struct connection *connection)
 {
-    if (http_session_of(connection)->drained_until != 0)
+    const struct http_session *session = http_session_of(connection);
+    if (session->drained_until != 0 || session->drops_body)
         connection_close(connection, NULL);
+    else if (session->exchange != NULL && session->exchange->socket != NULL)
+        http_socket_expired(session->exchange);
     else
         refuse(connection, 408, "the request arrives too slowly");
 }

@@ -1,8 +1,9 @@
 /* A connection that speaks HTTP: requests one after the other, each answered before the next is looked at.
  *
  * Happy path. What arrives is received into a block that all connections share and parsed there. A head finds its
- * route, a body is collected in a buffer of its own, the handler is called, its answer is queued; then the next
- * request, which may have arrived already, has its turn. An idle connection holds nothing.
+ * route, a body is collected in a buffer of its own or given to the handler as it comes, the handler is called, its
+ * answer is queued; then the next request, which may have arrived already, has its turn. An idle connection holds
+ * nothing. One that becomes a WebSocket has frames where requests were, up to its end.
  *
  * Backpressure. A body's memory is reserved from the budget before a byte of it is kept, and who waits for 100 Continue
  * is told then. What was received behind the request under way is kept, at most one block of it; while there is some,
@@ -26,6 +27,7 @@ struct http_session {
     int64_t drained_until; /* ms of uv_now; 0: nothing is dropped yet */
     bool waits;            /* for the budget to take the body */
     bool is_parsing;       /* parse is on the stack */
+    bool drops_body;       /* of a request that has been refused */
     bool is_refused;       /* the answer that ends the connection is queued */
 };
 

@@ -19,7 +19,7 @@ static bool is_chunked(const struct http_exchange *exchange)
     return exchange->request.minor_version != 0;
 }
 
-static enum http_stream_state state_of(struct http_exchange *exchange)
+enum http_stream_state http_stream_state_of(struct http_exchange *exchange)
 {
     if (exchange->connection == NULL)
         return HTTP_STREAM_GONE;
@@ -39,7 +39,9 @@ static struct answer *make_answer(struct http_exchange *exchange, size_t bytes)
 enum http_stream_state http_stream_begin(struct http_exchange *exchange, int status, const char *type,
                                          const char *headers, const struct http_stream *stream, void *context)
 {
-    exchange->stream = stream;
+    exchange->is_stream = true;
+    exchange->writable = stream->writable;
+    exchange->hurry = stream->hurry;
     exchange->context = context;
     exchange->closes |= !is_chunked(exchange);
     exchange->is_writing = true;
@@ -49,23 +51,46 @@ enum http_stream_state http_stream_begin(struct http_exchange *exchange, int sta
         (void)!http_answer_send(answer);
     }
     exchange->is_writing = false;
-    return state_of(exchange);
+    return http_stream_state_of(exchange);
+}
+
+/* NULL: nothing is to be sent. */
+static struct answer *begin_piece(struct http_exchange *exchange, size_t size, size_t copied)
+{
+    bool is_sent = exchange->connection != NULL && exchange->request.method != HTTP_METHOD_HEAD && size != 0;
+    exchange->is_writing = true;
+    struct answer *answer = is_sent ? make_answer(exchange, copied + CHUNK_ROOM) : NULL;
+    if (answer != NULL && is_chunked(exchange))
+        http_write_chunk_begin(&answer->response.body, size);
+    return answer;
+}
+
+static enum http_stream_state end_piece(struct http_exchange *exchange, struct answer *answer)
+{
+    if (answer != NULL) {
+        if (is_chunked(exchange))
+            http_write_chunk_end(&answer->response.body);
+        (void)!http_answer_send(answer);
+    }
+    exchange->is_writing = false;
+    return http_stream_state_of(exchange);
 }
 
 enum http_stream_state http_stream_write(struct http_exchange *exchange, slice bytes)
 {
-    bool is_sent = exchange->connection != NULL && exchange->request.method != HTTP_METHOD_HEAD && bytes.size != 0;
-    exchange->is_writing = true;
-    struct answer *answer = is_sent ? make_answer(exchange, bytes.size + CHUNK_ROOM) : NULL;
-    if (answer != NULL) {
-        if (is_chunked(exchange))
-            http_write_chunk(&answer->response.body, bytes);
-        else
-            write_bytes(&answer->response.body, bytes);
-        (void)!http_answer_send(answer);
-    }
-    exchange->is_writing = false;
-    return state_of(exchange);
+    struct answer *answer = begin_piece(exchange, bytes.size, bytes.size);
+    if (answer != NULL)
+        write_bytes(&answer->response.body, bytes);
+    return end_piece(exchange, answer);
+}
+
+enum http_stream_state http_stream_write_shared(struct http_exchange *exchange, struct shared_bytes *shared,
+                                                size_t from, size_t size)
+{
+    struct answer *answer = begin_piece(exchange, size, 0);
+    if (answer != NULL)
+        http_answer_share(answer, shared, from, size);
+    return end_piece(exchange, answer);
 }
 
 /* Frees the exchange. False: the connection has gone. */
@@ -88,7 +113,7 @@ static bool send_end(struct http_exchange *exchange)
 void http_stream_end(struct http_exchange *exchange)
 {
     struct connection *connection = exchange->connection;
-    bool closes = exchange->closes;
+    bool closes = exchange->closes || http_body_is_awaited(exchange);
     if (send_end(exchange))
         http_session_advance(connection, closes);
 }
@@ -103,14 +128,31 @@ void http_stream_abort(struct http_exchange *exchange)
 
 void http_exchange_hurry(struct http_exchange *exchange)
 {
-    if (exchange->stream != NULL && exchange->stream->hurry != NULL && !exchange->is_writing)
-        exchange->stream->hurry(exchange);
+    exchange->is_hurried = true;
+    if (exchange->hurry != NULL && !exchange->is_writing)
+        exchange->hurry(exchange);
+}
+
+bool http_when_hurried(struct http_exchange *exchange, void (*hurry)(struct http_exchange *exchange))
+{
+    if (exchange->connection == NULL || exchange->connection->is_ending)
+        return false;
+    exchange->hurry = hurry;
+    return true;
+}
+
+/* What began when the connection was ending already has not been told. */
+static bool is_to_hurry(const struct http_exchange *exchange)
+{
+    return exchange->connection->is_ending && !exchange->is_hurried;
 }
 
 void http_exchange_sent(struct http_exchange *exchange)
 {
-    if (!exchange->is_full || exchange->connection->output.bytes > STREAM_LOW)
-        return;
-    exchange->is_full = false;
-    exchange->stream->writable(exchange);
+    if (is_to_hurry(exchange)) {
+        http_exchange_hurry(exchange);
+    } else if (exchange->is_full && exchange->connection->output.bytes <= STREAM_LOW) {
+        exchange->is_full = false;
+        exchange->writable(exchange);
+    }
 }

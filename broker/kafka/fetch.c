@@ -72,7 +72,7 @@ static bool fill_partition(struct fetch *fetch, int32_t index, struct fetch_resp
     if (fetch->diverging != NULL)
         answer->diverging_epoch = fetch->diverging[index];
     if (part->read != NULL) {
-        fetch->ranges[index] = (struct file_range){part->read->file, part->read->position};
+        fetch->ranges[index] = (struct file_range){.file = part->read->file, .position = part->read->position};
         answer->records.splice = &fetch->ranges[index];
         answer->records.splice_size = part->read->bytes;
     }

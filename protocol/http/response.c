@@ -149,15 +149,25 @@ void http_write_head_end(writer *w)
     write_text(w, "\r\n");
 }
 
+void http_write_chunk_begin(writer *w, size_t size)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%zx\r\n", size);
+    write_text(w, text);
+}
+
+void http_write_chunk_end(writer *w)
+{
+    write_text(w, "\r\n");
+}
+
 void http_write_chunk(writer *w, slice bytes)
 {
     if (bytes.size == 0)
         return;
-    char size[24];
-    snprintf(size, sizeof size, "%zx\r\n", bytes.size);
-    write_text(w, size);
+    http_write_chunk_begin(w, bytes.size);
     write_bytes(w, bytes);
-    write_text(w, "\r\n");
+    http_write_chunk_end(w);
 }
 
 void http_write_last_chunk(writer *w)

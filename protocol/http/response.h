@@ -23,6 +23,9 @@ void http_write_head_end(writer *w);
 
 /* One chunk; nothing for no bytes, since an empty chunk would end the body. */
 void http_write_chunk(writer *w, slice bytes);
+/* Around the bytes of a chunk, not none, that do not stand in the writer. */
+void http_write_chunk_begin(writer *w, size_t size);
+void http_write_chunk_end(writer *w);
 void http_write_last_chunk(writer *w);
 
 /* RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT". Years 1970 to 9999. */
