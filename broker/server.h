@@ -24,6 +24,7 @@ struct append_service;
 struct read_service;
 struct fetch_sessions;
 struct producer_ids;
+struct missing_topics;
 struct group_service;
 struct transaction_service;
 struct http_api;
@@ -68,6 +69,7 @@ struct server {
     struct read_service *reads;
     struct fetch_sessions *sessions;
     struct producer_ids *producer_ids;
+    struct missing_topics *missing_topics;
     uint64_t requests_started; /* of clients, since the start */
     struct group_service *groups;
     struct transaction_service *transactions;

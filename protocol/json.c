@@ -236,19 +236,28 @@ void json_null(struct json *j)
     write_text(j->w, "null");
 }
 
-void json_raw(struct json *j, slice text)
+size_t json_compact(slice text, uint8_t *to)
 {
     bool in_string = false;
-    begin_value(j);
-    for (size_t i = 0, start = 0; i <= text.size; i++) {
-        uint8_t c = i < text.size ? text.data[i] : ' ';
-        if (in_string && c == '\\')
-            i++;
+    size_t size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (!in_string && (c == ' ' || c == '\n' || c == '\r' || c == '\t'))
+            continue;
+        to[size++] = c;
+        if (in_string && c == '\\' && i + 1 < text.size)
+            to[size++] = text.data[++i];
         else if (c == '"')
             in_string = !in_string;
-        if (i >= text.size || (!in_string && (c == ' ' || c == '\n' || c == '\r' || c == '\t'))) {
-            write_bytes(j->w, slice_of(text.data + start, i - start));
-            start = i + 1;
-        }
     }
+    return size;
+}
+
+void json_raw(struct json *j, slice text)
+{
+    begin_value(j);
+    size_t start = j->w->size;
+    uint8_t *to = writer_extend(j->w, text.size);
+    if (to != NULL)
+        writer_cut(j->w, start + json_compact(text, to));
 }

@@ -50,3 +50,6 @@ void json_null(struct json *j);
 /* A JSON text as a value, without the blanks between its tokens: it takes one line. The caller knows that it is one
  * (json_parse of json_read.h). */
 void json_raw(struct json *j, slice text);
+
+/* A JSON text without those blanks, in at most text.size bytes at `to`; how many they are. */
+size_t json_compact(slice text, uint8_t *to);

@@ -2,6 +2,7 @@
 
 #include "kafka/fetch_session.h"
 #include "operations/groups.h"
+#include "operations/missing_topic.h"
 #include "operations/transactions.h"
 #include "server.h"
 
@@ -24,11 +25,25 @@ static int open_rest(struct server *server, struct error *error)
         return error_set_status(error, rc, "producer ids");
     size_t most = (size_t)config_number(server->config, CONFIG_MAX_FETCH_SESSIONS);
     rc = fetch_sessions_open(server->memory, most, random_of_server, server, &server->sessions);
-    if (rc != 0) {
-        producer_ids_close(server->producer_ids);
-        return error_set_status(error, rc, "fetch sessions");
-    }
+    if (rc != 0)
+        goto err_close_ids;
+    rc = missing_topics_open(server, &server->missing_topics);
+    if (rc != 0)
+        goto err_close_sessions;
     return 0;
+
+err_close_sessions:
+    fetch_sessions_close(server->sessions);
+err_close_ids:
+    producer_ids_close(server->producer_ids);
+    return error_set_status(error, rc, "operations");
+}
+
+static void close_rest(struct server *server)
+{
+    missing_topics_close(server->missing_topics);
+    fetch_sessions_close(server->sessions);
+    producer_ids_close(server->producer_ids);
 }
 
 int operations_open(struct server *server, struct error *error)
@@ -72,8 +87,7 @@ int operations_open(struct server *server, struct error *error)
 err_close_groups:
     group_service_close(server->groups);
 err_close_rest:
-    producer_ids_close(server->producer_ids);
-    fetch_sessions_close(server->sessions);
+    close_rest(server);
 err_close_reads:
     read_service_close(operations->reads);
 err_close_appends:
@@ -85,6 +99,7 @@ err_free:
 
 void operations_end_waits(struct server *server)
 {
+    missing_topics_end_waits(server->missing_topics);
     read_service_end_waits(server->reads);
     group_service_end_waits(server->groups);
     transaction_service_end_waits(server->transactions);
@@ -93,8 +108,8 @@ void operations_end_waits(struct server *server)
 bool operations_idle(const struct server *server)
 {
     return append_service_idle(server->appends) && read_service_idle(server->reads) &&
-           producer_ids_idle(server->producer_ids) && group_service_idle(server->groups) &&
-           transaction_service_idle(server->transactions);
+           producer_ids_idle(server->producer_ids) && missing_topics_idle(server->missing_topics) &&
+           group_service_idle(server->groups) && transaction_service_idle(server->transactions);
 }
 
 void operations_close(struct server *server)
@@ -103,8 +118,7 @@ void operations_close(struct server *server)
     group_service_close(server->groups);
     append_service_close(server->appends);
     read_service_close(server->reads);
-    producer_ids_close(server->producer_ids);
-    fetch_sessions_close(server->sessions);
+    close_rest(server);
     memory_free(server->memory, MEMORY_SERVER, server->operations, sizeof *server->operations);
     server->operations = NULL;
     server->appends = NULL;
