@@ -2,6 +2,7 @@
 
 #include "group/group_coordinator.h"
 #include "operations/groups.h"
+#include "rest/produce_apis.h"
 #include "server.h"
 
 #include <stdio.h>
@@ -146,4 +147,8 @@ static const struct http_route routes[] = {
 
 static const struct http_api site = {.name = "Server", .routes = routes, .count = sizeof routes / sizeof routes[0]};
 
-const struct http_api *const http_apis[] = {&site, NULL};
+const struct http_api *const http_apis[] = {
+    &site,
+    &produce_v2_api,
+    NULL,
+};
