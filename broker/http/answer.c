@@ -10,6 +10,7 @@ static void on_response_done(struct response *response)
     struct connection *connection = answer->connection;
     budget_return(&connection->account, answer->charged);
     writer_close(&response->body);
+    shared_bytes_release(answer->shared);
     memory_free(connection->server->memory, MEMORY_RESPONSES, answer, sizeof *answer);
 }
 

@@ -40,7 +40,8 @@ void http_body_cut(struct http_exchange *exchange, int status, const char *messa
 
 bool http_body_is_awaited(const struct http_exchange *exchange)
 {
-    return exchange->is_handled && !exchange->is_complete && exchange->socket == NULL;
+    bool is_body = exchange->request.has_body && exchange->socket == NULL;
+    return is_body && exchange->is_handled && !exchange->is_complete;
 }
 
 void http_body_pause(struct http_exchange *exchange)

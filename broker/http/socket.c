@@ -62,13 +62,13 @@ static const char *find_objection(const struct http_exchange *exchange, int *sta
     return NULL;
 }
 
+/* False: the connection has gone, or cannot be answered. */
 static bool send_switch(struct http_exchange *exchange, const char *accept)
 {
-    struct answer *answer = http_answer_make(exchange->connection, HTTP_HEAD_ROOM);
-    if (answer == NULL) {
-        connection_close(exchange->connection, "out of memory");
+    struct answer *answer =
+        exchange->connection != NULL ? http_answer_make(exchange->connection, HTTP_HEAD_ROOM) : NULL;
+    if (answer == NULL)
         return false;
-    }
     writer *w = &answer->response.body;
     http_write_status(w, 101, server_now(exchange->server));
     http_write_text_field(w, "Upgrade", "websocket");
@@ -108,13 +108,12 @@ bool http_socket_begin(struct http_exchange *exchange, const struct http_socket 
     exchange->context = context;
     exchange->is_stream = true;
     exchange->is_complete = false;
+    if (!send_switch(exchange, accept)) {
+        http_stream_abort(exchange);
+        return false;
+    }
     exchange->writable = handlers->writable;
-    exchange->is_writing = true;
-    bool is_there = exchange->connection != NULL && send_switch(exchange, accept);
-    exchange->is_writing = false;
     exchange->hurry = handlers->ending;
-    if (is_there)
-        connection_update(exchange->connection);
     return true;
 }
 

@@ -29,9 +29,9 @@ struct http_socket {
 /* The request asks for one. */
 bool http_wants_socket(const struct http_exchange *exchange);
 
-/* False: the request was not right (no key, another version, a page without leave), has been answered, and the exchange
- * is gone. Otherwise the handler ends it with http_socket_end, whatever happens. `socket` lives as long as the process;
- * `context` is for the handler. May call `ending`, but no other of its functions. */
+/* False: the request was not right (no key, another version, a page without leave) and has been answered, or its client
+ * has gone; the exchange is gone too. Otherwise the handler ends it with http_socket_end, whatever happens. `socket`
+ * lives as long as the process; `context` is for the handler. Calls none of its functions. */
 MUST_USE bool http_socket_begin(struct http_exchange *exchange, const struct http_socket *socket, void *context);
 
 /* One message. Copies the bytes. */

@@ -2,12 +2,8 @@
 #include "check.h"
 #include "compression.h"
 #include "connections_private.h"
-#include "http/routes.h"
-#include "http/session.h"
-#include "server_fixture.h"
+#include "http_fixture.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -117,71 +113,25 @@ static const struct http_route routes[] = {
 static const struct http_api api = {.name = "Test", .routes = routes, .count = sizeof routes / sizeof routes[0]};
 static const struct http_api *const apis[] = {&api, NULL};
 
-/* ---- both ends ---- */
-
 static void open_with(const char *const *settings)
 {
-    signal(SIGPIPE, SIG_IGN);
-    server_fixture_open(&f, settings);
-    REQUIRE(server_fixture_open_connections(&f) == 0);
-    f.server.http_apis = apis;
+    http_fixture_open(&f, apis, settings);
     waiting = NULL;
 }
 
 static void close_all(void)
 {
-    server_fixture_close_connections(&f);
-    CHECK(server_fixture_close(&f));
+    http_fixture_close(&f);
 }
 
 static int connect_peer(void)
 {
-    return server_fixture_connect(&f, &http_dialect, "10.0.0.1");
+    return http_fixture_connect(&f);
 }
 
 static void say(int peer, const char *text)
 {
-    CHECK_EQUAL(write(peer, text, strlen(text)), strlen(text));
-    server_fixture_turn(&f);
-}
-
-/* All there is, the dates taken out, '?' for NUL bytes; "<end>" at the end of the peer's bytes. */
-static const char *hear(int peer)
-{
-    static char text[8192];
-    size_t size = 0;
-    for (;;) {
-        ssize_t got = read(peer, text + size, sizeof text - 8 - size);
-        if (got == 0 || (got < 0 && errno != EAGAIN))
-            size += (size_t)sprintf(text + size, got == 0 ? "<end>" : "<reset>");
-        if (got <= 0)
-            break;
-        size += (size_t)got;
-    }
-    for (size_t i = 0; i < size; i++)
-        text[i] = text[i] == '\0' ? '?' : text[i];
-    text[size] = '\0';
-    for (char *date; (date = strstr(text, "Date: ")) != NULL;) {
-        char *rest = strstr(date, "\r\n") + 2;
-        memmove(date, rest, strlen(rest) + 1);
-    }
-    return text;
-}
-
-static void check_hears(int peer, const char *expected)
-{
-    const char *heard = hear(peer);
-    bool same = strcmp(heard, expected) == 0;
-    if (!same)
-        printf("\nheard:\n%s\nexpected:\n%s\n", heard, expected);
-    CHECK(same);
-}
-
-static bool hears_status(int peer, int status)
-{
-    char line[32];
-    snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
-    return strncmp(hear(peer), line, strlen(line)) == 0;
+    http_fixture_say(&f, peer, text);
 }
 
 #define HELLO              "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
@@ -205,10 +155,10 @@ static void requests_are_answered_in_their_order(void)
     open_with(NULL);
     int peer = connect_peer();
     say(peer, requests);
-    check_hears(peer, answers);
+    http_fixture_check_hears(peer, answers);
     for (const char *byte = requests; *byte != '\0'; byte++)
         say(peer, (const char[]){*byte, '\0'});
-    check_hears(peer, answers);
+    http_fixture_check_hears(peer, answers);
     CHECK_EQUAL(budget_used(f.server.budget), 0);
     close(peer);
     server_fixture_turn(&f);
@@ -221,8 +171,9 @@ static void paths_have_arguments(void)
     open_with(NULL);
     int peer = connect_peer();
     say(peer, "GET /shops/a%20b/items/17?x&y=2?z HTTP/1.1\r\n" HOST "\r\n");
-    check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\nX-Item: 1\r\n\r\n"
-                      "a b/17?x&y=2?z");
+    http_fixture_check_hears(peer,
+                             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\nX-Item: 1\r\n\r\n"
+                             "a b/17?x&y=2?z");
     static const char *const unknown[] = {
         "/",       "/hell",           "/hello/",         "/hellox",           "/shops",
         "/shops/", "/shops//items/1", "/shops/1/items/", "/shops/1/items/1/", "//hello"};
@@ -230,7 +181,7 @@ static void paths_have_arguments(void)
         char text[128];
         snprintf(text, sizeof text, "GET %s HTTP/1.1\r\n" HOST "\r\n", unknown[i]);
         say(peer, text);
-        CHECK(hears_status(peer, 404));
+        CHECK(http_fixture_hears_status(peer, 404));
     }
     close(peer);
     close_all();
@@ -241,15 +192,15 @@ static void another_method_is_told_which_there_are(void)
     open_with(NULL);
     int peer = connect_peer();
     say(peer, "PUT /shops/1/items/2 HTTP/1.1\r\n" HOST "\r\n");
-    const char *heard = hear(peer);
+    const char *heard = http_fixture_hear(peer);
     CHECK(strncmp(heard, "HTTP/1.1 405 ", 13) == 0);
     CHECK(strstr(heard, "\r\nAllow: GET, HEAD, DELETE, OPTIONS\r\n") != NULL);
     say(peer, "OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n");
-    check_hears(peer, "HTTP/1.1 204 No Content\r\nAllow: POST, OPTIONS\r\n\r\n");
+    http_fixture_check_hears(peer, "HTTP/1.1 204 No Content\r\nAllow: POST, OPTIONS\r\n\r\n");
     say(peer, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n");
-    check_hears(peer, "HTTP/1.1 204 No Content\r\n\r\n");
+    http_fixture_check_hears(peer, "HTTP/1.1 204 No Content\r\n\r\n");
     say(peer, "OPTIONS /nothing HTTP/1.1\r\n" HOST "\r\n");
-    CHECK(hears_status(peer, 404));
+    CHECK(http_fixture_hears_status(peer, 404));
     close(peer);
     close_all();
 }
@@ -259,15 +210,15 @@ static void connections_stay_as_the_client_wants(void)
     open_with(NULL);
     int peer = connect_peer();
     say(peer, "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    check_hears(
+    http_fixture_check_hears(
         peer,
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
     say(peer, "GET /hello HTTP/1.0\r\n\r\nGET /hello HTTP/1.0\r\n\r\n");
-    check_hears(peer, HELLO_CLOSE "<end>");
+    http_fixture_check_hears(peer, HELLO_CLOSE "<end>");
     close(peer);
     peer = connect_peer();
     say(peer, "GET /hello HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
-    check_hears(peer, HELLO_CLOSE "<end>");
+    http_fixture_check_hears(peer, HELLO_CLOSE "<end>");
     close(peer);
     server_fixture_turn(&f);
     CHECK_EQUAL(connections_count(f.server.connections), 0);
@@ -282,10 +233,10 @@ static void a_peer_that_ends_its_half_is_answered(void)
     CHECK_EQUAL(write(peer, requests, sizeof requests - 1), sizeof requests - 1);
     shutdown(peer, SHUT_WR);
     server_fixture_turn(&f);
-    check_hears(peer, "");
+    http_fixture_check_hears(peer, "");
     handle_hello(waiting);
     server_fixture_turn(&f);
-    check_hears(peer, HELLO HELLO "<end>");
+    http_fixture_check_hears(peer, HELLO HELLO "<end>");
     close(peer);
     close_all();
 }
@@ -300,27 +251,27 @@ static void a_body_has_a_limit(void)
     int peer = connect_peer();
     snprintf(text, sizeof text, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n%s", LIMIT, filler);
     say(peer, text);
-    CHECK(hears_status(peer, 201));
+    CHECK(http_fixture_hears_status(peer, 201));
     snprintf(text, sizeof text,
              "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", LIMIT, filler);
     say(peer, text);
-    CHECK(hears_status(peer, 201));
+    CHECK(http_fixture_hears_status(peer, 201));
     snprintf(text, sizeof text,
              "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n1\r\nx\r\n0\r\n\r\n", LIMIT,
              filler);
     say(peer, text);
-    const char *heard = hear(peer);
+    const char *heard = http_fixture_hear(peer);
     CHECK(strncmp(heard, "HTTP/1.1 413 ", 13) == 0);
     CHECK(strstr(heard, "Connection: close") != NULL && strstr(heard, "<end>") != NULL);
     close(peer);
     peer = connect_peer();
     snprintf(text, sizeof text, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", LIMIT + 1);
     say(peer, text);
-    CHECK(hears_status(peer, 413));
+    CHECK(http_fixture_hears_status(peer, 413));
     close(peer);
     peer = connect_peer();
     say(peer, "GET /hello HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx");
-    CHECK(hears_status(peer, 413));
+    CHECK(http_fixture_hears_status(peer, 413));
     close(peer);
     close_all();
 }
@@ -330,11 +281,11 @@ static void who_asks_is_told_to_continue(void)
     open_with(NULL);
     int peer = connect_peer();
     say(peer, "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    check_hears(peer, "HTTP/1.1 100 Continue\r\n\r\n");
+    http_fixture_check_hears(peer, "HTTP/1.1 100 Continue\r\n\r\n");
     say(peer, "ok");
-    check_hears(peer, ECHOED("2", "ok"));
+    http_fixture_check_hears(peer, ECHOED("2", "ok"));
     say(peer, "POST /nothing HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    CHECK(hears_status(peer, 404));
+    CHECK(http_fixture_hears_status(peer, 404));
     close(peer);
     close_all();
 }
@@ -350,12 +301,12 @@ static void a_body_waits_for_its_memory(void)
     int holder = connect_peer();
     budget_add(&f.server.connections->newest->account, limit / 4);
     say(peer, "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 900\r\n\r\n");
-    check_hears(peer, "");
+    http_fixture_check_hears(peer, "");
     CHECK_EQUAL(http_dialect.deadline(f.server.connections->oldest), 0);
     budget_return(&other, limit);
     close(holder);
     server_fixture_turn(&f);
-    check_hears(peer, "HTTP/1.1 100 Continue\r\n\r\n");
+    http_fixture_check_hears(peer, "HTTP/1.1 100 Continue\r\n\r\n");
     budget_account_close(&other);
     close(peer);
     close_all();
@@ -369,12 +320,13 @@ static void a_handler_may_answer_later(void)
     int peer = connect_peer();
     say(peer, "GET /later HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
     say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\n");
-    check_hears(peer, "");
+    http_fixture_check_hears(peer, "");
     REQUIRE(waiting != NULL);
     http_reply_error(waiting, 40401, "not here");
     server_fixture_turn(&f);
-    check_hears(peer, "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 41\r\n\r\n"
-                      "{\"error_code\":40401,\"message\":\"not here\"}" HELLO HELLO);
+    http_fixture_check_hears(peer,
+                             "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 41\r\n\r\n"
+                             "{\"error_code\":40401,\"message\":\"not here\"}" HELLO HELLO);
     close(peer);
     close_all();
 }
@@ -443,7 +395,7 @@ static void a_long_text_is_compressed_for_who_takes_that(void)
     }
     int peer = connect_peer();
     say(peer, "GET /hello HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n");
-    check_hears(peer, HELLO);
+    http_fixture_check_hears(peer, HELLO);
     close(peer);
     close_all();
 }
@@ -454,19 +406,20 @@ static void pages_of_other_origins_need_leave(void)
     open_with(NULL);
     int peer = connect_peer();
     say(peer, request);
-    check_hears(peer, HELLO);
+    http_fixture_check_hears(peer, HELLO);
     close(peer);
     close_all();
 
     open_with((const char *const[]){"access.control.allow.origin=https://b.example, https://a.example", NULL});
     peer = connect_peer();
     say(peer, request);
-    CHECK(strstr(hear(peer), "\r\nAccess-Control-Allow-Origin: https://a.example\r\nVary: Origin\r\n") != NULL);
+    CHECK(strstr(http_fixture_hear(peer), "\r\nAccess-Control-Allow-Origin: https://a.example\r\nVary: Origin\r\n") !=
+          NULL);
     say(peer, "GET /hello HTTP/1.1\r\n" HOST "Origin: https://c.example\r\n\r\n");
-    check_hears(peer, HELLO);
+    http_fixture_check_hears(peer, HELLO);
     say(peer, "OPTIONS /echo HTTP/1.1\r\n" HOST "Origin: https://b.example\r\nAccess-Control-Request-Method: POST\r\n"
               "Access-Control-Request-Headers: content-type, x-record-key\r\n\r\n");
-    const char *heard = hear(peer);
+    const char *heard = http_fixture_hear(peer);
     CHECK(strncmp(heard, "HTTP/1.1 204 ", 13) == 0);
     CHECK(strstr(heard, "\r\nAccess-Control-Allow-Headers: content-type, x-record-key\r\n") != NULL);
     CHECK(strstr(heard, "\r\nAccess-Control-Allow-Methods: GET, HEAD, POST, ") != NULL);
@@ -476,7 +429,7 @@ static void pages_of_other_origins_need_leave(void)
     open_with((const char *const[]){"access.control.allow.origin=*", NULL});
     peer = connect_peer();
     say(peer, request);
-    CHECK(strstr(hear(peer), "\r\nAccess-Control-Allow-Origin: *\r\n") != NULL);
+    CHECK(strstr(http_fixture_hear(peer), "\r\nAccess-Control-Allow-Origin: *\r\n") != NULL);
     close(peer);
     close_all();
 }
@@ -502,7 +455,7 @@ static void a_page_without_leave_changes_nothing(void)
         snprintf(text, sizeof text, "POST /echo HTTP/1.1\r\n" HOST "Origin: %s\r\nContent-Length: 1\r\n\r\nx",
                  cases[i].origin);
         say(peer, text);
-        CHECK(hears_status(peer, cases[i].status));
+        CHECK(http_fixture_hears_status(peer, cases[i].status));
         close(peer);
     }
     close_all();
@@ -546,11 +499,12 @@ static void a_stream_is_chunks(void)
 
     begin_flow(2, false);
     say(peer, "HEAD /flow HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
-    check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" HELLO);
+    http_fixture_check_hears(peer,
+                             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" HELLO);
 
     begin_flow(0, false);
     say(peer, "GET /flow HTTP/1.0\r\n\r\n");
-    check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n<end>");
+    http_fixture_check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n<end>");
     close(peer);
     close_all();
 }
@@ -569,7 +523,7 @@ static void a_slow_reader_holds_the_stream_back(void)
     CHECK(drain(peer) > (size_t)5000 * PIECE);
     CHECK_EQUAL(flow.written, 5000);
     say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\n");
-    check_hears(peer, HELLO);
+    http_fixture_check_hears(peer, HELLO);
     CHECK_EQUAL(budget_used(f.server.budget), 0);
     close(peer);
     close_all();
@@ -581,11 +535,11 @@ static void a_stream_that_waits_is_told_to_hurry(void)
     int peer = connect_peer();
     begin_flow(0, true);
     say(peer, "GET /flow HTTP/1.1\r\n" HOST "\r\n");
-    CHECK(strstr(hear(peer), "chunked\r\n\r\n") != NULL);
+    CHECK(strstr(http_fixture_hear(peer), "chunked\r\n\r\n") != NULL);
     shutdown(peer, SHUT_WR);
     server_fixture_turn(&f);
     CHECK(flow.was_hurried);
-    check_hears(peer, "0\r\n\r\n<end>");
+    http_fixture_check_hears(peer, "0\r\n\r\n<end>");
     close(peer);
 
     peer = connect_peer();
@@ -606,12 +560,12 @@ static void what_cannot_be_read_is_answered_and_ends(void)
     open_with(NULL);
     int peer = connect_peer();
     say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\nGET /hello HTTP/1.1\r\n" HOST "\r\n");
-    const char *heard = hear(peer);
+    const char *heard = http_fixture_hear(peer);
     CHECK(strncmp(heard, HELLO "HTTP/1.1 400 ", strlen(HELLO) + 13) == 0);
     CHECK(strstr(heard, "Connection: close\r\n") != NULL && strstr(heard, "<end>") != NULL);
     for (int i = 0; i < 100; i++)
         say(peer, "GET /hello HTTP/1.1\r\n" HOST "\r\n");
-    check_hears(peer, "<end>");
+    http_fixture_check_hears(peer, "<end>");
     CHECK_EQUAL(connections_count(f.server.connections), 1);
     server_fixture_run_ms(&f, 3200);
     CHECK_EQUAL(connections_count(f.server.connections), 0);
@@ -630,13 +584,13 @@ static void a_request_that_takes_too_long_is_told_so(void)
     CHECK(left > 9000 && left <= 10000);
     http_session_of(connection)->began -= 10000;
     server_fixture_run_ms(&f, 1200);
-    CHECK(hears_status(peer, 408));
+    CHECK(http_fixture_hears_status(peer, 408));
     close(peer);
     peer = connect_peer();
     say(peer, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nabc");
     http_session_of(f.server.connections->newest)->began -= 10000;
     server_fixture_run_ms(&f, 1200);
-    CHECK(hears_status(peer, 408));
+    CHECK(http_fixture_hears_status(peer, 408));
     close(peer);
     close_all();
 }
@@ -686,7 +640,7 @@ static void each_allocation_may_fail(void)
         failed = !memory_fail_pending(&f.memory);
         memory_fail_at(&f.memory, -1);
         if (failed == 0)
-            CHECK(strstr(hear(peer), HELLO "HTTP/1.1 404 ") != NULL);
+            CHECK(strstr(http_fixture_hear(peer), HELLO "HTTP/1.1 404 ") != NULL);
         close(peer);
         close_all();
         REQUIRE(nth < 100);

@@ -303,7 +303,8 @@ static void partitions_that_are_being_made_count_with_those_there_are(void)
     CHECK_EQUAL(wait_for(&deleted), -EBUSY); /* folders that are being made would be left behind */
     CHECK_EQUAL(wait_for(&grown), 0);
     CHECK_EQUAL(metadata_log_planned_partitions(server.metadata), 0);
-    struct new_topic large = {slice_of_text("large"), NEW_TOPIC_PARTITIONS_MAX - 7, -1};
+    struct new_topic large = {
+        .name = slice_of_text("large"), .partitions = NEW_TOPIC_PARTITIONS_MAX - 7, .replication_factor = -1};
     CHECK_EQUAL(new_topic_check(&server, &large, NULL), KAFKA_POLICY_VIOLATION);
     large.partitions--;
     CHECK_EQUAL(new_topic_check(&server, &large, NULL), KAFKA_NONE);

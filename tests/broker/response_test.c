@@ -108,8 +108,10 @@ static struct response *make_response(void)
 
 static const struct file_range first_range = {.file = &pattern_file, .position = 100};
 static const struct file_range second_range = {.file = &pattern_file, .position = 0};
+static const struct file_range shared_range = {.bytes = (const uint8_t *)"memory that others send too"};
 
-/* Memory alone; memory and files in turn; a file at the end; two files without memory between; nothing but a file. */
+/* Memory alone; memory and files in turn; a file at the end; two files without memory between; nothing but a file;
+ * memory that stands elsewhere, between files and alone. */
 static void push_all(struct response_queue *queue)
 {
     struct response *response = make_response();
@@ -135,6 +137,19 @@ static void push_all(struct response_queue *queue)
     response_queue_push(queue, response);
 
     response = make_response();
+    write_splice(&response->body, 6, &shared_range);
+    write_bytes(&response->body, slice_of_text("|"));
+    write_splice(&response->body, 11, &shared_range);
+    write_splice(&response->body, 4, &first_range);
+    write_splice(&response->body, 1, &shared_range);
+    write_splice(&response->body, 2, &shared_range);
+    response_queue_push(queue, response);
+
+    response = make_response();
+    write_splice(&response->body, 27, &shared_range);
+    response_queue_push(queue, response);
+
+    response = make_response();
     write_bytes(&response->body, slice_of_text("end"));
     response_queue_push(queue, response);
 }
@@ -156,7 +171,9 @@ static void write_expected(writer *w)
     write_range(w, &first_range, 10);
     write_range(w, &second_range, 11);
     write_range(w, &first_range, 5);
-    write_bytes(w, slice_of_text("end"));
+    write_bytes(w, slice_of_text("memory|memory that"));
+    write_range(w, &first_range, 4);
+    write_bytes(w, slice_of_text("mmememory that others send tooend"));
 }
 
 static void bytes_arrive_in_order_however_little_is_taken(void)
@@ -178,7 +195,7 @@ static void bytes_arrive_in_order_however_little_is_taken(void)
                 CHECK(sent < 50 + takes);
             }
             CHECK_EQUAL(queue.bytes, 0);
-            CHECK_EQUAL(done_count, 5);
+            CHECK_EQUAL(done_count, 7);
             CHECK(slice_equal(writer_slice(&slow.received), writer_slice(&expected)));
             writer_close(&expected);
             tear_down();
@@ -217,7 +234,7 @@ static void a_broken_transport_is_reported_and_nothing_leaks(void)
     slow.breaks = true;
     CHECK_EQUAL(response_queue_send(&queue, &slow.transport, 30, &sent, &blocked), -EPIPE);
     response_queue_clear(&queue);
-    CHECK_EQUAL(done_count, 5);
+    CHECK_EQUAL(done_count, 7);
     CHECK_EQUAL(queue.bytes, 0);
     tear_down();
 }
