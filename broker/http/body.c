@@ -11,17 +11,25 @@ void http_body_begin(struct http_exchange *exchange)
     exchange->route->begin(exchange);
 }
 
+/* A final status that is told already is the answer to Expect too. */
+static void expect_body(struct http_exchange *exchange)
+{
+    if (exchange->connection == NULL || exchange->is_stream)
+        return;
+    exchange->is_writing = true;
+    http_exchange_expect_body(exchange);
+    exchange->is_writing = false;
+}
+
 void http_body_read(struct http_exchange *exchange, const struct http_body_reader *reader, void *context)
 {
     exchange->reader = reader;
     exchange->context = context;
-    if (exchange->connection == NULL) {
-        http_body_cut(exchange, 400, "the client has gone");
-        return;
-    }
-    http_exchange_expect_body(exchange);
+    expect_body(exchange);
     if (exchange->connection != NULL)
         http_body_resume(exchange);
+    else
+        http_body_cut(exchange, 400, "the client has gone");
 }
 
 void http_body_take(struct http_exchange *exchange, slice bytes)

@@ -27,7 +27,8 @@ struct http_body_reader {
     void (*cut)(struct http_exchange *exchange, int status, const char *message);
 };
 
-/* `reader` lives as long as the process; `context` is for the handler. May call the reader. */
+/* `reader` lives as long as the process; `context` is for the handler. May call the reader. A client that waits for
+ * 100 Continue is told so here: not once the answer has begun. */
 void http_body_read(struct http_exchange *exchange, const struct http_body_reader *reader, void *context);
 void http_body_pause(struct http_exchange *exchange);
 /* May call the reader. Does nothing when it is not paused. */
