@@ -27,6 +27,8 @@
       "The HOST:PORT that clients are told to connect to; unset: the address they connected to.")                      \
     B(ALLOW_UNAUTHENTICATED, "allow.unauthenticated", "false",                                                         \
       "Whether to listen beyond loopback although clients are not asked who they are.")                                \
+    I(API_V3_PRODUCE_BATCH_MAXIMUM_ENTRIES, "api.v3.produce.batch.maximum.entries", "10", 1, 10000,                    \
+      "Records that one request to REST v3's records:batch may have.")                                                 \
     I(NODE_ID, "node.id", "1", 0, INT32_MAX, "This node's id, as clients see it; broker.id is the same.")              \
     I(MAX_CONNECTIONS, "max.connections", "10000", 1, INT32_MAX, "Connections at a time, in all.")                     \
     I(MAX_CONNECTIONS_PER_IP, "max.connections.per.ip", "2147483647", 1, INT32_MAX,                                    \

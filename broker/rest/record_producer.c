@@ -302,6 +302,11 @@ int record_producer_add(struct record_producer *producer, const struct parsed_re
     return 0;
 }
 
+const struct topic *record_producer_topic(const struct record_producer *producer)
+{
+    return producer->settings.topic;
+}
+
 size_t record_producer_count(const struct record_producer *producer)
 {
     return producer->count;

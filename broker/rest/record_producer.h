@@ -60,6 +60,7 @@ void record_producer_free(struct record_producer *producer);
 /* -ENOMEM: it was not taken. *refused: KAFKA_NONE, or why this record will not be written, with *words. */
 MUST_USE int record_producer_add(struct record_producer *producer, const struct parsed_record *record,
                                  enum kafka_error *refused, slice *words);
+const struct topic *record_producer_topic(const struct record_producer *producer);
 size_t record_producer_count(const struct record_producer *producer); /* records, refused ones included */
 size_t record_producer_bytes(const struct record_producer *producer); /* of keys, values and headers; deterministic */
 size_t record_producer_held(const struct record_producer *producer);  /* bytes of memory */

@@ -11,6 +11,7 @@
     X(201, "Created")                                                                                                  \
     X(202, "Accepted")                                                                                                 \
     X(204, "No Content")                                                                                               \
+    X(207, "Multi-Status")                                                                                             \
     X(206, "Partial Content")                                                                                          \
     X(301, "Moved Permanently")                                                                                        \
     X(302, "Found")                                                                                                    \

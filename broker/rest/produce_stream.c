@@ -1,0 +1,404 @@
+/* Happy path. The topic is found or made, then the body is read. Each text becomes a record of the current flight,
+ * which is sent when it is large enough, or when the input that is here is at its end and no append is under way. What
+ * became of the flights is taken in their order.
+ *
+ * Backpressure. While several flights are under way, or the client does not read its reports, the body is paused; a
+ * block of it is taken whole in any case, so a stream holds a few flights and not more.
+ *
+ * Ends. The body's end, a failure, and a body that is cut all lead to the same: the last flight is sent, all are waited
+ * for, and the answer says what became of them. */
+#include "rest/produce_stream.h"
+
+#include "container.h"
+#include "http/body.h"
+#include "rest/produce_call.h"
+#include "rest/produce_stream_private.h"
+#include "rest/rest_failure.h"
+#include "server.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define FLIGHT_BYTES  ((size_t)256 << 10) /* of keys, values and headers */
+#define FLIGHTS_MAX   3
+#define VALUES_MAX    100000
+#define ARENA_MAX     ((size_t)64 << 20)
+#define TEXT_MAX      ((size_t)64 << 20)
+#define TEXT_ROOM     ((size_t)64 << 10)
+#define ESCAPED_RATIO 6 /* "\u0001" is one byte */
+
+/* ---- flights ---- */
+
+void produce_flight_free(struct flight *flight)
+{
+    struct produce_stream *stream = flight->stream;
+    struct memory *memory = stream->memory;
+    if (flight->producer != NULL)
+        record_producer_free(flight->producer);
+    arena_close(&flight->arena);
+    memory_free(memory, MEMORY_REQUESTS, flight->entries, flight->entry_capacity * sizeof *flight->entries);
+    memory_free(memory, MEMORY_REQUESTS, flight->failures, flight->failure_capacity * sizeof *flight->failures);
+    http_exchange_let_go(stream->exchange, flight->held);
+    memory_free(memory, MEMORY_REQUESTS, flight, sizeof *flight);
+}
+
+static bool make_flight(struct produce_stream *stream)
+{
+    struct flight *flight = memory_alloc_zeroed(stream->memory, MEMORY_REQUESTS, sizeof *flight);
+    if (flight == NULL)
+        return false;
+    flight->stream = stream;
+    arena_init(&flight->arena, stream->memory, MEMORY_REQUESTS, ARENA_MAX);
+    flight->producer = record_producer_make(&(struct record_producer_settings){
+        .server = stream->server,
+        .topic = stream->topic,
+        .partitions = stream->partitions,
+        .start = stream->has_identity ? stream->start : stream->start++,
+        .acks = stream->answer == PRODUCE_SUMMARY ? APPEND_ACKS_LEADER : stream->acks,
+        .identity = stream->has_identity ? &stream->identity : NULL,
+        .keeps_results = true,
+    });
+    if (flight->producer == NULL) {
+        produce_flight_free(flight);
+        return false;
+    }
+    stream->current = flight;
+    return true;
+}
+
+static void on_appended(void *context)
+{
+    struct flight *flight = context;
+    flight->is_done = true;
+    flight->stream->under_way--;
+    produce_stream_go_on(flight->stream);
+}
+
+static void send_current(struct produce_stream *stream)
+{
+    struct flight *flight = stream->current;
+    stream->current = NULL;
+    flight->held = record_producer_held(flight->producer) + flight->entry_capacity * sizeof *flight->entries;
+    http_exchange_hold(stream->exchange, flight->held);
+    if (stream->last != NULL)
+        stream->last->next = flight;
+    else
+        stream->first = flight;
+    stream->last = flight;
+    stream->under_way++;
+    record_producer_send(flight->producer, on_appended, flight);
+}
+
+static bool grow(struct memory *memory, void **items, size_t count, size_t *capacity, size_t item)
+{
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity != 0 ? 2 * *capacity : 32;
+    void *grown = memory_realloc(memory, MEMORY_REQUESTS, *items, *capacity * item, wanted * item);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* NULL without memory. */
+static struct flight_entry *add_entry(struct produce_stream *stream)
+{
+    if (stream->current == NULL && !make_flight(stream))
+        return NULL;
+    struct flight *flight = stream->current;
+    void *entries = flight->entries;
+    if (!grow(stream->memory, &entries, flight->entry_count, &flight->entry_capacity, sizeof *flight->entries))
+        return NULL;
+    flight->entries = entries;
+    struct flight_entry *entry = &flight->entries[flight->entry_count++];
+    *entry = (struct flight_entry){.number = stream->number, .failure = -1};
+    return entry;
+}
+
+/* ---- failures ---- */
+
+void produce_stream_stop(struct produce_stream *stream, int error_code, const char *words)
+{
+    if (stream->error_code == 0) {
+        stream->error_code = error_code;
+        snprintf(stream->error_text, sizeof stream->error_text, "%s", words);
+    }
+    stream->is_ended = true;
+    if (!stream->is_paused)
+        http_body_pause(stream->exchange);
+    stream->is_paused = true;
+}
+
+static bool note_failure(struct produce_stream *stream, int error_code, const char *words)
+{
+    struct flight_entry *entry = add_entry(stream);
+    if (entry == NULL)
+        return false;
+    struct flight *flight = stream->current;
+    void *failures = flight->failures;
+    if (!grow(stream->memory, &failures, flight->failure_count, &flight->failure_capacity, sizeof *flight->failures)) {
+        flight->entry_count--;
+        return false;
+    }
+    flight->failures = failures;
+    entry->failure = (int32_t)flight->failure_count;
+    flight->failures[flight->failure_count++] =
+        (struct flight_failure){error_code, arena_copy(&flight->arena, slice_of_text(words))};
+    return true;
+}
+
+/* The text, which is the last that was read, has no record. */
+static void fail_text(struct produce_stream *stream, int error_code, const char *words)
+{
+    if (!note_failure(stream, error_code, words))
+        produce_stream_stop(stream, REST_NO_MEMORY, "out of memory");
+}
+
+/* ---- records ---- */
+
+/* True: the record may be added. */
+static bool parse_record(struct produce_stream *stream, const struct json_value *object, struct parsed_record *record)
+{
+    struct error error = {0};
+    enum record_dialect dialect = stream->answer == PRODUCE_SUMMARY ? RECORD_OF_LINE : RECORD_OF_V3;
+    int rc = record_parse(object, dialect, &stream->scratch, record, &error);
+    if (rc == 0 && !slice_is_null(record->name) && !slice_equal(record->name, stream->topic_name))
+        rc = error_set(&error, 400, "Bad Request: topic_name is not the topic that the records go to");
+    if (rc != 0)
+        fail_text(stream, rc, error.message);
+    else if (record->partition < 0)
+        record->partition = stream->partition;
+    return rc == 0;
+}
+
+static void add_record(struct produce_stream *stream, const struct json_value *object)
+{
+    struct parsed_record record;
+    enum kafka_error refused;
+    slice words;
+    if (!parse_record(stream, object, &record))
+        return;
+    struct flight_entry *entry = add_entry(stream);
+    if (entry == NULL) {
+        produce_stream_stop(stream, REST_NO_MEMORY, "out of memory");
+        return;
+    }
+    entry->sizes = record_sizes_of(&record);
+    if (record_producer_add(stream->current->producer, &record, &refused, &words) != 0) {
+        stream->current->entry_count--;
+        produce_stream_stop(stream, REST_NO_MEMORY, "out of memory");
+    }
+}
+
+/* What is no JSON is one line that is wrong; among values without lines, nobody knows where the next one begins. */
+static void fail_parse(struct produce_stream *stream, int rc, const struct error *error)
+{
+    if (rc == -ENOMEM) {
+        produce_stream_stop(stream, REST_NO_MEMORY, "out of memory");
+        return;
+    }
+    char words[ERROR_MESSAGE_MAX + 64];
+    snprintf(words, sizeof words, "Bad Request: Error processing message: %s", error->message);
+    fail_text(stream, 400, words);
+    if (stream->answer == PRODUCE_REPORTS)
+        produce_stream_stop(stream, 0, "");
+}
+
+static void take_text(struct produce_stream *stream, slice text)
+{
+    struct error error = {0};
+    stream->number++;
+    int rc = json_parse(&stream->document, text, &error);
+    if (rc != 0) {
+        fail_parse(stream, rc, &error);
+        return;
+    }
+    if (stream->answer == PRODUCE_SUMMARY && record_is_mark(stream->document.values))
+        return;
+    add_record(stream, stream->document.values);
+    arena_reset(&stream->scratch);
+    if (stream->current != NULL && record_producer_bytes(stream->current->producer) >= FLIGHT_BYTES)
+        send_current(stream);
+}
+
+/* ---- the body ---- */
+
+static void take(struct http_exchange *exchange, slice bytes)
+{
+    struct produce_stream *stream = exchange->context;
+    struct error error = {0};
+    slice text;
+    int rc = 0;
+    while (!stream->is_ended && (rc = json_stream_next(&stream->texts, &bytes, &text, &error)) > 0)
+        take_text(stream, text);
+    if (rc == -ENOMEM)
+        produce_stream_stop(stream, REST_NO_MEMORY, "out of memory");
+    else if (rc < 0)
+        produce_stream_stop(stream, 413, "a record is larger than the topic takes");
+    produce_stream_go_on(stream);
+}
+
+static void end(struct http_exchange *exchange)
+{
+    struct produce_stream *stream = exchange->context;
+    slice text;
+    if (!stream->is_ended && json_stream_end(&stream->texts, &text) > 0)
+        take_text(stream, text);
+    stream->is_ended = true;
+    produce_stream_go_on(stream);
+}
+
+/* With an identity the records of an unfinished flight wait for the request to come again. */
+static void cut(struct http_exchange *exchange, int status, const char *message)
+{
+    struct produce_stream *stream = exchange->context;
+    produce_stream_stop(stream, status, message);
+    if (stream->has_identity && stream->current != NULL) {
+        produce_flight_free(stream->current);
+        stream->current = NULL;
+    }
+    produce_stream_go_on(stream);
+}
+
+static void take_results(struct produce_stream *stream)
+{
+    while (stream->first != NULL && stream->first->is_done && !stream->is_full) {
+        struct flight *flight = stream->first;
+        produce_results_take(stream, flight);
+        stream->first = flight->next;
+        if (stream->first == NULL)
+            stream->last = NULL;
+        produce_flight_free(flight);
+    }
+}
+
+static bool may_send(const struct produce_stream *stream)
+{
+    return stream->current != NULL && (stream->is_ended || (stream->under_way == 0 && !stream->has_identity));
+}
+
+void produce_stream_go_on(struct produce_stream *stream)
+{
+    if (stream->is_settling)
+        return;
+    stream->is_settling = true;
+    take_results(stream);
+    if (may_send(stream))
+        send_current(stream);
+    stream->is_settling = false;
+    bool is_busy = stream->is_full || stream->under_way >= FLIGHTS_MAX;
+    if (stream->is_ended) {
+        if (stream->first == NULL)
+            produce_results_finish(stream);
+    } else if (is_busy && !stream->is_paused) {
+        stream->is_paused = true;
+        http_body_pause(stream->exchange);
+    } else if (!is_busy && stream->is_paused) {
+        stream->is_paused = false;
+        http_body_resume(stream->exchange);
+    }
+}
+
+/* ---- its life ---- */
+
+void produce_stream_free(struct produce_stream *stream)
+{
+    struct memory *memory = stream->memory;
+    json_stream_close(&stream->texts);
+    json_document_close(&stream->document);
+    arena_close(&stream->scratch);
+    produce_results_close(stream);
+    memory_free(memory, MEMORY_REQUESTS, stream->identity.sequences,
+                (size_t)stream->partitions * sizeof *stream->identity.sequences);
+    memory_free(memory, MEMORY_REQUESTS, stream, sizeof *stream);
+}
+
+static void refuse(struct produce_stream *stream, int error_code, const char *words)
+{
+    struct http_exchange *exchange = stream->exchange;
+    produce_stream_free(stream);
+    http_reply_error(exchange, error_code, words);
+}
+
+static bool make_identity(struct produce_stream *stream)
+{
+    if (!stream->has_identity)
+        return true;
+    stream->identity.sequences =
+        memory_alloc_zeroed(stream->memory, MEMORY_REQUESTS, (size_t)stream->partitions * sizeof(int32_t));
+    return stream->identity.sequences != NULL;
+}
+
+static size_t text_limit(const struct topic *topic)
+{
+    size_t most = (size_t)topic->config.max_message_bytes;
+    return most < (TEXT_MAX - TEXT_ROOM) / ESCAPED_RATIO ? most * ESCAPED_RATIO + TEXT_ROOM : TEXT_MAX;
+}
+
+static void read_body(struct produce_stream *stream, struct topic *topic)
+{
+    static const struct http_body_reader callbacks = {.take = take, .end = end, .cut = cut};
+    enum json_stream_form form = stream->answer == PRODUCE_SUMMARY ? JSON_LINES : JSON_VALUES;
+    if (topic->is_internal) {
+        refuse(stream, rest_error_code(KAFKA_INVALID_TOPIC_EXCEPTION), "The topic is the server's own.");
+        return;
+    }
+    if (stream->partition >= topic->partition_count) {
+        refuse(stream, REST_PARTITION_NOT_FOUND, "Partition not found.");
+        return;
+    }
+    stream->partitions = topic->partition_count;
+    stream->topic = topic;
+    topic_hold(topic);
+    json_stream_close(&stream->texts);
+    json_stream_init(&stream->texts, stream->memory, MEMORY_REQUESTS, text_limit(topic), form);
+    if (make_identity(stream) && produce_results_open(stream))
+        http_body_read(stream->exchange, &callbacks, stream);
+    else
+        refuse(stream, REST_NO_MEMORY, "out of memory");
+}
+
+static void on_topic(struct missing_topic_request *request, struct topic *topic, enum kafka_error code,
+                     const struct error *error)
+{
+    struct produce_stream *stream = CONTAINER_OF(request, struct produce_stream, topic_request);
+    if (topic != NULL)
+        read_body(stream, topic);
+    else
+        refuse(stream, rest_error_code(code), error->message[0] != '\0' ? error->message : rest_error_text(code));
+}
+
+void produce_stream_begin(struct http_exchange *exchange, enum produce_answer answer, slice topic, int32_t partition)
+{
+    struct server *server = exchange->server;
+    slice key;
+    if (!produce_idempotency_key(exchange, &key))
+        return;
+    struct produce_stream *stream = memory_alloc_zeroed(server->memory, MEMORY_REQUESTS, sizeof *stream);
+    if (stream == NULL) {
+        rest_reply_no_memory(exchange);
+        return;
+    }
+    stream->exchange = exchange;
+    stream->server = server;
+    stream->memory = server->memory;
+    stream->answer = answer;
+    stream->topic_name = topic;
+    stream->partition = partition;
+    stream->acks = produce_acks(exchange);
+    stream->has_identity = !slice_is_null(key);
+    server_random(server, &stream->start, sizeof stream->start);
+    if (stream->has_identity) {
+        stream->identity.producer_id = record_identity_of(key);
+        stream->start = (uint32_t)stream->identity.producer_id;
+    }
+    json_stream_init(&stream->texts, server->memory, MEMORY_REQUESTS, TEXT_ROOM, JSON_LINES);
+    json_document_init(&stream->document, server->memory, MEMORY_REQUESTS,
+                       (struct json_limits){JSON_DEPTH_MAX, VALUES_MAX});
+    arena_init(&stream->scratch, server->memory, MEMORY_REQUESTS, ARENA_MAX);
+    writer_init(&stream->failures, server->memory, MEMORY_RESPONSES, 0);
+    stream->topic_request = (struct missing_topic_request){.name = topic, .done = on_topic};
+    missing_topic_start(server->missing_topics, &stream->topic_request);
+}
