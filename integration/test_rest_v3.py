@@ -589,10 +589,17 @@ def test_head_says_what_get_says_but_its_body(http, cluster):
     assert head.content == b"" and head.headers["content-length"] == got.headers["content-length"]
 
 
-def test_curl_needs_no_more_than_the_readme_says(server, cluster, topic):
-    url = f"http://127.0.0.1:{rest.rest_port(server)}{cluster}"
+def test_curl_needs_no_more_than_the_readme_says(server, topic):
+    url = f"http://127.0.0.1:{rest.rest_port(server)}/v3/clusters/-"
     run = lambda *words: subprocess.run(["curl", "-sS", "--fail", *words], capture_output=True, check=True, timeout=20)  # noqa: E731
     run("--json", f'{{"topic_name":"{topic}","partitions_count":3}}', f"{url}/topics")
-    run("-X", "PUT", "--json", '{"value":"60000"}', f"{url}/topics/{topic}/configs/retention.ms")
-    assert b'"60000"' in run(f"{url}/topics/{topic}/configs/retention.ms").stdout
+    assert b'"latest_offset":0' in run(f"{url}/topics/{topic}/partitions/0/offset").stdout
+    run("-X", "PUT", "--json", '{"value":"86400000"}', f"{url}/topics/{topic}/configs/retention.ms")
+    assert b'"86400000"' in run(f"{url}/topics/{topic}/configs/retention.ms").stdout
     run("-X", "DELETE", f"{url}/topics/{topic}")
+
+
+def test_a_dash_is_short_for_the_cluster(http, cluster, topic):
+    create(http, cluster, topic_name=topic)
+    assert get(http, "/v3/clusters/-") == get(http, cluster)
+    assert get(http, f"/v3/clusters/-/topics/{topic}") == get(http, f"{cluster}/topics/{topic}")

@@ -6,6 +6,7 @@
 #include "rest/produce_report.h"
 #include "rest/produce_stream.h"
 #include "rest/rest_failure.h"
+#include "rest/v3_path.h"
 #include "server.h"
 
 #include <errno.h>
@@ -15,21 +16,9 @@
 #define BODY_MAX   ((size_t)16 << 20)
 #define ANSWER_MAX ((size_t)16 << 20)
 
-static bool is_our_cluster(struct http_exchange *exchange)
-{
-    char words[200];
-    slice id = http_argument(exchange, "cluster_id");
-    if (slice_equal(id, slice_of_text(exchange->server->start.cluster_id)))
-        return true;
-    snprintf(words, sizeof words, "Cluster %.*s cannot be found.", (int)(id.size < 100 ? id.size : 100),
-             (const char *)id.data);
-    http_reply_error(exchange, 404, words);
-    return false;
-}
-
 static void begin_records(struct http_exchange *exchange)
 {
-    if (is_our_cluster(exchange))
+    if (v3_check_cluster(exchange))
         produce_stream_begin(exchange, PRODUCE_REPORTS, http_argument(exchange, "topic_name"), -1);
 }
 
@@ -37,7 +26,7 @@ static void begin_lines(struct http_exchange *exchange)
 {
     bool names_partition = !slice_is_null(http_argument(exchange, "partition_id"));
     int32_t partition = names_partition ? (int32_t)http_argument_number(exchange, "partition_id") : -1;
-    if (is_our_cluster(exchange))
+    if (v3_check_cluster(exchange))
         produce_stream_begin(exchange, PRODUCE_SUMMARY, http_argument(exchange, "topic_name"), partition);
 }
 
@@ -196,7 +185,7 @@ static void handle_batch(struct http_exchange *exchange)
         .topic_error = REST_UNKNOWN_PARTITION,
         .topic_text = "This server does not host this topic-partition.",
     };
-    if (is_our_cluster(exchange))
+    if (v3_check_cluster(exchange))
         produce_call_start(exchange, &dialect, http_argument(exchange, "topic_name"));
 }
 

@@ -6,22 +6,11 @@
 #include "operations/change.h"
 #include "rest/resource_list.h"
 #include "rest/rest_body.h"
-#include "server.h"
+#include "rest/v3_path.h"
 
 extern const struct http_api rest_v3_api;
 
 #define V3_BODY_MAX ((size_t)1 << 20)
-
-/* Whether the path names this cluster. False: it has been answered. */
-MUST_USE bool v3_check_cluster(struct http_exchange *exchange);
-/* The path's {broker_id} too. */
-MUST_USE bool v3_check_broker(struct http_exchange *exchange);
-/* The path's {topic_name}, of this cluster. NULL: it has been answered. */
-MUST_USE struct topic *v3_find_topic(struct http_exchange *exchange);
-/* The path's {partition_id} of it too. */
-MUST_USE struct partition *v3_find_partition(struct http_exchange *exchange);
-/* 404 with these words. */
-PRINTF_LIKE(2, 3) void v3_reply_missing(struct http_exchange *exchange, const char *format, ...);
 
 /* ---- requests that change something ---- */
 
