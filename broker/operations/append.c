@@ -336,6 +336,7 @@ static bool await_part(struct append_service *service, struct append_part *part)
     int64_t end = part->base_offset < log_end_offset(log) ? part->base_offset : log_end_offset(log);
     if (end <= log_synced_end_offset(log))
         return false;
+    part->is_ready = part->partition->append == NULL;
     struct partition_append *state = append_acquire(service, part->partition);
     if (state == NULL) {
         (void)append_refuse(part, KAFKA_KAFKA_STORAGE_ERROR, NULL);
@@ -352,14 +353,18 @@ void append_start_sync(struct append_service *service, struct append_request *re
     for (int32_t i = 0; i < request->part_count; i++) {
         struct append_part *part = &request->parts[i];
         part->request = request;
+        part->is_ready = false;
         if (part->partition != NULL && await_part(service, part))
             request->pending++;
     }
     for (int32_t i = 0; i < request->part_count; i++) {
-        const struct partition *partition = request->parts[i].partition;
+        const struct append_part *part = &request->parts[i];
+        const struct partition *partition = part->partition;
         if (partition != NULL && partition->append != NULL)
             append_ask_for_sync(partition->append);
-        if (partition != NULL && partition->append != NULL) /* nothing waits where no sync could begin */
+        /* Nothing waits where no sync could begin. A state that was there before is let go by whoever uses it: this may
+         * be called from within a `done`. */
+        if (partition != NULL && partition->append != NULL && part->is_ready)
             append_release_if_idle(partition->append);
     }
     if (--request->pending == 0)

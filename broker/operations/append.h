@@ -50,7 +50,7 @@ struct append_part {
     struct append_request *request;
     struct append_preparation *preparation; /* while the batch is looked into, and while its output is needed */
     struct append_part *next_held;
-    bool is_ready; /* of those held: may be queued when those before it are */
+    bool is_ready; /* of those held: may be queued when those before it are; of a sync: it made the partition's state */
 };
 
 struct append_request {

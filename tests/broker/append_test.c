@@ -527,6 +527,50 @@ static void an_awaited_sync_that_cannot_begin_leaves_nothing_behind(void)
     CHECK(answered[0] > 0 && answered[1] > 0);
 }
 
+static struct {
+    struct append_request request;
+    struct append_part part;
+    bool is_done;
+} second_sync;
+
+static void note_second_done(struct append_request *request)
+{
+    (void)request;
+    second_sync.is_done = true;
+}
+
+static void ask_for_a_sync(struct append_request *request)
+{
+    ((struct fixture_append *)request->context)->is_done = true;
+    second_sync.part = (struct append_part){.partition = fixture_partition(&f, 0), .base_offset = INT64_MAX};
+    second_sync.request = (struct append_request){
+        .parts = &second_sync.part, .part_count = 1, .arena = &f.arena, .done = note_second_done};
+    second_sync.is_done = false;
+    append_start_sync(f.operations.appends, &second_sync.request);
+}
+
+/* Of a batch that is refused as it is to be written, and of one that is written. */
+static void a_result_may_ask_for_a_sync(void)
+{
+    open_default(1);
+    for (int32_t sequence = 0; sequence <= 7; sequence += 7) {
+        struct fixture_batch what = {.idempotent = true, .producer_id = 1, .sequence = sequence};
+        for (int acks = APPEND_ACKS_LEADER; acks <= APPEND_ACKS_ALL; acks++) {
+            struct fixture_append append;
+            fixture_append_init(&f, &append, (enum append_acks)acks);
+            append.request.done = ask_for_a_sync;
+            append.request.context = &append;
+            fixture_append_add(&f, &append, 0, fixture_make_batch(&f, &what));
+            fixture_append_run(&f, &append);
+            fixture_run_until(&f, &second_sync.is_done);
+            CHECK_EQUAL(append.parts[0].error, sequence == 0 ? KAFKA_NONE : KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+            CHECK_EQUAL(log_synced_end_offset(fixture_partition(&f, 0)->log), 1);
+            CHECK(append_service_idle(f.operations.appends));
+        }
+    }
+    close_all();
+}
+
 static void a_topic_deleted_meanwhile_takes_nothing(void)
 {
     open_default(1);
@@ -687,7 +731,7 @@ SUITE("append", CHECK_TEST(offsets_follow_the_order_of_the_requests), CHECK_TEST
       CHECK_TEST(a_batch_sent_twice_is_on_the_disk_when_acks_all_is_answered),
       CHECK_TEST(a_failed_write_fails_what_it_took_and_the_next_one_works),
       CHECK_TEST(a_failed_sync_takes_the_partition_offline),
-      CHECK_TEST(an_awaited_sync_that_cannot_begin_leaves_nothing_behind),
+      CHECK_TEST(an_awaited_sync_that_cannot_begin_leaves_nothing_behind), CHECK_TEST(a_result_may_ask_for_a_sync),
       CHECK_TEST(what_is_written_is_visible_and_holds_nobody_up_while_it_is_synced),
       CHECK_TEST(a_sync_that_finds_no_room_is_tried_again_by_the_producer),
       CHECK_TEST(a_topic_deleted_meanwhile_takes_nothing),
