@@ -74,6 +74,8 @@ void connections_follow_config(struct connections *set);
 /* No connection may be left. */
 void connections_destroy(struct connections *connections);
 size_t connections_count(const struct connections *connections);
+/* Open ones that speak it. */
+size_t connections_count_of(const struct connections *connections, const struct connection_dialect *dialect);
 struct framing_shared *connections_framing(struct connections *connections);
 /* What requests are charged to whose connection has gone: they still take the memory. */
 struct budget_account *connections_orphans(struct connections *connections);

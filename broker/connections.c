@@ -206,6 +206,14 @@ size_t connections_count(const struct connections *set)
     return set->count + set->closing;
 }
 
+size_t connections_count_of(const struct connections *set, const struct connection_dialect *dialect)
+{
+    size_t count = 0;
+    for (const struct connection *connection = set->oldest; connection != NULL; connection = connection->newer)
+        count += connection->dialect == dialect;
+    return count;
+}
+
 struct framing_shared *connections_framing(struct connections *set)
 {
     return &set->framing;

@@ -16,6 +16,7 @@ static bool is_slow(const struct job *job)
 static void execute(uv_work_t *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
+    job->begun = uv_hrtime();
     job->execute(job);
 }
 
@@ -47,6 +48,7 @@ static void finish(uv_work_t *work, int status)
     jobs->running--;
     jobs->slow_running -= is_slow(job);
     start_waiting(jobs);
+    histogram_add(&jobs->waits, job->begun - job->submitted);
     job->done(job);
 }
 
@@ -55,6 +57,7 @@ void jobs_submit(struct jobs *jobs, struct job *job, enum job_kind kind)
     job->jobs = jobs;
     job->kind = kind;
     job->next = NULL;
+    job->submitted = uv_hrtime();
     if (is_slow(job) && jobs->slow_running >= jobs->slow_limit) {
         *jobs->waiting_tail = job;
         jobs->waiting_tail = &job->next;

@@ -5,6 +5,8 @@
  * stand behind all of them. */
 #pragma once
 
+#include "histogram.h"
+
 #include <stdbool.h>
 #include <uv.h>
 
@@ -26,6 +28,7 @@ struct job {
     struct jobs *jobs;
     struct job *next;
     enum job_kind kind;
+    uint64_t submitted, begun; /* ns of uv_hrtime */
 };
 
 struct jobs {
@@ -35,6 +38,7 @@ struct jobs {
     unsigned running;    /* all kinds */
     struct job *waiting; /* slow ones held back, oldest first */
     struct job **waiting_tail;
+    struct histogram waits; /* until a job begins */
 };
 
 void jobs_init(struct jobs *jobs, uv_loop_t *loop, unsigned pool_threads);

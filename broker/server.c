@@ -168,6 +168,7 @@ static int open_services(struct server *server, struct error *error)
                            &server->budget);
     if (rc != 0)
         return error_set_status(error, rc, "budget");
+    loop_watch_open(&server->loop_watch, server->loop);
     rc = connections_create(server, &server->connections);
     if (rc != 0) {
         rc = error_set_status(error, rc, "connections");
@@ -182,8 +183,9 @@ static int open_services(struct server *server, struct error *error)
 
 err_destroy_connections:
     connections_destroy(server->connections);
-    turn_until_closed(server);
 err_destroy_budget:
+    loop_watch_close(&server->loop_watch);
+    turn_until_closed(server);
     budget_destroy(server->budget);
     return rc;
 }
@@ -192,6 +194,7 @@ static void close_services(struct server *server)
 {
     writer_thread_close(server->writer);
     connections_destroy(server->connections);
+    loop_watch_close(&server->loop_watch);
     turn_until_closed(server);
     budget_destroy(server->budget);
 }
@@ -239,6 +242,7 @@ int server_open(struct server *server, const char *data, struct error *error)
     lifecycle->server = server;
     server->lifecycle = lifecycle;
     server->http_apis = http_apis;
+    server->started = server_now(server);
     int rc = open_services(server, error);
     if (rc != 0)
         goto err_free;

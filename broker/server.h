@@ -6,8 +6,10 @@
 #include "config.h"
 #include "data_folder.h"
 #include "disk_watch.h"
+#include "http/counts.h"
 #include "jobs.h"
 #include "logger.h"
+#include "loop_watch.h"
 #include "topics.h"
 #include "writer_thread.h"
 
@@ -30,6 +32,8 @@ struct transaction_service;
 struct http_api;
 struct retention;
 struct scrub;
+
+#define SERVER_KEYS_MAX 128 /* of Kafka's APIs */
 
 struct server {
     struct memory *memory;
@@ -58,9 +62,12 @@ struct server {
     struct cleaner *cleaner; /* compacts logs */
     struct scrub *scrub;     /* looks for bit rot */
     struct connections *connections;
-    uint16_t kafka_port; /* of the first listener for Kafka's protocol; 0: none */
+    uint16_t kafka_port;                     /* of the first listener for Kafka's protocol; 0: none */
     const struct http_api *const *http_apis; /* what HTTP serves, NULL at the end */
-    struct lifecycle *lifecycle;             /* server.c: signals, listeners, the way to the end */
+    struct http_counts http_counts;
+    struct loop_watch loop_watch;
+    int64_t started;             /* ms since 1970 */
+    struct lifecycle *lifecycle; /* server.c: signals, listeners, the way to the end */
 
     struct topics topics;
     struct metadata_log *metadata; /* where topics, configurations and producer id blocks are remembered */
@@ -70,7 +77,8 @@ struct server {
     struct fetch_sessions *sessions;
     struct producer_ids *producer_ids;
     struct missing_topics *missing_topics;
-    uint64_t requests_started; /* of clients, since the start */
+    uint64_t requests_started;                 /* of clients, since the start */
+    uint64_t requests_by_key[SERVER_KEYS_MAX]; /* the same, by the APIs' keys */
     struct group_service *groups;
     struct transaction_service *transactions;
 };

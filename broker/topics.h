@@ -52,12 +52,20 @@ struct partition {
     int64_t saving_start; /* checkpoints: what the job under way says of the log's start */
 };
 
+/* Since the start of the process. */
+struct topic_traffic {
+    uint64_t records_in;
+    uint64_t bytes_in; /* of batches, as they are stored */
+    uint64_t bytes_out;
+};
+
 struct topic {
     char *name;         /* NUL-terminated */
     char *unified_name; /* with '_' for each '.', not terminated; NULL when it has neither */
     size_t name_size;
     struct uuid id;
     struct topic_config config;
+    struct topic_traffic traffic;
     bool is_internal;
     bool is_deleted;                       /* gone from the tables; kept until released */
     bool is_deleting;                      /* metadata_log: a record says so that is not safe yet */

@@ -29,7 +29,8 @@ struct lane {
 struct writer_thread {
     struct memory *memory;
     uv_async_t async;
-    size_t under_way; /* submitted and not yet handed back; the loop's */
+    size_t under_way; /* submitted and not yet handed back; the loop's, as the next */
+    struct writer_times times;
     _Atomic uint32_t sync_delay_ms;
     struct lane writes;
     struct lane syncs;
@@ -78,8 +79,11 @@ static void hand_back(struct writer_thread *thread, struct queue *done)
 
 static void execute_writes(struct lane *lane, struct queue *queue)
 {
-    for (struct writer_job *job = queue->first; job != NULL; job = job->next)
+    for (struct writer_job *job = queue->first; job != NULL; job = job->next) {
+        job->begun = uv_hrtime();
         log_write_execute(job->write);
+        job->ended = uv_hrtime();
+    }
     hand_back(lane->thread, queue);
 }
 
@@ -90,6 +94,14 @@ static void delay(struct writer_thread *thread)
         return;
     struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     nanosleep(&pause, NULL);
+}
+
+static void note_times(struct queue *done, uint64_t begun, uint64_t ended)
+{
+    for (struct writer_job *job = done->first; job != NULL; job = job->next) {
+        job->begun = begun;
+        job->ended = job == done->first ? ended : 0; /* one call for all of them is one sync */
+    }
 }
 
 /* Up to TOGETHER_LIMIT syncs from the front; the rest is returned. */
@@ -108,7 +120,9 @@ static struct writer_job *execute_together(struct writer_thread *thread, struct 
     delay(thread);
     uint64_t started = uv_hrtime();
     log_sync_execute_together(syncs, count);
-    sync_choice_note_all(&thread->choice, uv_hrtime() - started);
+    uint64_t ended = uv_hrtime();
+    sync_choice_note_all(&thread->choice, ended - started);
+    note_times(&done, started, ended);
     hand_back(thread, &done);
     return jobs;
 }
@@ -123,8 +137,10 @@ static struct writer_job *execute_one(struct writer_thread *thread, struct write
     uint64_t started = uv_hrtime();
     uint32_t pauses = log_sync_pauses(job->sync);
     log_sync_execute(job->sync);
-    sync_choice_note_each(&thread->choice, pauses, uv_hrtime() - started);
+    uint64_t ended = uv_hrtime();
+    sync_choice_note_each(&thread->choice, pauses, ended - started);
     queue_push(&done, job);
+    note_times(&done, started, ended);
     hand_back(thread, &done);
     return next;
 }
@@ -208,6 +224,13 @@ static void *run(void *context)
 
 /* ---- the loop's side ---- */
 
+static void count_times(struct writer_times *times, const struct writer_job *job)
+{
+    histogram_add(&times->waits, job->begun - job->submitted);
+    if (job->ended != 0)
+        histogram_add(job->write != NULL ? &times->writes : &times->syncs, job->ended - job->begun);
+}
+
 static void deliver(struct writer_thread *thread)
 {
     pthread_mutex_lock(&thread->mutex);
@@ -217,6 +240,7 @@ static void deliver(struct writer_thread *thread)
     for (struct writer_job *job = finished.first, *next; job != NULL; job = next) {
         next = job->next; /* done may free or submit it again */
         thread->under_way--;
+        count_times(&thread->times, job);
         job->done(job);
     }
 }
@@ -312,12 +336,18 @@ void writer_thread_submit(struct writer_thread *thread, struct writer_job *job)
 {
     struct lane *lane = job->write != NULL ? &thread->writes : &thread->syncs;
     thread->under_way++;
+    job->submitted = uv_hrtime();
     pthread_mutex_lock(&thread->mutex);
     bool sleeps = lane_is_empty(lane);
     queue_push(job->is_patient ? &lane->patient : &lane->submitted, job);
     pthread_mutex_unlock(&thread->mutex);
     if (sleeps)
         pthread_cond_signal(&lane->wake);
+}
+
+const struct writer_times *writer_thread_times(const struct writer_thread *thread)
+{
+    return &thread->times;
 }
 
 bool writer_thread_idle(const struct writer_thread *thread)

@@ -9,6 +9,7 @@
  * Closing. writer_thread_close lets everything submitted finish and joins the threads; the dones have been called. */
 #pragma once
 
+#include "histogram.h"
 #include "log.h"
 
 #include <uv.h>
@@ -20,7 +21,18 @@ struct writer_job {
     struct log_sync *sync;                /* or this */
     bool is_patient;                      /* a sync that lets all others go first, for some time */
     void (*done)(struct writer_job *job); /* on the loop; among the likes of it in the order of submission */
-    struct writer_job *next;              /* private */
+
+    /* Private */
+    struct writer_job *next;
+    uint64_t submitted, begun,
+        ended; /* ns of uv_hrtime; `ended` is 0 where one call did several syncs, but for one of them */
+};
+
+/* Of all jobs since the start. */
+struct writer_times {
+    struct histogram waits; /* until a write or a sync begins */
+    struct histogram writes;
+    struct histogram syncs;
 };
 
 MUST_USE int writer_thread_open(uv_loop_t *loop, struct memory *memory, struct writer_thread **writer,
@@ -28,6 +40,8 @@ MUST_USE int writer_thread_open(uv_loop_t *loop, struct memory *memory, struct w
 void writer_thread_close(struct writer_thread *writer);
 
 void writer_thread_submit(struct writer_thread *writer, struct writer_job *job);
+/* For who belongs to the loop. */
+const struct writer_times *writer_thread_times(const struct writer_thread *writer);
 bool writer_thread_idle(const struct writer_thread *writer);
 
 /* Tests: a pause added to every sync, in ms (log.flush.test.delay.ms). */

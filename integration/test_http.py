@@ -67,7 +67,9 @@ def test_metrics_follow_topics_and_groups(curl, server, topic):
     assert found[("kafka_topic_partitions", ("topic", topic))] == 1
     assert found[("kafka_topic_partition_current_offset", *partition)] == 5
     assert found[("kafka_topic_partition_oldest_offset", *partition)] == 0
-    assert found[("furrow_kafka_requests_total",)] > 0
+    assert found[("kafka_server_brokertopicmetrics_messagesin_total", ("topic", topic))] == 5
+    assert found[("kafka_server_brokertopicmetrics_bytesin_total", ("topic", topic))] > 5
+    assert found[("furrow_kafka_requests_total", ("api", "Produce"))] > 0
 
 
 def test_every_path_of_the_page_answers(curl):

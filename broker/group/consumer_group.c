@@ -161,6 +161,11 @@ bool group_is_consumer(const struct group *group)
     return group->kind == &group_kind_consumer;
 }
 
+static uint32_t member_count(const struct group *group)
+{
+    return group->consumer->member_count;
+}
+
 static bool is_empty(const struct group *group)
 {
     return group->consumer->member_count == 0;
@@ -225,6 +230,7 @@ const struct group_kind group_kind_consumer = {
     .leave = consumer_classic_leave,
     .check_commit = check_commit,
     .is_empty = is_empty,
+    .member_count = member_count,
     .is_awaited = is_awaited,
     .has_member = has_member,
     .list_subscribed = list_subscribed,

@@ -118,6 +118,11 @@ static enum kafka_error check_commit(struct group *group, const struct commit_ca
 
 /* ---- looking ---- */
 
+static uint32_t member_count(const struct group *group)
+{
+    return (uint32_t)classic_group_member_count(group->classic);
+}
+
 static bool is_empty(const struct group *group)
 {
     return classic_group_state(group->classic) == CLASSIC_EMPTY;
@@ -163,6 +168,7 @@ const struct group_kind group_kind_classic = {
     .leave = leave_group,
     .check_commit = check_commit,
     .is_empty = is_empty,
+    .member_count = member_count,
     .has_member = has_member,
     .is_awaited = is_awaited,
     .list_subscribed = list_subscribed,

@@ -434,6 +434,11 @@ slice group_protocol_type(const struct group *group)
     return group->kind->protocol_type(group);
 }
 
+uint32_t group_member_count(const struct group *group)
+{
+    return group->kind->member_count(group);
+}
+
 const struct committed_offsets *group_offsets(const struct group *group)
 {
     return &group->offsets;

@@ -185,6 +185,7 @@ const char *group_state_text(const struct group *group);              /* Kafka's
 slice group_protocol_type(const struct group *group);                 /* null: it never had a member */
 const struct classic_group *group_classic(const struct group *group); /* NULL: of another kind */
 bool group_is_consumer(const struct group *group);
+uint32_t group_member_count(const struct group *group);
 /* Of a consumer group, until it changes; texts of topics in the arena. False without memory. */
 MUST_USE bool group_describe_consumer(const struct group *group, struct arena *arena,
                                       struct consumer_group_describe_response_group *answer);

@@ -43,6 +43,7 @@ struct group_kind {
 
     enum kafka_error (*check_commit)(struct group *group, const struct commit_call *commit, bool transactional);
     bool (*is_empty)(const struct group *group); /* has no members */
+    uint32_t (*member_count)(const struct group *group);
     bool (*has_member)(const struct group *group, slice id);
     bool (*is_awaited)(const struct group *group); /* somebody is about to become a member */
     /* Every topic that a member subscribes to, some more than once. False: it cannot be told, each may be one. */

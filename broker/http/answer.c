@@ -78,9 +78,15 @@ static void write_connection(const struct http_exchange *exchange, writer *w)
         http_write_text_field(w, "Connection", "keep-alive");
 }
 
-void http_answer_write(const struct http_exchange *exchange, int status, const char *type, const char *headers,
-                       slice body, writer *w)
+void http_answer_count(struct http_exchange *exchange, int status)
 {
+    http_counts_add(&exchange->server->http_counts, exchange->route, status, uv_hrtime() - exchange->begun);
+}
+
+void http_answer_write(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body,
+                       writer *w)
+{
+    http_answer_count(exchange, status);
     http_write_status(w, status, server_now(exchange->server));
     if (type != NULL)
         http_write_text_field(w, "Content-Type", type);

@@ -39,6 +39,7 @@ struct http_exchange {
     struct connection *connection; /* NULL when it has gone */
     uint8_t *room;                 /* what `body` is part of, owned */
     size_t room_size;
+    uint64_t begun;     /* ns of uv_hrtime: when the head was there */
     size_t charged;     /* bytes of the connection's account */
     const char *coding; /* of the answer, as in Content-Encoding; NULL: as it is */
     bool is_handled;    /* it is the handler's */

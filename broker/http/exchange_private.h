@@ -33,11 +33,13 @@ struct answer {
     struct file_range range;     /* of them */
 };
 
+/* For /metrics. */
+void http_answer_count(struct http_exchange *exchange, int status);
 /* For at most so many bytes; NULL without memory. */
 struct answer *http_answer_make(struct connection *connection, size_t bytes);
-/* The head, and the body where this request and status have one. */
-void http_answer_write(const struct http_exchange *exchange, int status, const char *type, const char *headers,
-                       slice body, writer *w);
+/* The head, and the body where this request and status have one; counts it. */
+void http_answer_write(struct http_exchange *exchange, int status, const char *type, const char *headers, slice body,
+                       writer *w);
 /* Puts in bytes of a block, which it then holds. */
 void http_answer_share(struct answer *answer, struct shared_bytes *shared, size_t from, size_t size);
 /* Takes it. False: it could not be written; the connection is closed. */

@@ -39,6 +39,7 @@ static struct http_exchange *make_exchange(struct connection *connection)
     }
     struct http_session *session = http_session_of(connection);
     exchange->server = server;
+    exchange->begun = uv_hrtime();
     exchange->connection = connection;
     session->exchange = exchange;
     http_parser_take_request(&session->parser, &exchange->request);

@@ -75,6 +75,7 @@ static bool send_switch(struct http_exchange *exchange, const char *accept)
     http_write_text_field(w, "Connection", "Upgrade");
     http_write_text_field(w, "Sec-WebSocket-Accept", accept);
     http_write_head_end(w);
+    http_answer_count(exchange, 101);
     return http_answer_send(answer);
 }
 

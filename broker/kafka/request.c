@@ -211,6 +211,7 @@ void kafka_request_start(struct kafka_request *request)
     request->arena.limit = arena_most(request);
     kafka_request_count(request);
     request->server->requests_started++;
+    request->server->requests_by_key[header.request_api_key]++; /* it has a handler: the key is one of Kafka's */
     handler(request);
 }
 

@@ -86,13 +86,17 @@ static void queue_part(struct partition_append *state, struct append_part *part)
 
 /* ---- writing ---- */
 
-static size_t written_bytes(const struct log_append *entries)
+/* Bytes written. */
+static size_t count_written(struct topic_traffic *traffic, const struct log_append *entries)
 {
     size_t bytes = 0;
     for (const struct log_append *entry = entries; entry != NULL; entry = entry->next) {
-        if (entry->status == 0)
-            bytes += entry->size;
+        if (entry->status != 0)
+            continue;
+        bytes += entry->size;
+        traffic->records_in += (uint64_t)entry->header.count;
     }
+    traffic->bytes_in += bytes;
     return bytes;
 }
 
@@ -124,7 +128,7 @@ static void finish_write(struct partition_append *state, struct log_write *write
     if (error.code != 0)
         append_report_failure(state, &error);
 
-    size_t bytes = written_bytes(done);
+    size_t bytes = count_written(&partition->topic->traffic, done);
     struct log_append *settled = sort_out(state, done);
     append_ask_for_sync(state);
     append_ask_for_write(state);
@@ -316,6 +320,8 @@ void append_start(struct append_service *service, struct append_request *request
 {
     int64_t now = operations_now(service->operations);
     request->pending = 0;
+    request->begun = uv_hrtime();
+    request->times = &service->times;
     for (int32_t i = 0; i < request->part_count; i++) {
         struct append_part *part = &request->parts[i];
         part->request = request;
@@ -350,6 +356,7 @@ static bool await_part(struct append_service *service, struct append_part *part)
 void append_start_sync(struct append_service *service, struct append_request *request)
 {
     request->pending = 1;
+    request->times = NULL;
     for (int32_t i = 0; i < request->part_count; i++) {
         struct append_part *part = &request->parts[i];
         part->request = request;
@@ -414,6 +421,11 @@ void append_service_close(struct append_service *service)
     }
     turn_end_close(&service->turn_end, on_turn_end_closed);
     uv_close((uv_handle_t *)&service->gather_timer, on_timer_closed);
+}
+
+const struct histogram *append_service_times(const struct append_service *service)
+{
+    return &service->times;
 }
 
 bool append_service_idle(const struct append_service *service)

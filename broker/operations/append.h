@@ -9,6 +9,7 @@
 #pragma once
 
 #include "arena.h"
+#include "histogram.h"
 #include "kafka/error_code.h"
 #include "operations/environment.h"
 
@@ -66,12 +67,16 @@ struct append_request {
 
     /* Private */
     int32_t pending;                  /* parts without a result */
+    uint64_t begun;                   /* ns of uv_hrtime */
+    struct histogram *times;          /* what it is counted in; NULL: nothing */
     struct append_request *next_done; /* all parts were refused at once */
 };
 
 MUST_USE int append_service_open(struct operations *operations, struct append_service **service, struct error *error);
 /* Nothing may be under way. The service is freed by a later turn of the loop, which must run until then. */
 void append_service_close(struct append_service *service);
+/* From append_start to done, of requests that appended something. */
+const struct histogram *append_service_times(const struct append_service *service);
 bool append_service_idle(const struct append_service *service);
 
 void append_start(struct append_service *service, struct append_request *request);

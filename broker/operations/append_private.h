@@ -52,6 +52,7 @@ struct append_service {
     unsigned spare_count;
     size_t states; /* in use */
     struct loop_writes loop_writes;
+    struct histogram times;
     uv_timer_t gather_timer;
     struct partition_append *gathering;
     int open_handles;

@@ -7,8 +7,11 @@ static void settle_part(struct append_part *part)
 {
     append_check_end(part);
     struct append_request *request = part->request;
-    if (--request->pending == 0)
-        request->done(request);
+    if (--request->pending != 0)
+        return;
+    if (request->times != NULL)
+        histogram_add(request->times, uv_hrtime() - request->begun);
+    request->done(request);
 }
 
 void append_fail(struct append_part *part, enum kafka_error code)

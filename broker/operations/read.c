@@ -202,6 +202,9 @@ static void finish(struct read_request *request)
 {
     request->state = READ_DONE;
     request->service->requests--;
+    for (int32_t i = 0; i < request->part_count; i++)
+        if (request->parts[i].partition != NULL && request->parts[i].read != NULL)
+            request->parts[i].partition->topic->traffic.bytes_out += request->parts[i].read->bytes;
     request->done(request);
 }
 
