@@ -384,7 +384,7 @@ static void alter_configs(struct http_exchange *exchange, owner_finder *find)
 {
     struct owner owner;
     struct error error;
-    struct alter_entry *entries;
+    struct alter_entry *entries = NULL;
     struct batch batch = {.validate_only = false};
     struct v3_change *change = find(exchange, &owner) ? v3_change_open(exchange, true) : NULL;
     if (change == NULL)
