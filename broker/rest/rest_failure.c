@@ -25,6 +25,8 @@ int rest_error_code(enum kafka_error error)
         return REST_FORBIDDEN;
     case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
         return REST_UNKNOWN_PARTITION;
+    case KAFKA_THROTTLING_QUOTA_EXCEEDED:
+        return REST_TOO_MANY;
     case KAFKA_BROKER_NOT_AVAILABLE:
         return REST_NO_BROKER;
     default:

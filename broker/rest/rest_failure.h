@@ -13,6 +13,7 @@
 #define REST_UNKNOWN_PARTITION   40403 /* Kafka's UNKNOWN_TOPIC_OR_PARTITION */
 #define REST_UNPROCESSABLE       422
 #define REST_NO_PAYLOAD          42206
+#define REST_TOO_MANY            42901
 #define REST_KAFKA_ERROR         50002
 #define REST_KAFKA_RETRIABLE     50003 /* asking again may help */
 #define REST_NO_BROKER           50302
