@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import rest
 from clients import Record
 from clients.confluent import Confluent
+from members import wait_for
 from rest import refusal
 
 pytestmark = pytest.mark.furrow_only
@@ -260,7 +261,7 @@ def test_lag_counts_what_transactions_have_committed(http, groups, admin, server
     path = f"{groups}/{group}/lags/{filled}/partitions/0"
     assert get(http, path)["log_end_offset"] == 10
     producer.commit_transaction(10)
-    assert get(http, path)["log_end_offset"] == 12
+    wait_for(lambda: get(http, path)["log_end_offset"] == 12, what="the marker")
 
 
 def test_groups_that_are_not_there(http, groups):
