@@ -8,7 +8,8 @@
  * reading. A bounded number of bytes goes in and out per turn of the loop, so that no connection starves the others.
  *
  * Ends. The peer ends: what it sent is answered first. An error, a violation of the protocol, idleness, a request that
- * arrives too slowly: closed at once, with a log line. connection_close ends the dialect's state and the account; the
+ * arrives too slowly: closed at once, with a log line. One that does not read is idle too; but a stream's peer may stop
+ * for as long as it likes while memory is not short. connection_close ends the dialect's state and the account; the
  * struct itself goes when libuv lets go of the handle, so whoever called a handler looks at is_closing afterwards.
  *
  * Time. One timer for all: at the oldest connection's idle limit, or each second while a request is half received; none
@@ -61,6 +62,7 @@ struct connection {
     bool is_granted;
     bool is_receiving; /* counted among those with a deadline */
     bool is_blocked;   /* the peer takes no more for now */
+    bool may_stall;    /* a stream: the peer reads when it likes, and is not idle for that */
     bool is_ending;    /* reads no more; closes when all is answered and sent */
     bool is_closing;
     int events; /* polled for */

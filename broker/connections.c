@@ -69,13 +69,20 @@ static void close_slow_ones(struct connections *set, int64_t now)
     }
 }
 
+/* What waits to be sent costs memory: when that is short, nobody may stall. */
+static bool may_stall(const struct connection *connection)
+{
+    const struct budget *budget = connection->server->budget;
+    return connection->may_stall && budget_used(budget) <= budget_limit(budget) / 2;
+}
+
 static void close_idle_ones(struct connections *set, int64_t now)
 {
     int64_t limit = idle_limit(set);
     while (limit >= 0 && set->oldest != NULL && now - set->oldest->last_active >= limit) {
         struct connection *connection = set->oldest;
         bool waits_for_us = connection->output.first == NULL && connection->dialect->busy(connection);
-        if (waits_for_us)
+        if (waits_for_us || may_stall(connection))
             connections_touch(connection);
         else
             connection_close(connection, connection->output.first != NULL ? "the peer does not read" : NULL);

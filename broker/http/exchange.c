@@ -269,8 +269,10 @@ void http_exchange_orphan(struct http_exchange *exchange)
 void http_exchange_free(struct http_exchange *exchange)
 {
     struct memory *memory = exchange->server->memory;
-    if (exchange->connection != NULL)
+    if (exchange->connection != NULL) {
         http_session_of(exchange->connection)->exchange = NULL;
+        exchange->connection->may_stall = false;
+    }
     budget_return(account_of(exchange), exchange->charged);
     http_socket_free(exchange);
     http_request_free(&exchange->request, memory);

@@ -113,6 +113,7 @@ bool http_socket_begin(struct http_exchange *exchange, const struct http_socket 
         http_stream_abort(exchange);
         return false;
     }
+    exchange->connection->may_stall = true;
     exchange->writable = handlers->writable;
     exchange->hurry = handlers->ending;
     return true;

@@ -47,6 +47,7 @@ enum http_stream_state http_stream_begin(struct http_exchange *exchange, int sta
     exchange->is_writing = true;
     struct answer *answer = exchange->connection != NULL ? make_answer(exchange, HTTP_HEAD_ROOM) : NULL;
     if (answer != NULL) {
+        exchange->connection->may_stall = true;
         http_answer_write(exchange, status, type, headers, NULL_SLICE, &answer->response.body);
         (void)!http_answer_send(answer);
     }

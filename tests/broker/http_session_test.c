@@ -529,6 +529,25 @@ static void a_slow_reader_holds_the_stream_back(void)
     close_all();
 }
 
+static void a_reader_may_stop_for_long_while_memory_is_not_short(void)
+{
+    open_with((const char *const[]){"connections.max.idle.ms=100", NULL});
+    int peer = connect_peer();
+    begin_flow(5000, false);
+    say(peer, "GET /flow HTTP/1.1\r\n" HOST "\r\n");
+    unsigned written = flow.written;
+    CHECK(written < 1000);
+    CHECK(server_fixture_run_ms(&f, 1500) < 10);
+    CHECK_EQUAL(connections_count(f.server.connections), 1);
+    CHECK_EQUAL(flow.written, written);
+    budget_add(connections_orphans(f.server.connections), budget_limit(f.server.budget));
+    server_fixture_run_ms(&f, 1500);
+    CHECK_EQUAL(connections_count(f.server.connections), 0);
+    budget_return(connections_orphans(f.server.connections), budget_limit(f.server.budget));
+    close(peer);
+    close_all();
+}
+
 static void a_stream_that_waits_is_told_to_hurry(void)
 {
     open_with(NULL);
@@ -654,6 +673,7 @@ SUITE("http_session", CHECK_TEST(requests_are_answered_in_their_order), CHECK_TE
       CHECK_TEST(a_handler_may_answer_later), CHECK_TEST(a_handler_need_not_know_that_the_client_has_gone),
       CHECK_TEST(a_long_text_is_compressed_for_who_takes_that), CHECK_TEST(pages_of_other_origins_need_leave),
       CHECK_TEST(a_page_without_leave_changes_nothing), CHECK_TEST(a_stream_is_chunks),
-      CHECK_TEST(a_slow_reader_holds_the_stream_back), CHECK_TEST(a_stream_that_waits_is_told_to_hurry),
-      CHECK_TEST(what_cannot_be_read_is_answered_and_ends), CHECK_TEST(a_request_that_takes_too_long_is_told_so),
-      CHECK_TEST(who_does_not_read_is_not_served), CHECK_TEST(each_allocation_may_fail))
+      CHECK_TEST(a_slow_reader_holds_the_stream_back), CHECK_TEST(a_reader_may_stop_for_long_while_memory_is_not_short),
+      CHECK_TEST(a_stream_that_waits_is_told_to_hurry), CHECK_TEST(what_cannot_be_read_is_answered_and_ends),
+      CHECK_TEST(a_request_that_takes_too_long_is_told_so), CHECK_TEST(who_does_not_read_is_not_served),
+      CHECK_TEST(each_allocation_may_fail))
