@@ -18,10 +18,10 @@ enum http_parameter_type {
 
 struct http_parameter {
     const char *name; /* of the path when the pattern has it, else of the query */
-    enum http_parameter_type type;
     const char *summary;
     int64_t least, most;
     const char *choices;
+    enum http_parameter_type type;
     bool may_stand_alone; /* without a value, whatever the type; then given, and its text empty */
     bool is_required;     /* in the query */
 };

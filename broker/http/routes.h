@@ -8,6 +8,7 @@
 
 struct http_route {
     enum http_method method; /* GET answers HEAD too */
+    int status;              /* of success, as in /openapi.json; 0: 200 */
     const char *pattern;     /* "/topics/{topic}/partitions/{partition}"; a name stands for one segment, not empty */
     size_t body_limit;       /* bytes; 0: there is no body */
     void (*handle)(struct http_exchange *exchange);
@@ -25,7 +26,6 @@ struct http_route {
     size_t parameter_count;
 
     /* For /openapi.json. */
-    int status;              /* of success; 0: 200 */
     const char *body_schema; /* of the body and of the answer: JSON Schema, or NULL */
     const char *answer_schema;
 };
