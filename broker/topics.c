@@ -11,6 +11,13 @@ void topics_init(struct topics *topics, struct memory *memory)
     *topics = (struct topics){.memory = memory};
 }
 
+static void note_change(struct topics *topics)
+{
+    topics->changes++;
+    if (topics->changed != NULL)
+        topics->changed(topics);
+}
+
 static void free_topic(struct topics *topics, struct topic *topic)
 {
     for (int32_t i = 0; i < topic->partition_count; i++) {
@@ -133,7 +140,7 @@ int topics_add(struct topics *topics, slice name, struct uuid id, const struct t
     if (!add_to_tables(topics, topic))
         goto err_close_config;
     topics->count++;
-    topics->changes++;
+    note_change(topics);
     *topic_out = topic;
     return 0;
 
@@ -173,7 +180,7 @@ int topic_add_partition(struct topics *topics, struct topic *topic, struct log *
     partition->log = log;
     topic->partitions[topic->partition_count++] = partition;
     topics->partition_count++;
-    topics->changes++;
+    note_change(topics);
     return 0;
 }
 
@@ -184,7 +191,7 @@ void topics_remove(struct topics *topics, struct topic *topic)
     if (topic->unified_name != NULL)
         HASH_DELETE(by_unified_name, topics->by_unified_name, topic);
     topics->count--;
-    topics->changes++;
+    note_change(topics);
     topics->partition_count -= (size_t)topic->partition_count;
     topic->is_deleted = true;
     topic_release(topics, topic);

@@ -90,8 +90,9 @@ struct topics {
     struct topic *by_unified_name; /* names may be in it more than once: topics made by older versions stay */
     size_t count;
     size_t partition_count;
-    uint64_t clean_changes; /* of any cleaned_end, counted */
-    uint64_t changes;       /* topics and partitions that came or went, counted */
+    uint64_t clean_changes;                 /* of any cleaned_end, counted */
+    uint64_t changes;                       /* topics and partitions that came or went, counted */
+    void (*changed)(struct topics *topics); /* one more of these; not to look at them yet. NULL: nobody wants to know */
 };
 
 static inline slice topic_name(const struct topic *topic)
