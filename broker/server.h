@@ -24,6 +24,7 @@ struct metadata_log;
 struct operations;
 struct append_service;
 struct read_service;
+struct record_readers;
 struct fetch_sessions;
 struct producer_ids;
 struct missing_topics;
@@ -74,6 +75,7 @@ struct server {
     struct operations *operations; /* what the services below stand on */
     struct append_service *appends;
     struct read_service *reads;
+    struct record_readers *record_readers; /* who reads by HTTP */
     struct fetch_sessions *sessions;
     struct producer_ids *producer_ids;
     struct missing_topics *missing_topics;

@@ -6,6 +6,7 @@
 #include "metadata_log.h"
 #include "operations/operations.h"
 #include "recovery_points.h"
+#include "rest/reading.h"
 #include "retention.h"
 #include "scrub.h"
 #include "server.h"
@@ -134,9 +135,12 @@ int server_storage_open(struct server *server, const char *data, struct error *e
     rc = operations_open(server, error);
     if (rc != 0)
         goto err_destroy_cleaner;
-    rc = open_retention(server, error);
+    rc = record_readers_open(server, &server->record_readers, error);
     if (rc != 0)
         goto err_close_operations;
+    rc = open_retention(server, error);
+    if (rc != 0)
+        goto err_close_readers;
     rc = scrub_create(server, &server->scrub);
     if (rc != 0) {
         rc = error_set_status(error, rc, "scrub");
@@ -149,6 +153,8 @@ int server_storage_open(struct server *server, const char *data, struct error *e
 
 err_destroy_retention:
     retention_destroy(server->retention);
+err_close_readers:
+    record_readers_close(server->record_readers);
 err_close_operations:
     operations_close(server);
 err_destroy_cleaner:
@@ -167,9 +173,9 @@ err_close_topics:
 
 bool server_storage_idle(const struct server *server)
 {
-    return operations_idle(server) && metadata_log_idle(server->metadata) && flush_idle(server->flush) &&
-           checkpoints_idle(server->checkpoints) && cleaner_idle(server->cleaner) &&
-           retention_idle(server->retention) && scrub_idle(server->scrub);
+    return operations_idle(server) && record_readers_idle(server->record_readers) &&
+           metadata_log_idle(server->metadata) && flush_idle(server->flush) && checkpoints_idle(server->checkpoints) &&
+           cleaner_idle(server->cleaner) && retention_idle(server->retention) && scrub_idle(server->scrub);
 }
 
 static int flush_log(struct server *server, struct log *log, struct error *error)
@@ -233,6 +239,7 @@ void server_storage_close_handles(struct server *server)
     scrub_destroy(server->scrub);
     retention_destroy(server->retention);
     server->retention = NULL;
+    record_readers_close(server->record_readers);
     operations_close(server);
     cleaner_destroy(server->cleaner);
     flush_destroy(server->flush);

@@ -6,6 +6,7 @@
 #include "flush.h"
 #include "metadata_log.h"
 #include "operations/operations.h"
+#include "rest/reading.h"
 #include "simulated_disk.h"
 
 #include <arpa/inet.h>
@@ -189,8 +190,13 @@ static int open_topics(struct server_fixture *f)
     rc = operations_open(server, &f->error);
     if (rc != 0)
         goto err_destroy_cleaner;
+    rc = record_readers_open(server, &server->record_readers, &f->error);
+    if (rc != 0)
+        goto err_close_operations;
     return 0;
 
+err_close_operations:
+    operations_close(server);
 err_destroy_cleaner:
     cleaner_destroy(server->cleaner);
 err_destroy_flush:
@@ -236,6 +242,7 @@ err_close_writer:
 
 static void close_storage_handles(struct server *server)
 {
+    record_readers_close(server->record_readers);
     operations_close(server);
     cleaner_destroy(server->cleaner);
     flush_destroy(server->flush);
