@@ -127,9 +127,10 @@ static enum http_event end_head(struct http_parser *parser)
         return skip_empty_line(parser);
     struct http_request *request = &parser->request;
     unsigned count = parser->lines.lines - 1;
-    request->table = memory_alloc(parser->memory, MEMORY_REQUESTS, count * sizeof *request->table);
+    request->table = memory_alloc_zeroed(parser->memory, MEMORY_REQUESTS, count * sizeof *request->table);
     if (request->table == NULL)
         return fail(parser, 503, "out of memory");
+    request->fields = request->table; /* as far as they are read, if the head is refused */
     request->field_count = count;
     if (!http_head_parse(slice_of(request->head, request->head_size), request->table, request, &parser->failure)) {
         parser->state = FAILED;

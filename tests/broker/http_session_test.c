@@ -593,6 +593,26 @@ static void what_cannot_be_read_is_answered_and_ends(void)
     close_all();
 }
 
+static void what_is_refused_half_read_is_answered_too(void)
+{
+    static const char *const requests[] = {
+        "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 2\r\nAccept-Encoding: gzip\r\n\r\nxx",
+        "GET /hel lo HTTP/1.1\r\n" HOST "Origin: https://a.example\r\n\r\n",
+        "GET /hello HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, chunked\r\nOrigin: https://a.example\r\n\r\n",
+        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx\r\n",
+    };
+    open_with((const char *const[]){"access.control.allow.origin=*", NULL});
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        int peer = connect_peer();
+        say(peer, requests[i]);
+        const char *heard = http_fixture_hear(peer);
+        CHECK(strncmp(heard, "HTTP/1.1 400 ", 13) == 0 || strncmp(heard, "HTTP/1.1 501 ", 13) == 0);
+        CHECK(strstr(heard, "<end>") != NULL);
+        close(peer);
+    }
+    close_all();
+}
+
 static void a_request_that_takes_too_long_is_told_so(void)
 {
     open_with(NULL);
@@ -675,5 +695,5 @@ SUITE("http_session", CHECK_TEST(requests_are_answered_in_their_order), CHECK_TE
       CHECK_TEST(a_page_without_leave_changes_nothing), CHECK_TEST(a_stream_is_chunks),
       CHECK_TEST(a_slow_reader_holds_the_stream_back), CHECK_TEST(a_reader_may_stop_for_long_while_memory_is_not_short),
       CHECK_TEST(a_stream_that_waits_is_told_to_hurry), CHECK_TEST(what_cannot_be_read_is_answered_and_ends),
-      CHECK_TEST(a_request_that_takes_too_long_is_told_so), CHECK_TEST(who_does_not_read_is_not_served),
-      CHECK_TEST(each_allocation_may_fail))
+      CHECK_TEST(what_is_refused_half_read_is_answered_too), CHECK_TEST(a_request_that_takes_too_long_is_told_so),
+      CHECK_TEST(who_does_not_read_is_not_served), CHECK_TEST(each_allocation_may_fail))

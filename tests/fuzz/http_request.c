@@ -57,6 +57,8 @@ static void take(struct http_parser *parser, slice piece, struct outcome *outcom
             break;
         case HTTP_EVENT_BAD:
             outcome->status = parser->failure.status;
+            (void)http_request_field(&parser->request, "accept"); /* whoever answers looks at what there is */
+            (void)http_request_lists(&parser->request, "connection", "close");
             return;
         }
     }
