@@ -3,6 +3,7 @@
 #include "container.h"
 #include "metadata_log.h"
 #include "operations/append.h"
+#include "operations/coordinator_takeover.h"
 #include "server.h"
 
 #define WORDS_MAX     ((size_t)1 << 20) /* bytes of what an append says */
@@ -171,19 +172,11 @@ bool coordinator_log_idle(const struct coordinator_log *log)
     return !log->is_creating && log->failed == NULL;
 }
 
-static int read_partition(struct coordinator_log *log, const struct partition *partition, log_batch_callback *callback,
-                          void *context, struct error *error)
-{
-    if (partition->log == NULL || log_is_offline(partition->log))
-        return error_set(error, FURROW_OFFLINE, "is offline");
-    return log_for_each_batch(partition->log, log->memory, callback, context, error);
-}
-
 int coordinator_log_read(struct coordinator_log *log, log_batch_callback *callback, void *context, struct error *error)
 {
     const struct topic *topic = topics_find(&log->server->topics, slice_of_text(log->topic));
-    int rc = 0;
-    for (int32_t i = topic != NULL ? topic->partition_count : 0; i > 0 && rc == 0; i--)
-        rc = read_partition(log, topic->partitions[i - 1], callback, context, error);
-    return rc;
+    if (topic == NULL || topic->partition_count == 0)
+        return 0;
+    int rc = coordinator_takeover(log->server, topic, log->purpose, error);
+    return rc == 0 ? log_for_each_batch(topic->partitions[0]->log, log->memory, callback, context, error) : rc;
 }

@@ -8,8 +8,10 @@
 
 #include "container.h"
 #include "operations/coordinator_log.h"
+#include "operations/groups.h"
 #include "operations/producer_ids.h"
 #include "operations/transaction_markers.h"
+#include "operations/transaction_orphans.h"
 #include "retention.h"
 #include "server.h"
 
@@ -59,6 +61,7 @@ static void on_first_turn(uv_timer_t *timer)
 {
     struct transaction_service *service = timer->data;
     transaction_coordinator_loaded(service->coordinator, now_of(service));
+    transaction_orphans_end(service->server, service->coordinator);
     rearm(service);
 }
 
@@ -279,6 +282,7 @@ int transaction_service_open(struct server *server, struct transaction_service *
                                       .end = send_markers,
                                       .take_producer_id = take_producer_id,
                                       .age = age,
+                                      .groups_topic = slice_of_text(GROUPS_TOPIC),
                                       .context = service};
     int rc = transaction_coordinator_open(server->memory, &service->limits, &store, &service->coordinator);
     if (rc != 0)

@@ -12,6 +12,7 @@ int transaction_coordinator_load(struct transaction_coordinator *coordinator, sl
         transaction_partitions_close(&record.partitions, coordinator->memory);
         return rc;
     }
+    transaction_partitions_fold(&record.partitions, coordinator->store.groups_topic);
     struct transaction *transaction = transaction_find(coordinator, record.transactional_id);
     if (record.is_tombstone) {
         if (transaction != NULL)
