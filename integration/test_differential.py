@@ -71,6 +71,16 @@ INTENDED = {
     r"aborted_transactions: kafka \[\], furrowd None": "an error has none",
     r"three partitions, one unknown \| ": "Kafka answers what failed last",
     r"(begin|empty session, next) \| \.(session_id|error_code)": "no session without partitions",
+    # ---- groups
+    r"^odd_joins \| JoinGroup v9 a protocol without a name, .*protocol_name: kafka None": "it is the one that they have",
+    r"^odd_joins \| LeaveGroup v2 after (no|negative) rebalance timeout .*(0|25), furrowd (25|0)": "the sync came too late",
+    r"^odd_lists \| FindCoordinator v6 .* of type 2 .*kafka 15, furrowd 42": "there are no share groups",
+    r"^odd_lists \| OffsetDelete v0 .* (no partitions|a topic twice) \| ": "topics are answered as they were asked",
+    r"^odd_expressions \| ConsumerGroupHeartbeat v1 no names \| .*kafka 1, furrowd 2": "topics are looked up at once",
+    # ---- administration
+    r"^odd_(elections|reassignments) \| .* timeout (0|-1) \| .*kafka 7": "nothing takes any time",
+    r"^odd_topics \| CreatePartitions v\d great \| .*kafka -1, furrowd 44": "Kafka fails without saying why",
+    r"^odd_cursors \| .* from partition 2147483647": "Kafka counts on beyond the last number",
     # ---- transactions
     r"^produce_versions \| Produce v\d+ transaction \| .*kafka 19, furrowd 49": "Kafka has nobody yet to ask",
     r"^offsets_beside_others \| OffsetFetch v\d the second one ended first, (stable|all True)": "an offset that another "

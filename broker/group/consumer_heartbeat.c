@@ -166,12 +166,18 @@ static enum kafka_error check_text(struct consumer_call *call)
                                  "The member's subscription takes more than %d bytes.", CONSUMER_TEXT_MAX);
 }
 
-static enum kafka_error check_regex(struct consumer_group *group, struct consumer_call *call)
+static enum kafka_error check_regex(const struct group_coordinator *coordinator, struct consumer_call *call)
 {
     slice regex = call->asked->subscribed_topic_regex;
-    if (regex.size == 0 || consumer_find_regex(group, regex) != NULL)
+    if (regex.size == 0)
         return KAFKA_NONE;
-    return consumer_check_regex(group, regex, call->call.arena, &call->response.error_message);
+    return consumer_check_regex(coordinator, regex, call->call.arena, &call->response.error_message);
+}
+
+enum kafka_error consumer_check_newcomer(const struct group_coordinator *coordinator, struct consumer_call *call)
+{
+    enum kafka_error error = check_text(call);
+    return error == KAFKA_NONE ? check_regex(coordinator, call) : error;
 }
 
 /* Nothing of the group is changed unless the request is right. */
@@ -186,7 +192,9 @@ static enum kafka_error find_member(struct consumer_group *group, struct consume
         error = check_epoch(call, *member);
     if (error == KAFKA_NONE)
         error = check_text(call);
-    return error == KAFKA_NONE ? check_regex(group, call) : error;
+    if (error == KAFKA_NONE && consumer_find_regex(group, call->asked->subscribed_topic_regex) == NULL)
+        error = check_regex(group->group->coordinator, call);
+    return error;
 }
 
 /* ---- leaving ---- */

@@ -24,7 +24,7 @@
 
 #define CONSUMER_TEXT_MAX     (1 << 20) /* bytes of what a member says of itself: one record, as Kafka's log takes it */
 
-#define CONSUMER_FIRST_EPOCH  2 /* of a group, as Kafka 4.3 has it */
+#define CONSUMER_NEW_EPOCH    1 /* of a group that nobody has subscribed in, as Kafka 4.3 has it */
 
 /* As Kafka writes them down. */
 enum consumer_member_state {
@@ -197,8 +197,8 @@ void consumer_let_go(struct consumer_group *group, const struct consumer_member 
 
 struct consumer_regex *consumer_find_regex(const struct consumer_group *group, slice text);
 /* INVALID_REGULAR_EXPRESSION with words in the arena. */
-MUST_USE enum kafka_error consumer_check_regex(struct consumer_group *group, slice text, struct arena *arena,
-                                               slice *why);
+MUST_USE enum kafka_error consumer_check_regex(const struct group_coordinator *coordinator, slice text,
+                                               struct arena *arena, slice *why);
 /* Those that a member subscribes by, and no others; all asked again when the server's topics changed. `changed`: what
  * they name did. -ENOMEM. */
 MUST_USE int consumer_refresh_regexes(struct consumer_group *group, bool *changed);
@@ -225,6 +225,9 @@ MUST_USE int consumer_reconcile(struct consumer_group *group, struct consumer_me
 
 /* Checks that need no group. */
 MUST_USE enum kafka_error consumer_check_request(struct consumer_call *call);
+/* And those of what it subscribes to: before a group is made, or made another, for a heartbeat that joins. */
+MUST_USE enum kafka_error consumer_check_newcomer(const struct group_coordinator *coordinator,
+                                                  struct consumer_call *call);
 void consumer_heartbeat(struct consumer_group *group, struct consumer_call *call);
 /* A group of the classic protocol with members becomes one of the consumer protocol, for a heartbeat that joins. False:
  * it must not, and the call is answered. */

@@ -29,12 +29,13 @@ static int try_topic(void *context, const struct group_topic *topic)
 }
 
 /* What takes too long with the topics that are there is refused, too: it would name some of them only. */
-enum kafka_error consumer_check_regex(struct consumer_group *group, slice text, struct arena *arena, slice *why)
+enum kafka_error consumer_check_regex(const struct group_coordinator *coordinator, slice text, struct arena *arena,
+                                      slice *why)
 {
-    const struct group_topics *topics = &group->group->coordinator->store.topics;
+    const struct group_topics *topics = &coordinator->store.topics;
     struct error error = {.message = ""};
     struct trying trying = {.error = &error};
-    int rc = subscription_regex_compile(group->memory, text, &trying.compiled, &error);
+    int rc = subscription_regex_compile(coordinator->memory, text, &trying.compiled, &error);
     if (rc == 0) {
         rc = topics->list(topics->context, try_topic, &trying);
         subscription_regex_close(trying.compiled);

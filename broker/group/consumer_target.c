@@ -43,8 +43,9 @@ int consumer_refresh(struct consumer_group *group, bool must)
         return rc;
     }
     uint64_t hash = hash_topics(group);
-    if (changed || group->must_rise || group->epoch == 0 || hash != group->metadata_hash) {
-        group->epoch = group->epoch == 0 ? CONSUMER_FIRST_EPOCH : group->epoch + 1;
+    bool rises = changed || group->must_rise || hash != group->metadata_hash;
+    if (rises || group->epoch == 0) {
+        group->epoch = (group->epoch == 0 ? CONSUMER_NEW_EPOCH : group->epoch) + (rises ? 1 : 0);
         group->metadata_hash = hash;
         group->dirty |= DIRTY_EPOCH;
     }

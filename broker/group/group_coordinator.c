@@ -307,7 +307,15 @@ enum kafka_error group_coordinator_leave(struct group_coordinator *coordinator, 
 /* The group of a heartbeat that joins; NULL and the words of a refusal. */
 static struct group *find_or_make_consumer(struct group_coordinator *coordinator, struct consumer_call *call)
 {
-    struct group *group = find_or_add(coordinator, call->asked->group_id);
+    struct group *group = group_find(coordinator, call->asked->group_id);
+    if (group == NULL || group->kind != &group_kind_consumer) {
+        enum kafka_error error = consumer_check_newcomer(coordinator, call);
+        if (error != KAFKA_NONE) {
+            group_answers_add(&coordinator->answers, &call->call, error);
+            return NULL;
+        }
+    }
+    group = find_or_add(coordinator, call->asked->group_id);
     bool is_known = group != NULL && group->kind->has_member(group, call->asked->member_id);
     bool can = group != NULL && !group->is_deleting &&
                group_has_memory(coordinator, is_known ? GROUP_SHARE_MEMBERS : GROUP_SHARE_NEWCOMERS) &&

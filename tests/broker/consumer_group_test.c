@@ -22,6 +22,22 @@ static void the_first_member_is_given_everything_with_its_first_heartbeat(void)
     group_fixture_close(&f);
 }
 
+static void a_group_that_nobody_has_subscribed_in_is_of_epoch_one(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 1);
+    consumer_client_open(&a, &f, "a");
+    a.name_count = 0;
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE && a.epoch == 1 && a.held_count == 0);
+    a.name_count = 1;
+    a.says_all = true;
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE && a.epoch == 2 && a.held_count == 1);
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
 static void a_partition_goes_over_when_its_owner_has_given_it_up(void)
 {
     struct group_fixture f;
@@ -462,6 +478,7 @@ static void a_rebalance_survives_any_failing_allocation(void)
 }
 
 SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its_first_heartbeat),
+      CHECK_TEST(a_group_that_nobody_has_subscribed_in_is_of_epoch_one),
       CHECK_TEST(a_partition_goes_over_when_its_owner_has_given_it_up),
       CHECK_TEST(who_leaves_frees_what_it_held_at_once),
       CHECK_TEST(a_silent_member_is_fenced_and_so_is_one_that_keeps_what_it_is_to_give_up),
