@@ -10,6 +10,7 @@
 #pragma once
 
 #include "coordinator_batch.h"
+#include "group/assignor.h"
 #include "group/classic_group.h"
 #include "group/committed_offsets.h"
 #include "group/consumer_group.h"
@@ -27,6 +28,8 @@ struct group_coordinator_limits {
     struct group_limits groups;
     int32_t consumer_max_size;                  /* group.consumer.max.size: members */
     enum consumer_migration consumer_migration; /* group.consumer.migration.policy */
+    struct assignor_list assignors;             /* group.consumer.assignors */
+    int64_t regex_refresh_ms;                   /* group.consumer.regex.refresh.interval.ms */
     uint32_t max_groups;
     size_t memory_bytes;
     int64_t offsets_retention_ms; /* offsets.retention.minutes */

@@ -86,6 +86,7 @@ struct group_coordinator {
     unsigned writes;        /* under way */
     bool has_given_up;      /* nothing could be loaded */
     int64_t wake_at;        /* ms, steady */
+    int64_t matching_until; /* ms, steady: what comparing expressions with topics has used up of its time, and more */
     struct group_time time; /* of the call that is being served */
 };
 

@@ -6,9 +6,11 @@
 #include "operations/coordinator_takeover.h"
 #include "server.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define WORDS_MAX     ((size_t)1 << 20) /* bytes of what an append says */
-#define SEGMENT_BYTES "1048576"
-#define MESSAGE_BYTES "16777216" /* whatever the server's own limit is: what was begun can be ended */
+#define MESSAGE_BYTES "16777216"        /* whatever the server's own limit is: what was begun can be ended */
 
 struct partition *coordinator_log_partition(const struct coordinator_log *log)
 {
@@ -110,13 +112,16 @@ static void on_created(void *context, int status, const struct error *error)
 }
 
 /* Small segments, so that a trickle is compacted, too; the codec is the coordinator's. */
-static int set_config(struct server *server, struct topic_config *config)
+static int set_config(const struct coordinator_log *log, struct topic_config *config)
 {
-    static const char *const settings[][2] = {{"cleanup.policy", "compact"},
-                                              {"segment.bytes", SEGMENT_BYTES},
-                                              {"compression.type", "producer"},
-                                              {"max.message.bytes", MESSAGE_BYTES},
-                                              {"flush.messages", "9223372036854775807"}};
+    struct server *server = log->server;
+    char segment_bytes[24];
+    snprintf(segment_bytes, sizeof segment_bytes, "%" PRId64, config_number(server->config, log->segment_bytes));
+    const char *const settings[][2] = {{"cleanup.policy", "compact"},
+                                       {"segment.bytes", segment_bytes},
+                                       {"compression.type", "producer"},
+                                       {"max.message.bytes", MESSAGE_BYTES},
+                                       {"flush.messages", "9223372036854775807"}};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         int rc =
             topic_config_set(config, server->config, server->memory, topic_config_find(slice_of_text(settings[i][0])),
@@ -135,7 +140,7 @@ void coordinator_log_prepare(struct coordinator_log *log)
     struct topic_config config;
     topic_config_init(&config, server->config);
     log->is_creating = true;
-    int rc = set_config(server, &config);
+    int rc = set_config(log, &config);
     if (rc == 0) {
         metadata_log_create_topic(server->metadata, slice_of_text(log->topic), &config, 1, on_created, log);
     } else {

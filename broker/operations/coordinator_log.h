@@ -2,6 +2,7 @@
  * needs it first. While it is made, batches wait in order; if that fails, they do, and the next one tries again. */
 #pragma once
 
+#include "config.h"
 #include "coordinator_batch.h"
 #include "kafka/error_code.h"
 #include "log_records.h"
@@ -14,7 +15,8 @@ struct coordinator_log {
     /* Given to coordinator_log_init */
     struct server *server;
     const char *topic;
-    const char *subsystem; /* of log lines */
+    enum config_id segment_bytes; /* the setting of a topic that is made */
+    const char *subsystem;        /* of log lines */
     enum memory_purpose purpose;
     /* Once for each batch, never from within coordinator_log_append */
     void (*appended)(struct coordinator_log *log, struct coordinator_batch *batch, enum kafka_error error);

@@ -292,6 +292,7 @@ int transaction_service_open(struct server *server, struct transaction_service *
         goto err_close;
     service->log = (struct coordinator_log){.server = server,
                                             .topic = TRANSACTIONS_TOPIC,
+                                            .segment_bytes = CONFIG_TRANSACTION_STATE_LOG_SEGMENT_BYTES,
                                             .subsystem = "transactions",
                                             .purpose = MEMORY_TRANSACTIONS,
                                             .appended = on_appended};

@@ -318,6 +318,78 @@ static void a_join_that_is_refused_leaves_no_group(void)
     group_fixture_close(&f);
 }
 
+static void a_join_that_is_refused_leaves_a_classic_group_what_it_is(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    char id[80];
+    group_fixture_open(&f);
+    consumer_client_open(&a, &f, "a");
+    group_fixture_commit(&f, "g", "t", 0, 42);
+    a.name_count = 0;
+    a.regex = "(";
+    for (int has_member = 0; has_member < 2; has_member++) {
+        if (has_member)
+            group_fixture_settle(&f, id);
+        a.says_all = true;
+        int batches = f.log_count;
+        CHECK_EQUAL(consumer_client_beat(&a), KAFKA_INVALID_REGULAR_EXPRESSION);
+        const struct group *group = group_coordinator_find(f.coordinator, slice_of_text("g"));
+        CHECK(group != NULL && !group_is_consumer(group));
+        CHECK_EQUAL(f.log_count, batches);
+    }
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
+static void a_static_member_does_not_come_back_as_somebody_else(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b, again;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 2);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    consumer_client_open(&again, &f, "b");
+    a.instance = again.instance = "i";
+    struct consumer_client *both[] = {&a, &b};
+    consumer_client_settle(both, 2);
+    consumer_client_send(&a, -2);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(a.error == KAFKA_NONE);
+    CHECK_EQUAL(consumer_client_beat(&again), KAFKA_INVALID_REQUEST);
+    CHECK(consumer_client_beat(&b) == KAFKA_NONE && b.held_count == 1);
+    memcpy(again.id, "c", 2);
+    CHECK(consumer_client_beat(&again) == KAFKA_NONE && again.held_count == 1);
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    consumer_client_close(&again);
+    group_fixture_close(&f);
+}
+
+static void members_ask_for_the_assignors_that_there_are(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b;
+    group_fixture_open(&f);
+    f.limits.assignors = (struct assignor_list){.items = {ASSIGNOR_RANGE}, .count = 1};
+    group_fixture_set_topic(&f, "t", 1, 4);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    a.assignor = "uniform";
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_UNSUPPORTED_ASSIGNOR);
+    CHECK(slice_equal(consumer_client_words(&a),
+                      slice_of_text("ServerAssignor uniform is not supported. Supported assignors: range.")));
+    a.assignor = NULL;
+    struct consumer_client *both[] = {&a, &b};
+    consumer_client_settle(both, 2);
+    CHECK(consumer_client_holds(&a, 1, 0) && consumer_client_holds(&a, 1, 1)); /* consecutive: range's */
+    CHECK(consumer_client_holds(&b, 1, 2) && consumer_client_holds(&b, 1, 3));
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    group_fixture_close(&f);
+}
+
 static void offsets_expire_from_when_the_last_member_left_also_after_a_restart(void)
 {
     struct group_fixture f;
@@ -487,6 +559,9 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(what_a_former_group_wrote_is_not_taken_for_what_the_present_one_writes),
       CHECK_TEST(a_static_member_comes_back_to_what_it_had), CHECK_TEST(topics_that_come_grow_and_go_are_noticed),
       CHECK_TEST(a_subscription_by_expression_follows_the_topics), CHECK_TEST(a_join_that_is_refused_leaves_no_group),
+      CHECK_TEST(a_join_that_is_refused_leaves_a_classic_group_what_it_is),
+      CHECK_TEST(a_static_member_does_not_come_back_as_somebody_else),
+      CHECK_TEST(members_ask_for_the_assignors_that_there_are),
       CHECK_TEST(offsets_expire_from_when_the_last_member_left_also_after_a_restart),
       CHECK_TEST(bad_requests_change_nothing), CHECK_TEST(a_full_group_takes_no_more_members),
       CHECK_TEST(who_says_more_than_a_record_holds_does_not_keep_the_others_from_being_answered),

@@ -26,9 +26,11 @@ static int64_t age(void *context, int64_t since)
 
 static struct group_settings settings(void *context, slice group_id)
 {
-    (void)context;
     (void)group_id;
-    return (struct group_settings){.consumer_session_timeout_ms = 45000, .consumer_heartbeat_interval_ms = 5000};
+    return (struct group_settings){.consumer_session_timeout_ms = 45000,
+                                   .consumer_heartbeat_interval_ms = 5000,
+                                   .consumer_assignment_interval_ms =
+                                       ((const struct group_fixture *)context)->assignment_interval_ms};
 }
 
 /* ---- topics ---- */
@@ -112,6 +114,8 @@ void group_fixture_open(struct group_fixture *f)
     *f = (struct group_fixture){
         .limits = {.groups = {.max_size = 10, .min_session_timeout_ms = 6000, .max_session_timeout_ms = 60000},
                    .consumer_max_size = 10,
+                   .assignors = {{ASSIGNOR_UNIFORM, ASSIGNOR_RANGE}, ASSIGNOR_COUNT},
+                   .regex_refresh_ms = 600000,
                    .consumer_migration = CONSUMER_MIGRATION_BIDIRECTIONAL,
                    .max_groups = 3,
                    .memory_bytes = 1 << 20,

@@ -6,7 +6,7 @@
 #include "group/group_coordinator.h"
 
 #define APPENDS_MAX     32
-#define LOG_BATCHES_MAX 2048
+#define LOG_BATCHES_MAX 8192
 #define TOPICS_MAX      8
 
 struct group_fixture {
@@ -25,6 +25,7 @@ struct group_fixture {
     struct group_topic topics[TOPICS_MAX];
     int topic_count;
     uint64_t topics_version;
+    int32_t assignment_interval_ms;
     int lookups; /* of topics by name */
     int answers; /* since the last call was made */
 };
