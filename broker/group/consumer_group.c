@@ -16,9 +16,9 @@ int group_make_consumer(struct group *group)
     store->random(store->context, &seed, sizeof seed);
     made->group = group;
     made->memory = memory;
-    text_index_init(&made->by_id, memory, seed);
-    text_index_init(&made->by_instance, memory, seed);
-    text_index_init(&made->by_regex, memory, seed);
+    text_index_init(&made->by_id, memory, MEMORY_GROUPS, seed);
+    text_index_init(&made->by_instance, memory, MEMORY_GROUPS, seed);
+    text_index_init(&made->by_regex, memory, MEMORY_GROUPS, seed);
     made->needs_refresh = true;
     group_answers_init(&made->waiting);
     made->regexes_at = INT64_MIN / 2;

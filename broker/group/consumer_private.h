@@ -19,7 +19,7 @@
 #include "group/consumer_claims.h"
 #include "group/consumer_group.h"
 #include "group/group_private.h"
-#include "group/text_index.h"
+#include "text_index.h"
 
 #define CONSUMER_LEAVE        (-1) /* member epochs of a heartbeat that are none */
 #define CONSUMER_LEAVE_STATIC (-2) /* a static member that means to come back; also the epoch that it then has */

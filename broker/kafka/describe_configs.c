@@ -1,9 +1,11 @@
 /* DescribeConfigs (key 32), for topics, for this broker and what is set for all, for its log, and for groups. */
+#include "container.h"
 #include "group_config.h"
 #include "kafka/changes.h"
 #include "kafka/described_config.h"
 #include "kafka/repeated.h"
 #include "kafka/resources.h"
+#include "text_index.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,15 +37,64 @@ static bool fill_entry(struct kafka_request *request, struct describe_configs_re
     return true;
 }
 
-static bool is_asked_for(const struct describe_configs_request_resource *resource, const char *name)
+/* ---- which settings ---- */
+
+struct known_key {
+    struct text_index_entry entry;
+    bool is_asked;
+};
+
+static bool list_known(struct kafka_request *request, struct text_index *index, int count,
+                       const char *(*name_of)(int key), struct known_key **keys)
 {
-    if (resource->configuration_keys.count < 0)
-        return true;
-    for (int32_t i = 0; i < resource->configuration_keys.count; i++) {
-        if (slice_equal(resource->configuration_keys.items[i], slice_of_text(name)))
-            return true;
+    *keys = arena_alloc(&request->arena, (size_t)count * sizeof **keys);
+    for (int i = 0; *keys != NULL && i < count; i++)
+        text_index_add(index, &(*keys)[i].entry, slice_of_text(name_of(i)));
+    return *keys != NULL;
+}
+
+/* Of each key whether it is asked for; NULL without memory. The names that are asked for, which may be millions, are
+ * gone through once. */
+static const struct known_key *find_asked(struct kafka_request *request,
+                                          const struct describe_configs_request_resource *resource, int count,
+                                          const char *(*name_of)(int key))
+{
+    struct text_index index;
+    struct known_key *keys;
+    text_index_init(&index, request->arena.memory, MEMORY_REQUESTS, 0);
+    bool ok = list_known(request, &index, count, name_of, &keys);
+    for (int i = 0; ok && resource->configuration_keys.count < 0 && i < count; i++)
+        keys[i].is_asked = true;
+    for (int32_t i = 0; ok && i < resource->configuration_keys.count; i++) {
+        struct text_index_entry *entry = text_index_find(&index, resource->configuration_keys.items[i]);
+        if (entry != NULL)
+            CONTAINER_OF(entry, struct known_key, entry)->is_asked = true;
     }
-    return false;
+    text_index_close(&index);
+    return ok ? keys : NULL;
+}
+
+static const char *topic_key_name(int key)
+{
+    const struct topic_config_key *keys;
+    topic_config_keys(&keys);
+    return keys[key].name;
+}
+
+static const char *broker_key_name(int key)
+{
+    return config_key(key)->name;
+}
+
+static const char *group_key_name(int key)
+{
+    return group_config_key(key)->name;
+}
+
+static const char *logger_key_name(int key)
+{
+    (void)key;
+    return RESOURCE_ROOT_LOGGER;
 }
 
 /* ---- resources ---- */
@@ -54,11 +105,12 @@ static bool describe_topic(struct kafka_request *request, const struct describe_
     const struct server *server = request->server;
     const struct topic_config_key *keys;
     size_t count = topic_config_keys(&keys);
+    const struct known_key *asked = find_asked(request, resource, (int)count, topic_key_name);
     answer->configs.items = arena_alloc(&request->arena, count * sizeof *answer->configs.items);
-    if (answer->configs.items == NULL)
+    if (answer->configs.items == NULL || asked == NULL)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (!is_asked_for(resource, keys[i].name))
+        if (!asked[i].is_asked)
             continue;
         struct described_config described;
         struct described_synonyms synonyms = {.count = 0};
@@ -78,12 +130,13 @@ static bool describe_broker(struct kafka_request *request, const struct describe
                             struct describe_configs_response_resource *answer)
 {
     const struct server *server = request->server;
+    const struct known_key *asked = find_asked(request, resource, CONFIG_KEY_COUNT, broker_key_name);
     answer->configs.items = arena_alloc(&request->arena, CONFIG_KEY_COUNT * sizeof *answer->configs.items);
-    if (answer->configs.items == NULL)
+    if (answer->configs.items == NULL || asked == NULL)
         return false;
     for (int i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = config_key(i);
-        if (!is_asked_for(resource, key->name))
+        if (!asked[i].is_asked)
             continue;
         struct described_config described;
         struct described_synonyms synonyms = {.count = 0};
@@ -108,13 +161,14 @@ static bool describe_cluster(struct kafka_request *request, const struct describ
                              struct describe_configs_response_resource *answer)
 {
     const struct config *config = request->server->config;
+    const struct known_key *asked = find_asked(request, resource, CONFIG_KEY_COUNT, broker_key_name);
     answer->configs.items = arena_alloc(&request->arena, CONFIG_KEY_COUNT * sizeof *answer->configs.items);
-    if (answer->configs.items == NULL)
+    if (answer->configs.items == NULL || asked == NULL)
         return false;
     for (int i = 0; i < CONFIG_KEY_COUNT; i++) {
         const struct config_key *key = config_key(i);
         const char *text = config_text_of(config, i, CONFIG_OF_CLUSTER);
-        if (text == NULL || !is_asked_for(resource, key->name))
+        if (text == NULL || !asked[i].is_asked)
             continue;
         struct described_config described;
         struct described_synonyms synonyms = {.count = 0};
@@ -163,10 +217,11 @@ static bool describe_logger(struct kafka_request *request, const struct describe
         refuse(request, answer, KAFKA_INVALID_REQUEST, &error);
         return true;
     }
+    const struct known_key *asked = find_asked(request, resource, 1, logger_key_name);
     answer->configs.items = arena_alloc(&request->arena, sizeof *answer->configs.items);
-    if (answer->configs.items == NULL)
+    if (answer->configs.items == NULL || asked == NULL)
         return false;
-    if (!is_asked_for(resource, RESOURCE_ROOT_LOGGER))
+    if (!asked->is_asked)
         return true;
     described.value = slice_of_text(levels[logger_level(request->server->logger)]);
     return fill_entry(request, &answer->configs.items[answer->configs.count++], RESOURCE_ROOT_LOGGER, &described,
@@ -179,13 +234,14 @@ static bool describe_group(struct kafka_request *request, const struct describe_
     const struct server *server = request->server;
     const struct settings *own = metadata_log_settings(server->metadata, SETTINGS_OF_GROUP, resource->resource_name);
     size_t count = group_config_count();
+    const struct known_key *asked = find_asked(request, resource, (int)count, group_key_name);
     answer->configs.items = arena_alloc(&request->arena, count * sizeof *answer->configs.items);
-    if (answer->configs.items == NULL)
+    if (answer->configs.items == NULL || asked == NULL)
         return false;
     for (int i = 0; i < (int)count; i++) {
         const struct group_config_key *key = group_config_key(i);
         const char *text = own != NULL ? settings_find(own, i) : NULL;
-        if (!is_asked_for(resource, key->name))
+        if (!asked[i].is_asked)
             continue;
         struct described_config described;
         struct described_synonyms synonyms = {.count = 0};

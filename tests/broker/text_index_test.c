@@ -1,5 +1,5 @@
 #include "check.h"
-#include "group/text_index.h"
+#include "text_index.h"
 
 #include <stdio.h>
 
@@ -37,7 +37,7 @@ static void what_is_added_is_found_until_it_is_removed(void)
     struct memory memory;
     struct text_index index;
     memory_init(&memory);
-    text_index_init(&index, &memory, 7);
+    text_index_init(&index, &memory, MEMORY_GROUPS, 7);
     CHECK(text_index_find(&index, slice_of_text("member-0")) == NULL);
     fill(&index);
     for (int i = 0; i < COUNT; i++)
@@ -57,7 +57,7 @@ static void few_are_looked_at_however_many_there_are(void)
     struct text_index index;
     memory_init(&memory);
     for (uint32_t seed = 0; seed < 20; seed++) {
-        text_index_init(&index, &memory, seed * UINT32_C(0x9e3779b9));
+        text_index_init(&index, &memory, MEMORY_GROUPS, seed * UINT32_C(0x9e3779b9));
         fill(&index);
         CHECK(index.chain_count >= COUNT && longest_chain(&index) <= 12);
         text_index_close(&index);
@@ -71,7 +71,7 @@ static void without_memory_it_finds_all_the_same(void)
     struct text_index index;
     memory_init(&memory);
     for (int64_t nth = 0; nth < 12; nth++) {
-        text_index_init(&index, &memory, 0);
+        text_index_init(&index, &memory, MEMORY_GROUPS, 0);
         memory_fail_at(&memory, nth);
         fill(&index);
         memory_fail_at(&memory, -1);

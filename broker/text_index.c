@@ -1,17 +1,17 @@
-#include "group/text_index.h"
+#include "text_index.h"
 
 #define CHAINS_FIRST 4
 #define CHAINS_MOST  (UINT32_C(1) << 24)
 
-void text_index_init(struct text_index *index, struct memory *memory, uint32_t seed)
+void text_index_init(struct text_index *index, struct memory *memory, enum memory_purpose purpose, uint32_t seed)
 {
-    *index = (struct text_index){.memory = memory, .seed = seed};
+    *index = (struct text_index){.memory = memory, .purpose = purpose, .seed = seed};
 }
 
 void text_index_close(struct text_index *index)
 {
-    memory_free(index->memory, MEMORY_GROUPS, index->chains, index->chain_count * sizeof *index->chains);
-    text_index_init(index, index->memory, index->seed);
+    memory_free(index->memory, index->purpose, index->chains, index->chain_count * sizeof *index->chains);
+    text_index_init(index, index->memory, index->purpose, index->seed);
 }
 
 /* FNV-1a, and a stir: a chain is chosen by the lower bits. */
@@ -45,7 +45,7 @@ static void grow(struct text_index *index)
     uint32_t count = index->chain_count == 0 ? CHAINS_FIRST : index->chain_count * 2;
     if (count > CHAINS_MOST)
         return;
-    struct text_index_entry **chains = memory_alloc_zeroed(index->memory, MEMORY_GROUPS, count * sizeof(*chains));
+    struct text_index_entry **chains = memory_alloc_zeroed(index->memory, index->purpose, count * sizeof(*chains));
     if (chains == NULL)
         return;
     struct text_index former = *index;
@@ -55,7 +55,7 @@ static void grow(struct text_index *index)
     move_chain(index, former.first);
     for (uint32_t i = 0; i < former.chain_count; i++)
         move_chain(index, former.chains[i]);
-    memory_free(index->memory, MEMORY_GROUPS, former.chains, former.chain_count * sizeof *former.chains);
+    memory_free(index->memory, index->purpose, former.chains, former.chain_count * sizeof *former.chains);
 }
 
 void text_index_add(struct text_index *index, struct text_index_entry *entry, slice text)

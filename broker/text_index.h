@@ -18,6 +18,7 @@ struct text_index_entry {
 
 struct text_index {
     struct memory *memory;
+    enum memory_purpose purpose;
     struct text_index_entry **chains;
     struct text_index_entry *first; /* the one chain while there is no memory for any */
     uint32_t chain_count;           /* a power of two; 0: `first` alone */
@@ -25,7 +26,7 @@ struct text_index {
     uint32_t seed;
 };
 
-void text_index_init(struct text_index *index, struct memory *memory, uint32_t seed);
+void text_index_init(struct text_index *index, struct memory *memory, enum memory_purpose purpose, uint32_t seed);
 /* Whatever is in it is not touched. */
 void text_index_close(struct text_index *index);
 /* Of entries that have the same text, the one that came last is found. */
