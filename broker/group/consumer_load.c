@@ -312,8 +312,11 @@ void consumer_loaded(struct consumer_group *group)
 {
     for (struct consumer_member *member = group->members, *next; member != NULL; member = next) {
         next = member->next;
-        if (!member->is_described)
-            consumer_free_member(group, member);
+        if (member->is_described)
+            continue;
+        int rc = consumer_add_grave(group, member->id, false); /* or what is left of it stays in the log */
+        (void)rc;                                              /* the next start tries again */
+        consumer_free_member(group, member);
     }
     int64_t now = group->group->coordinator->time.steady;
     for (struct consumer_member *member = group->members; member != NULL; member = member->next) {

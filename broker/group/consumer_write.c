@@ -186,14 +186,24 @@ static void record_grave(struct recording *recording, const struct consumer_grav
                                               grave->is_regex, &recording->write->builder, recording->now);
 }
 
+static int add_tombstones_of_graves(slice group_id, const struct consumer_grave *graves, struct batch_builder *builder,
+                                    int64_t now)
+{
+    int rc = 0;
+    for (const struct consumer_grave *g = graves; g != NULL && rc == 0; g = g->next)
+        rc = add_tombstones_of(group_id, slice_of(g->text, g->size), g->is_regex, builder, now);
+    return rc;
+}
+
+/* Of what a batch under way buries, too: it may fail. */
 int consumer_add_tombstones(const struct group *group, struct batch_builder *builder, int64_t now)
 {
     const struct consumer_group *consumer = group->consumer;
     struct consumer_group_target_assignment_metadata_key target = {.group_id = group->id};
     struct consumer_group_metadata_key epoch = {.group_id = group->id};
-    int rc = 0;
-    for (const struct consumer_grave *g = consumer->graves; g != NULL && rc == 0; g = g->next)
-        rc = add_tombstones_of(group->id, slice_of(g->text, g->size), g->is_regex, builder, now);
+    int rc = add_tombstones_of_graves(group->id, consumer->graves, builder, now);
+    if (rc == 0 && consumer->under_way != NULL)
+        rc = add_tombstones_of_graves(group->id, consumer->under_way->graves, builder, now);
     for (const struct consumer_member *m = consumer->members; m != NULL && rc == 0; m = m->next)
         rc = add_tombstones_of(group->id, m->id, false, builder, now);
     for (const struct consumer_regex *r = consumer->regexes; r != NULL && rc == 0; r = r->next)

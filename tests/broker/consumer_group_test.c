@@ -1,4 +1,5 @@
 #include "consumer_client.h"
+#include "kafka/messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -390,6 +391,29 @@ static void members_ask_for_the_assignors_that_there_are(void)
     group_fixture_close(&f);
 }
 
+/* A power cut may leave the records of a member but for those that describe it. */
+static void what_is_left_of_a_member_in_the_log_is_buried(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 2);
+    consumer_client_open(&a, &f, "member a");
+    consumer_client_open(&b, &f, "member b");
+    CHECK_EQUAL(consumer_client_beat(&b), KAFKA_NONE);
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_NONE);
+    struct consumer_group_member_metadata_key key = {.group_id = slice_of_text("g"),
+                                                     .member_id = slice_of_text("member a")};
+    group_fixture_write_tombstone(&f, &consumer_group_member_metadata_key_type, &key);
+    CHECK(group_fixture_count_standing(&f, "member a") > 0);
+    group_fixture_restart(&f);
+    CHECK_EQUAL(consumer_client_beat(&b), KAFKA_NONE);
+    CHECK_EQUAL(group_fixture_count_standing(&f, "member a"), 0);
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    group_fixture_close(&f);
+}
+
 static void offsets_expire_from_when_the_last_member_left_also_after_a_restart(void)
 {
     struct group_fixture f;
@@ -562,6 +586,7 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(a_join_that_is_refused_leaves_a_classic_group_what_it_is),
       CHECK_TEST(a_static_member_does_not_come_back_as_somebody_else),
       CHECK_TEST(members_ask_for_the_assignors_that_there_are),
+      CHECK_TEST(what_is_left_of_a_member_in_the_log_is_buried),
       CHECK_TEST(offsets_expire_from_when_the_last_member_left_also_after_a_restart),
       CHECK_TEST(bad_requests_change_nothing), CHECK_TEST(a_full_group_takes_no_more_members),
       CHECK_TEST(who_says_more_than_a_record_holds_does_not_keep_the_others_from_being_answered),

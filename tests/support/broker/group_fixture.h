@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "group/group_coordinator.h"
+#include "kafka/codec.h"
 
 #define APPENDS_MAX     32
 #define LOG_BATCHES_MAX 8192
@@ -39,6 +40,10 @@ void group_fixture_close(struct group_fixture *f);
 void group_fixture_answer(struct group_fixture *f, enum kafka_error error);
 /* Only the first of them. */
 void group_fixture_answer_one(struct group_fixture *f, enum kafka_error error);
+/* Into the log, past the coordinator. */
+void group_fixture_write_tombstone(struct group_fixture *f, const struct message_type *key_type, const void *key);
+/* How many kinds of records of that member stand in the log. */
+int group_fixture_count_standing(const struct group_fixture *f, const char *member);
 /* Only what was written is known. */
 void group_fixture_restart(struct group_fixture *f);
 void group_fixture_done(struct group_call *call);
