@@ -456,6 +456,12 @@ void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *
     metadata_submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
 }
 
+void metadata_log_note_producer_id(struct metadata_log *metadata, int64_t id)
+{
+    if (id >= metadata->next_producer_id && id < INT64_MAX / 2)
+        metadata->next_producer_id = id + 1;
+}
+
 void metadata_log_reserve_producer_ids(struct metadata_log *metadata, int64_t count, int64_t *first,
                                        metadata_done *done, void *context)
 {

@@ -7,6 +7,7 @@
 #include "operations/transactions.h"
 
 #include "container.h"
+#include "metadata_log.h"
 #include "operations/coordinator_log.h"
 #include "operations/groups.h"
 #include "operations/producer_ids.h"
@@ -218,6 +219,15 @@ static int load_batch(void *context, const struct batch_header *header, slice ba
     return log_walk_records(header, batch, loading->service->memory, load_record, context, error);
 }
 
+/* In a folder that was Kafka's, producers have ids that were not given out here. */
+static int note_producer_ids(void *context, const struct transaction *transaction)
+{
+    const struct transaction_values *values = transaction_values(transaction);
+    metadata_log_note_producer_id(context, values->producer_id);
+    metadata_log_note_producer_id(context, values->next_producer_id);
+    return 0;
+}
+
 /* Everything else is served: an epoch that was given out may not be given out again. */
 static int load(struct transaction_service *service, struct error *error)
 {
@@ -236,6 +246,7 @@ static int load(struct transaction_service *service, struct error *error)
         transaction_coordinator_give_up(service->coordinator);
         return 0;
     }
+    (void)transaction_coordinator_list(service->coordinator, note_producer_ids, server->metadata);
     if (loading.records > 0)
         log_info(server->logger, "transactions", "records=%llu not_understood=%llu loaded",
                  (unsigned long long)loading.records, (unsigned long long)loading.passed_over);

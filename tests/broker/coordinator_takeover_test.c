@@ -377,6 +377,30 @@ static void a_transaction_ends_as_it_was_decided_or_is_aborted(void)
     }
 }
 
+static void on_begun(struct transaction_call *call)
+{
+    *(bool *)call->context = true;
+}
+
+static void new_producers_get_no_id_that_kafka_gave_out(void)
+{
+    bool is_done = false;
+    struct transaction_init init = {.call = {.done = on_begun, .context = &is_done},
+                                    .transactional_id = slice_of_text("new"),
+                                    .timeout_ms = 60000,
+                                    .producer_id = -1,
+                                    .producer_epoch = -1};
+    open_server();
+    write_open(TRANSACTION_ONGOING);
+    take_over();
+    transaction_service_init(f.server.transactions, &init);
+    while (!is_done)
+        uv_run(&f.loop, UV_RUN_NOWAIT);
+    CHECK_EQUAL(init.call.error, KAFKA_NONE);
+    CHECK(init.producer_id > PRODUCER);
+    close_server();
+}
+
 /* What every start that is not disturbed finds, whatever happened to those before. */
 static void check_taken_over(void)
 {
@@ -456,5 +480,6 @@ SUITE("taking over a coordinator's log", CHECK_TEST(what_the_partitions_hold_is_
       CHECK_TEST(a_transaction_that_has_ended_there_counts_as_it_did),
       CHECK_TEST(an_open_transaction_goes_on_in_the_first_partition),
       CHECK_TEST(a_transaction_ends_as_it_was_decided_or_is_aborted),
+      CHECK_TEST(new_producers_get_no_id_that_kafka_gave_out),
       CHECK_TEST(a_power_cut_at_any_step_is_made_good_by_the_next_start),
       CHECK_TEST(a_failing_disk_call_or_allocation_loses_nothing))
