@@ -200,13 +200,19 @@ static bool is_undecided(const char *group)
     return offsets != NULL && committed_offsets_is_pending(offsets, slice_of_text("orders"), 0);
 }
 
+static int has_open(void *context, const struct log_producer *producer)
+{
+    (void)context;
+    return producer->transaction_start >= 0;
+}
+
 static bool all_others_are_empty(const char *topic)
 {
     bool is_empty = topics_find(&f.server.topics, slice_of_text(topic))->partition_count == PARTITIONS;
     for (int32_t i = 1; i < PARTITIONS; i++) {
         const struct log *log = partition_of(topic, i)->log;
-        is_empty = is_empty && log_start_offset(log) == log_end_offset(log) &&
-                   log_stable_end_offset(log) == log_end_offset(log) && log_is_start_saved(log);
+        is_empty = is_empty && log_start_offset(log) == log_end_offset(log) && log_is_start_saved(log) &&
+                   log_list_producers(log, has_open, NULL) == 0;
     }
     return is_empty;
 }
