@@ -75,8 +75,12 @@ INTENDED = {
     r"^odd_joins \| JoinGroup v9 a protocol without a name, .*protocol_name: kafka None": "it is the one that they have",
     r"^odd_joins \| LeaveGroup v2 after (no|negative) rebalance timeout .*(0|25), furrowd (25|0)": "the sync came too late",
     r"^odd_lists \| FindCoordinator v6 .* of type 2 .*kafka 15, furrowd 42": "there are no share groups",
+    r"^odd_lists \| (DescribeGroups|ConsumerGroupDescribe) v\d \['(\S+)', '\2'\] \| .groups\[1\]": "it is told once",
     r"^odd_lists \| OffsetDelete v0 .* (no partitions|a topic twice) \| ": "topics are answered as they were asked",
     r"^odd_expressions \| ConsumerGroupHeartbeat v1 no names \| .*kafka 1, furrowd 2": "topics are looked up at once",
+    r"^odd_instances \| .*group_state: kafka 'Stable', furrowd 'Reconciling'": "who joins again while it waits is never "
+    "given in Kafka what it waits for",
+    r"^odd_instances \| .* a leaves by another's name \| .*kafka 82, furrowd 25": "what c gave up is nobody's",
     # ---- administration
     r"^odd_(elections|reassignments) \| .* timeout (0|-1) \| .*kafka 7": "nothing takes any time",
     r"^odd_topics \| CreatePartitions v\d great \| .*kafka -1, furrowd 44": "Kafka fails without saying why",

@@ -366,6 +366,32 @@ def odd_heartbeats(pair: Pair) -> None:
         beat(pair, version, group, "a", -1, "leaves again")
 
 
+def odd_instances(pair: Pair) -> None:
+    """Static members of the consumer protocol who take what belongs to others."""
+    wait_for_coordinators(pair)
+    pair.create("cg-instances", 2)
+    named = {"subscribed_topic_names": ["cg-instances"]}
+    for version in pair.versions(CONSUMER_HEARTBEAT):
+        group = f"odd-instances-{version}"
+
+        def look(note: str, name: str, epoch: int, group=group, version=version, **other) -> None:
+            beat(pair, version, group, name, epoch, note, **other)
+            describe(pair, group, note)
+
+        look("a is static", "a", 0, instance_id="one", **named)
+        look("b is not", "b", 0, **named)
+        look("c is static", "c", 0, instance_id="two", **named)
+        look("b takes an instance", "b", 0, instance_id="three", **named)
+        look("b drops it", "b", 0, **named)
+        look("a is away", "a", -2, instance_id="one")
+        look("a comes back itself", "a", 0, instance_id="one", **named)
+        look("c is away", "c", -2, instance_id="two")
+        look("c comes back as nobody's instance", "c", 0, instance_id="four", **named)
+        look("c comes back without", "c", 0, **named)
+        look("a leaves by another's name", "a", -1, instance_id="two")
+        look("a leaves without its instance", "a", -1)
+
+
 def odd_expressions(pair: Pair) -> None:
     pair.create("cg-regex-a")
     for note, other in {
@@ -398,6 +424,7 @@ GROUP_EDGES = [
     odd_fetches,
     odd_lists,
     odd_heartbeats,
+    odd_instances,
     odd_expressions,
 ]
 
