@@ -146,7 +146,7 @@ void group_commit_written(struct group_write *write, enum kafka_error error)
         const struct commit_partition *partition = &commit->partitions[i];
         if (partition->error != KAFKA_NONE)
             continue;
-        pending_owner_drop(&group->pending, partition->topic, partition->partition);
+        pending_owner_drop(&group->coordinator->pending, &group->pending, partition->topic, partition->partition);
         committed_offsets_settle(&group->offsets, partition->topic, partition->partition, &partition->value);
     }
     group_commit_refuse(commit, classic_write_error(error));

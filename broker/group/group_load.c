@@ -8,7 +8,7 @@ static int load_offset(struct group_coordinator *coordinator, int64_t producer_i
     struct group *group = group_find(coordinator, record->group);
     bool is_pending = producer_id != BATCH_NO_PRODUCER_ID && !record->is_tombstone;
     if (group != NULL && !is_pending)
-        pending_owner_drop(&group->pending, record->topic, record->partition);
+        pending_owner_drop(&group->coordinator->pending, &group->pending, record->topic, record->partition);
     if (record->is_tombstone) {
         if (group != NULL)
             committed_offsets_remove(&group->offsets, record->topic, record->partition);

@@ -228,7 +228,7 @@ void group_removal_written(struct group_write *write, enum kafka_error error)
     enum group_write_kind kind = write->kind;
     const struct removed_offset *removed = error == KAFKA_NONE ? write->removed : NULL;
     for (; removed != NULL; removed = removed->next) {
-        pending_owner_drop(&group->pending, removed->topic, removed->partition);
+        pending_owner_drop(&group->coordinator->pending, &group->pending, removed->topic, removed->partition);
         committed_offsets_remove(&group->offsets, removed->topic, removed->partition);
     }
     if (kind == WRITE_FORGETTING)
