@@ -165,6 +165,8 @@ bool group_write_send(struct group_write *write, int rc);
 /* Closes and frees one that is not sent. */
 void group_write_drop_unsent(struct group_write *write);
 
+/* Zero: there is no such topic. */
+struct uuid group_topic_id(const struct group_coordinator *coordinator, slice topic);
 /* All partitions that have no error yet. */
 void group_commit_refuse(struct commit_call *commit, enum kafka_error error);
 /* Whether records with keys of that type are of consumer groups; the key is behind its type. */

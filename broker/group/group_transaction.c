@@ -35,6 +35,7 @@ static int add_values(struct group_write *write, struct commit_call *commit)
             rc = 0;
         } else if (rc == 0) {
             rc = group_records_add_offset(&write->builder, now, commit->group_id, partition->topic,
+                                          group_topic_id(write->group->coordinator, partition->topic),
                                           partition->partition, &partition->value);
         }
     }

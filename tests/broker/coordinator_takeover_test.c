@@ -132,7 +132,7 @@ static void write_offset(int32_t partition, int64_t producer, const char *group,
     writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
     batch_builder_open(&builder, &w, &options);
     struct committed_offset value = {.offset = offset, .committed_at = WALL, .leader_epoch = -1};
-    int rc = group_records_add_offset(&builder, WALL, slice_of_text(group), slice_of_text("orders"), 0,
+    int rc = group_records_add_offset(&builder, WALL, slice_of_text(group), slice_of_text("orders"), UUID_ZERO, 0,
                                       offset >= 0 ? &value : NULL);
     REQUIRE(rc == 0);
     REQUIRE(batch_builder_close(&builder, NULL) == 0);
