@@ -162,8 +162,10 @@ def test_kafka_consumer_perf_test(server, topic, filled, kafka_tools):
         "org.apache.kafka.tools.ConsumerPerformance",
         *("--bootstrap-server", server.bootstrap, "--topic", topic, "--num-records", "100", "--group", f"group-{topic}"),
     )
-    heads, figures = (line.split(", ") for line in said.strip().splitlines()[-2:])
-    assert int(dict(zip(heads, figures))["data.consumed.in.nMsg"]) == 100
+    lines = said.splitlines()
+    at = next((i for i, line in enumerate(lines) if line.startswith("start.time")), None)
+    assert at is not None, said
+    assert int(dict(zip(lines[at].split(", "), lines[at + 1].split(", ")))["data.consumed.in.nMsg"]) == 100, said
     assert committed(server, f"group-{topic}", topic) == in_all_partitions(25)
 
 
