@@ -28,7 +28,8 @@ INTENDED = {
     r"^raw_frames \| (negative size|empty frame)": "closed at once",
     # ---- configuration
     r"\.configs\[(flush.ms|log.flush.interval.ms|max.connections|listeners|group.max.size|log.cleaner.dedupe.buffer.size|"
-    r"log.cleaner.io.max.bytes.per.second|group.initial.rebalance.delay.ms)\]\.(value|synonyms)": "other defaults",
+    r"log.cleaner.io.max.bytes.per.second|group.initial.rebalance.delay.ms|offsets.topic.segment.bytes)\]\.(value|synonyms)": "other defaults",
+    r"\.configs\[(group\.)?consumer.assignment.interval.ms\]\.synonyms": "another default",
     r"\.configs\[transaction.state.log.[a-z.]+\]\.(value|(config_)?source|synonyms|config_type)": "one node, one partition",
     r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka \{.*\}, furrowd 'missing'": "settings that Furrow does not have",
     r"\.configs\[[^]]+\](\.synonyms\[[^]]+\])?: kafka 'missing', furrowd": "settings of Furrow's own, and derived ones",
@@ -98,9 +99,13 @@ INTENDED = {
 @pytest.fixture(scope="module")
 def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("differential")
-    settings = {"auto.create.topics.enable": "false", "group.initial.rebalance.delay.ms": "0"}
     # Kafka 4.3 puts assignments off, and has them made in the background.
-    at_once = {"group.consumer.assignment.interval.ms": "0", "group.consumer.assignor.offload.enable": "false"}
+    settings = {
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.consumer.assignment.interval.ms": "0",
+    }
+    at_once = {"group.consumer.assignor.offload.enable": "false"}
     kafka = ApacheKafka(folder / "kafka", {**settings, **at_once, "log.message.timestamp.after.max.ms": "3600000"}).start()
     furrowd = Furrowd(folder / "furrowd", settings, request.config.getoption("furrowd").resolve()).start()
     yield Pair(Peer(kafka), Peer(furrowd))

@@ -157,6 +157,8 @@ static void settings_of_groups_that_kafka_has_are_described(void)
     CHECK(strcmp(describe(peer, GROUP, "g", "consumer.assignment.interval.ms"), "2000 8") == 0);
     CHECK(strcmp(describe(peer, GROUP, "h", "consumer.assignment.interval.ms"), "0 5") == 0);
     CHECK_EQUAL(alter(peer, GROUP, "g", "consumer.session.timeout.ms", SET, "0"), KAFKA_INVALID_CONFIG);
+    CHECK_EQUAL(alter(peer, BROKER, "1", "group.consumer.assignment.interval.ms", SET, "500"), KAFKA_NONE);
+    CHECK(strcmp(describe(peer, GROUP, "h", "consumer.assignment.interval.ms"), "500 2") == 0);
     close(peer);
     close_fixture();
 }
