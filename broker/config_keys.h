@@ -164,6 +164,19 @@
       "The shortest consumer.heartbeat.interval.ms that a group may be given.")                                        \
     I(GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS, "group.consumer.max.heartbeat.interval.ms", "15000", 1, INT32_MAX,     \
       "The longest consumer.heartbeat.interval.ms that a group may be given.")                                         \
+    I(GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS, "group.consumer.assignment.interval.ms", "0", 0, INT32_MAX,               \
+      "How long a group of the consumer protocol waits from one assignment to the next, where it has no setting of "   \
+      "its own; a large one waits longer by itself. Kafka's default, 1000, makes small groups wait for nothing.")      \
+    I(GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS, "group.consumer.min.assignment.interval.ms", "0", 0, INT32_MAX,       \
+      "The shortest consumer.assignment.interval.ms that a group may be given.")                                       \
+    I(GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS, "group.consumer.max.assignment.interval.ms", "15000", 0, INT32_MAX,   \
+      "The longest consumer.assignment.interval.ms that a group may be given.")                                        \
+    L(GROUP_CONSUMER_ASSIGNORS, "group.consumer.assignors", "uniform,range", "uniform,range",                          \
+      "The assignors that members of groups of the consumer protocol may ask for; the first is for who asks for "      \
+      "none.")                                                                                                         \
+    I(GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS, "group.consumer.regex.refresh.interval.ms", "600000", 10000,           \
+      INT32_MAX,                                                                                                       \
+      "How often expressions that are subscribed to are compared with all topics again, although none came or went.")  \
     D(SCRUB_INTERVAL_HOURS, "furrow.scrub.interval.hours", "168", 0, 1000000,                                          \
       "All that is stored is read and checked for bit rot once in so many hours, slowly; 0: never.")                   \
     I(FURROW_GROUPS_MAX, "furrow.groups.max", "10000", 1, INT32_MAX,                                                   \
@@ -174,6 +187,8 @@
       "refused, beyond it commits. Default: an eighth of the memory, at most 1 GiB.")                                  \
     I(OFFSET_METADATA_MAX_BYTES, "offset.metadata.max.bytes", "4096", 0, INT32_MAX,                                    \
       "The largest text that a client may keep with an offset.")                                                       \
+    I(OFFSETS_TOPIC_SEGMENT_BYTES, "offsets.topic.segment.bytes", "1048576", 1048576, INT32_MAX,                       \
+      "Segments of __consumer_offsets, when it is made: small ones are compacted sooner, and read faster at start.")   \
     I(OFFSETS_RETENTION_MINUTES, "offsets.retention.minutes", "10080", 1, INT32_MAX,                                   \
       "How long committed offsets are kept once a group has no members, or since the commit where it never had any.")  \
     N(OFFSETS_RETENTION_CHECK_INTERVAL_MS, "offsets.retention.check.interval.ms", "600000", 1, INT64_MAX,              \
@@ -192,6 +207,8 @@
     I(TRANSACTION_STATE_LOG_REPLICATION_FACTOR, "transaction.state.log.replication.factor", "1", 1, 1,                 \
       "There is one node: always 1.")                                                                                  \
     I(TRANSACTION_STATE_LOG_MIN_ISR, "transaction.state.log.min.isr", "1", 1, 1, "There is one node: always 1.")       \
+    I(TRANSACTION_STATE_LOG_SEGMENT_BYTES, "transaction.state.log.segment.bytes", "1048576", 1048576, INT32_MAX,       \
+      "Segments of __transaction_state, when it is made: small ones are compacted sooner, and read faster at start.")  \
     I(FURROW_TRANSACTIONS_MAX, "furrow.transactions.max", "10000", 1, INT32_MAX, "Transactional ids in all.")          \
     N(FURROW_TRANSACTIONS_MEMORY_BYTES, "furrow.transactions.memory.bytes", NULL, 65536, CONFIG_MEMORY_MOST,           \
       "Memory for transactional ids and the partitions of their transactions; beyond it new ones are refused. "        \

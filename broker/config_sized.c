@@ -116,6 +116,12 @@ static int check_groups(const struct config *config, struct error *error)
         rc = check_between(config, CONFIG_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
                            CONFIG_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS, CONFIG_GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
                            error);
+    if (rc == 0)
+        rc = check_between(config, CONFIG_GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+                           CONFIG_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS,
+                           CONFIG_GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS, error);
+    if (rc == 0 && *config_string(config, CONFIG_GROUP_CONSUMER_ASSIGNORS) == '\0')
+        rc = error_set(error, -EINVAL, "group.consumer.assignors must name one at least: uniform, range");
     int64_t interval = config_number(config, CONFIG_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS);
     if (rc == 0 && config_number(config, CONFIG_GROUP_CONSUMER_SESSION_TIMEOUT_MS) <= interval)
         rc = error_set(

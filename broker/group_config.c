@@ -5,9 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CONSUMER_HEARTBEAT_INTERVAL_MS, CONSUMER_SESSION_TIMEOUT_MS, KEY_COUNT };
+enum { CONSUMER_ASSIGNMENT_INTERVAL_MS, CONSUMER_HEARTBEAT_INTERVAL_MS, CONSUMER_SESSION_TIMEOUT_MS, KEY_COUNT };
 
 static const struct group_config_key keys[KEY_COUNT] = {
+    [CONSUMER_ASSIGNMENT_INTERVAL_MS] = {"consumer.assignment.interval.ms",
+                                         CONFIG_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS,
+                                         CONFIG_GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+                                         CONFIG_GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS,
+                                         "How long the group waits from one assignment to the next, in ms."},
     [CONSUMER_HEARTBEAT_INTERVAL_MS] = {"consumer.heartbeat.interval.ms", CONFIG_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS,
                                         CONFIG_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS,
                                         CONFIG_GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS,
@@ -39,7 +44,8 @@ int group_config_find(slice name)
 
 int group_config_check_value(int key, slice value, struct error *error)
 {
-    const struct setting_rule rule = {keys[key].name, SETTING_INT, 1, INT32_MAX, NULL};
+    const struct setting_rule rule = {keys[key].name, SETTING_INT, config_key((int)keys[key].broker)->min, INT32_MAX,
+                                      NULL};
     return setting_check(&rule, value, error);
 }
 
@@ -87,5 +93,6 @@ struct group_settings group_config_settings(const struct server *server, slice g
     return (struct group_settings){
         .consumer_session_timeout_ms = bounded(server->config, own, CONSUMER_SESSION_TIMEOUT_MS),
         .consumer_heartbeat_interval_ms = bounded(server->config, own, CONSUMER_HEARTBEAT_INTERVAL_MS),
+        .consumer_assignment_interval_ms = bounded(server->config, own, CONSUMER_ASSIGNMENT_INTERVAL_MS),
     };
 }

@@ -456,6 +456,12 @@ void metadata_log_set_topic_config(struct metadata_log *metadata, struct topic *
     metadata_submit(change, encode_topic(change, topic_name(topic), topic->id, topic->recorded_partitions, config));
 }
 
+void metadata_log_note_producer_id(struct metadata_log *metadata, int64_t id)
+{
+    if (id >= metadata->next_producer_id && id < INT64_MAX / 2)
+        metadata->next_producer_id = id + 1;
+}
+
 void metadata_log_reserve_producer_ids(struct metadata_log *metadata, int64_t count, int64_t *first,
                                        metadata_done *done, void *context)
 {
@@ -509,22 +515,23 @@ static void on_start_checkpoint(struct checkpoint_request *request, int status)
         metadata->server->checkpoints_stale = false;
 }
 
-static bool is_gone(void *context, slice topic)
+static bool is_gone(void *context, slice topic, struct uuid id)
 {
     const struct metadata_log *metadata = context;
     const struct deleted_name *deleted = metadata->deleted;
-    if (topics_find(&metadata->server->topics, topic) != NULL)
-        return false;
+    const struct topic *found = topics_find(&metadata->server->topics, topic);
+    if (found != NULL)
+        return !uuid_is_zero(id) && !uuid_equal(found->id, id);
     while (deleted != NULL && !slice_equal(deleted->name, topic))
         deleted = deleted->next;
     return deleted != NULL;
 }
 
-/* A power cut between a topic's deletion and that of what was committed for it. */
+/* A power cut between a topic's deletion and that of what was committed for it; another one of the name may be there.
+ */
 static void forget_gone(struct metadata_log *metadata)
 {
-    if (metadata->deleted != NULL)
-        group_service_forget_gone(metadata->server->groups, is_gone, metadata);
+    group_service_forget_gone(metadata->server->groups, is_gone, metadata);
     metadata->deleted = NULL;
     arena_close(&metadata->deleted_names);
 }

@@ -72,6 +72,8 @@ typedef int metadata_settings_callback(void *context, slice name, const struct s
 int metadata_log_list_settings(const struct metadata_log *metadata, enum settings_of of,
                                metadata_settings_callback *callback, void *context);
 
+/* A producer has this id from elsewhere: it is not given out, nor any below it. */
+void metadata_log_note_producer_id(struct metadata_log *metadata, int64_t id);
 /* Takes `count` producer ids out of circulation for ever; *first is set before done is called with status 0. */
 void metadata_log_reserve_producer_ids(struct metadata_log *metadata, int64_t count, int64_t *first,
                                        metadata_done *done, void *context);

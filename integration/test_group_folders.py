@@ -8,11 +8,13 @@ import time
 
 import pytest
 from differential.consumer_groups import assignment, beat_body, subscription
-from differential.groups import FIND_COORDINATOR, JOIN, OFFSET_COMMIT, OFFSET_FETCH, SYNC
-from differential.peers import CREATE_TOPICS, Peer
+from differential.groups import DELETE_GROUPS, FIND_COORDINATOR, JOIN, OFFSET_COMMIT, OFFSET_FETCH, SYNC
+from differential.peers import CREATE_TOPICS, INIT_PRODUCER_ID, METADATA, Peer
+from differential.transactions import ADD_OFFSETS, END, PASSING, TXN_OFFSET_COMMIT, errors_of
 from servers import ApacheKafka, Furrowd
 
 HEARTBEAT, DESCRIBE, CLASSIC_HEARTBEAT = 68, 69, 12
+UNSTABLE = 88
 GROUPS = ["modern", "empty", "mixed"]
 
 pytestmark = [
@@ -114,3 +116,152 @@ def test_groups_go_on_where_their_log_goes(both, one, other):
     for name, epoch in epochs.items():
         beat(peer, "modern", name, epoch, **({"instance_id": "one"} if name == "b" else {}))
     peer.close()
+
+
+# ---- a log of many partitions
+
+PARTITIONS = 5
+INTERNAL = ["__consumer_offsets", "__transaction_state"]
+EAGER = {"cleanup.policy": "compact", "segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0",
+         "delete.retention.ms": "0", "max.compaction.lag.ms": "1", "segment.ms": "1000"}
+
+
+def partition_of(name: str) -> int:
+    """Java's hash of a string, as Apache Kafka picks the partition of a group or a transactional id."""
+    code = 0
+    for character in name:
+        code = (31 * code + ord(character)) & 0xFFFFFFFF
+    return (code & 0x7FFFFFFF) % PARTITIONS
+
+
+def names_in_each_partition(prefix: str) -> list[str]:
+    """The n-th belongs to partition n."""
+    return [next(name for name in (f"{prefix}-{i}" for i in range(1000)) if partition_of(name) == wanted)
+            for wanted in range(PARTITIONS)]
+
+
+def wait_until(peer: Peer, key: int, version: int, body: dict) -> dict:
+    """What passes by itself is waited for: loading, a topic that is made, a transaction that is being ended."""
+    deadline = time.monotonic() + 20
+    while True:
+        answer = peer.call(key, version, body, 10)
+        if not PASSING & set(errors_of(answer)):
+            return answer
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+
+
+def commit(peer: Peer, group: str, offset: int) -> None:
+    body = {"group_id": group, "generation_id_or_member_epoch": -1, "member_id": "",
+            "topics": [{"name": "moved", "partitions": [{"partition_index": 1, "committed_offset": offset}]}]}
+    assert set(errors_of(wait_until(peer, OFFSET_COMMIT, 9, body))) == {0}
+
+
+def committed(peer: Peer, group: str, stable: bool = False) -> int | str:
+    body = {"groups": [{"group_id": group, "topics": [{"name": "moved", "partition_indexes": [1]}]}],
+            "require_stable": stable}
+    [part] = wait_until(peer, OFFSET_FETCH, 9, body)["groups"][0]["topics"][0]["partitions"]
+    return "undecided" if part["error_code"] == UNSTABLE else part["committed_offset"]
+
+
+def begin(peer: Peer, name: str, group: str, offset: int) -> dict:
+    """An open transaction that commits an offset; what names its producer."""
+    wait_until(peer, FIND_COORDINATOR, 4, {"key_type": 1, "coordinator_keys": [name]})
+    answer = wait_until(peer, INIT_PRODUCER_ID, 4, {"transactional_id": name, "transaction_timeout_ms": 600000})
+    producer = {"producer_id": answer["producer_id"], "producer_epoch": answer["producer_epoch"]}
+    body = {"transactional_id": name, "group_id": group, **producer}
+    assert wait_until(peer, ADD_OFFSETS, 3, body)["error_code"] == 0
+    topics = [{"name": "moved", "partitions": [{"partition_index": 1, "committed_offset": offset}]}]
+    answer = wait_until(peer, TXN_OFFSET_COMMIT, 3, {**body, "generation_id": -1, "member_id": "", "topics": topics})
+    assert set(errors_of(answer)) == {0}, answer
+    return producer
+
+
+def end(peer: Peer, name: str, producer: dict, commits: bool) -> None:
+    body = {"transactional_id": name, **producer, "committed": commits}
+    assert wait_until(peer, END, 3, body)["error_code"] == 0
+
+
+def create_internal_topics(server: Furrowd) -> None:
+    peer = Peer(server.start())
+    configs = [{"name": name, "value": value} for name, value in EAGER.items()]
+    topics = [{"name": name, "num_partitions": PARTITIONS, "replication_factor": 1, "configs": configs}
+              for name in INTERNAL]
+    topics.append({"name": "moved", "num_partitions": 2, "replication_factor": 1})
+    answer = peer.call(CREATE_TOPICS, 7, {"topics": topics, "timeout_ms": 5000}, 10)
+    assert set(errors_of(answer)) == {0}, answer
+    peer.close()
+    server.stop()
+
+
+def take_over(source: ApacheKafka, target: Furrowd) -> None:
+    for name in INTERNAL:
+        for number in range(PARTITIONS):
+            folder = target.partition_folder(name, number)
+            for file in source.partition_folder(name, number).iterdir():
+                if file.name != "partition.metadata":
+                    shutil.copy2(file, folder / file.name)
+
+
+def sizes(server: Furrowd, topic: str) -> list[int]:
+    return [sum(file.stat().st_size for file in server.partition_folder(topic, number).glob("*.log"))
+            for number in range(PARTITIONS)]
+
+
+def test_a_log_of_many_partitions_is_taken_over(both, kafka_tools):
+    kafka, furrowd = both["kafka"], both["furrowd"]
+    kafka.settings = {**kafka.settings, "offsets.topic.num.partitions": str(PARTITIONS),
+                      "transaction.state.log.num.partitions": str(PARTITIONS)}
+    furrowd.settings = {**furrowd.settings, "log.cleaner.backoff.ms": "100"}
+    create_internal_topics(furrowd)
+    groups, names = names_in_each_partition("group"), names_in_each_partition("id")
+    peer = ready(kafka)
+    for number, group in enumerate(groups):
+        commit(peer, group, number)
+        commit(peer, group, 100 + number)
+    commit(peer, "deleted", 1)
+    # the transactional ids live in other partitions than their groups
+    committing = begin(peer, names[1], groups[3], 203)
+    begin(peer, names[4], groups[2], 202)
+    aborted = begin(peer, names[2], groups[4], 204)
+    end(peer, names[2], aborted, commits=False)
+    peer.close()
+    kafka.stop()
+
+    take_over(kafka, furrowd)
+    peer = Peer(furrowd.start())
+    assert [committed(peer, group) for group in groups] == [100, 101, 102, 103, 104]
+    assert [committed(peer, group, stable=True) for group in groups] == [100, 101, "undecided", "undecided", 104]
+    end(peer, names[1], committing, commits=True)
+    wait_until(peer, INIT_PRODUCER_ID, 4, {"transactional_id": names[4], "transaction_timeout_ms": 600000})
+    peer.call(DELETE_GROUPS, 2, {"groups_names": ["deleted", groups[1]]}, 10)
+    for offset in range(3000):  # a segment, so that what stands before is compacted, and the tombstones go
+        commit(peer, groups[0], offset)
+    deadline = time.monotonic() + 30
+    while "partition=__consumer_offsets-0" not in furrowd.tail(200) or "compacted" not in furrowd.tail(200):
+        assert time.monotonic() < deadline, "__consumer_offsets is not compacted"
+        time.sleep(0.2)
+    peer.close()
+    for stop in (furrowd.stop, furrowd.kill):
+        stop()
+        peer = Peer(furrowd.start())
+        expected = [2999, -1, 102, 203, 104]
+        assert [committed(peer, group, stable=True) for group in groups] == expected
+        assert committed(peer, "deleted") == -1
+        described = peer.call(METADATA, 12, {"topics": [{"topic_id": bytes(16), "name": "__consumer_offsets"}],
+                                             "allow_auto_topic_creation": False})
+        assert len(described["topics"][0]["partitions"]) == PARTITIONS
+        peer.close()
+    furrowd.stop()
+    for topic in INTERNAL:
+        assert sizes(furrowd, topic)[1:] == [0] * (PARTITIONS - 1)
+    files = sorted(furrowd.partition_folder("__consumer_offsets").glob("*.log"))
+    dumped = kafka_tools.run(
+        "org.apache.kafka.tools.DumpLogSegments", "--offsets-decoder", "--files", ",".join(map(str, files)))
+    assert f'"group":"{groups[4]}"' in dumped
+    assert "isvalid: false" not in dumped
+    files = sorted(furrowd.partition_folder("__transaction_state").glob("*.log"))
+    dumped = kafka_tools.run(
+        "org.apache.kafka.tools.DumpLogSegments", "--transaction-log-decoder", "--files", ",".join(map(str, files)))
+    assert all(f"transactional_id={name}" in dumped or f'"{name}"' in dumped for name in (names[1], names[4]))
+    assert "isvalid: false" not in dumped

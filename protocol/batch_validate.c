@@ -59,12 +59,11 @@ static int check_meaning(const struct batch_header *header, struct error *error)
     return 0;
 }
 
-static int check_record(const struct record *record, int64_t expected_offset, const struct batch_rules *rules,
+static int check_record(const struct record *record, int32_t index, const struct batch_rules *rules,
                         struct batch_report *report, struct error *error)
 {
-    int32_t index = (int32_t)(expected_offset - report->header.base_offset);
     const char *wrong = NULL;
-    if (record->offset != expected_offset)
+    if (record->offset - report->header.base_offset != index)
         wrong = "its offset delta does not follow the one before";
     else if (rules->keys_required && slice_is_null(record->key))
         wrong = "a compacted topic needs a key";
@@ -84,9 +83,9 @@ static int walk(slice bytes, const struct batch_rules *rules, struct batch_repor
     if (rc != 0)
         return rc;
     struct record record;
-    int64_t offset = report->header.base_offset;
+    int32_t index = 0; /* no offset is counted up: the last one may be INT64_MAX */
     while ((rc = batch_iterator_next(&it, &record, error)) == 1) {
-        rc = check_record(&record, offset++, rules, report, error);
+        rc = check_record(&record, index++, rules, report, error);
         if (rc != 0)
             break;
     }

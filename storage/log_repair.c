@@ -21,13 +21,14 @@ int repair_tell(struct repair *repair, const char *path, const char *format, ...
 
 /* ---- judging ---- */
 
+/* Where nothing is known, the one before it: perhaps none, -1, as in what was written before there were epochs. */
 static int32_t epoch_of_offset(const struct repair_walk *walk, int64_t offset)
 {
     for (uint32_t i = walk->epochs.count; i-- > 0;) {
         if (walk->epochs.starts[i].start_offset <= offset)
             return walk->epochs.starts[i].epoch;
     }
-    return walk->judge.seen > 0 ? walk->judge.seen : 0;
+    return walk->judge.seen;
 }
 
 enum stretch_fate repair_judge(struct repair_walk *walk, const struct segment_stretch *stretch, int32_t *epoch)

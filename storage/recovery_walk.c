@@ -199,18 +199,28 @@ void recovery_note_cut(struct recovery_walk *w, int64_t base_offset)
     w->cut = true;
 }
 
-static int cut_segment(struct recovery_walk *w, struct segment *segment, struct file *file, uint32_t end)
+static int cut_bytes(struct recovery_walk *w, struct segment *segment, struct file *file, uint32_t end)
 {
-    recovery_note_cut(w, segment->base_offset);
     int rc = file_truncate(file, end, w->error);
     if (rc == 0)
         rc = file_sync(file, w->error); /* or the next power cut could bring back what was cut */
     if (rc != 0)
         return rc;
-    w->recovery->bytes_cut += segment->size - end;
     w->log->bytes -= segment->size - end;
     segment->size = end;
     return 0;
+}
+
+/* All offsets up to the next segment are there, and bytes behind them in which no batch is: what a write that failed
+ * has left. They were cut off before the roll, but the segment was not synced again, so a power cut has brought them
+ * back.
+ */
+static bool ends_in_leftovers(struct recovery_walk *w, struct segment_scan *scan, uint32_t end)
+{
+    if (!w->is_closed || w->trusted_to == INT64_MAX || w->end != w->limit || end == scan->end)
+        return false;
+    segment_scan_seek(scan, end, 0, INT64_MAX);
+    return !segment_scan_find(scan, scan->end, INT64_MAX) && scan->read_status == 0;
 }
 
 /* Where the walk of a segment starts: at the mark, when there is one in it, else at the first batch. Sets *end to that
@@ -286,10 +296,15 @@ int recovery_walk_segment(struct recovery_walk *w, uint32_t i, int64_t trusted_t
         rc = recovery_aborted_open(w, segment, from_start);
     if (rc == 0)
         rc = walk_on(w, &scan, segment, head, &tails, &end);
+    bool has_leftovers = rc == 0 && ends_in_leftovers(w, &scan, end);
     w->recovery->bytes_scanned += scan.bytes_read;
     segment_scan_close(&scan);
-    if (rc == FURROW_CORRUPT)
-        rc = cut_segment(w, segment, handle.file, end);
+    if (rc == FURROW_CORRUPT) {
+        recovery_note_cut(w, segment->base_offset);
+        w->recovery->bytes_cut += segment->size - end;
+    }
+    if (rc == FURROW_CORRUPT || has_leftovers)
+        rc = cut_bytes(w, segment, handle.file, end);
     if (rc == 0)
         rc = finish_indexes(w, segment, head, &tails, from_start);
     recovery_aborted_close(w);

@@ -20,6 +20,14 @@ const char *assignor_name(enum assignor assignor)
     return assignor_names[assignor];
 }
 
+bool assignor_list_has(const struct assignor_list *list, enum assignor assignor)
+{
+    uint32_t at = 0;
+    while (at < list->count && list->items[at] != assignor)
+        at++;
+    return at < list->count;
+}
+
 /* ---- the plan ---- */
 
 static int plan_number_partitions(struct assignor_plan *plan)
@@ -181,6 +189,15 @@ static bool are_alike(const struct assignor_group *group)
     return true;
 }
 
+static uint64_t count_steps(const struct assignor_plan *plan)
+{
+    const struct assignor_group *group = plan->group;
+    uint64_t steps = plan->steps + group->member_count + group->topic_count + partition_count(plan);
+    for (uint32_t m = 0; m < group->member_count; m++)
+        steps += group->members[m].topic_count;
+    return steps;
+}
+
 static int assign_uniform(struct assignor_plan *plan)
 {
     plan_keep_owned(plan);
@@ -196,8 +213,11 @@ int assignor_assign(enum assignor assignor, const struct assignor_group *group, 
         rc = assignor == ASSIGNOR_RANGE ? assign_range(&plan) : assign_uniform(&plan);
     if (rc == 0)
         rc = assignment_open(assignment, &plan);
-    if (rc == 0)
+    if (rc == 0) {
         assignment_fill(assignment, &plan);
+        assignment->steps = count_steps(&plan);
+        assignment->is_cut = plan.is_cut;
+    }
     plan_close(&plan);
     return rc;
 }

@@ -14,18 +14,26 @@
  * Cost. Memory from the ledger (MEMORY_GROUPS): about 16 bytes for a partition, 28 for a member, 24 for a topic, 4 for
  * a subscription to a topic; 8 for a partition and 4 for a member remain. Time: near linear; where the subscriptions of
  * members differ, the work of evening out is bounded by ASSIGNOR_STEPS_MAX, beyond which the assignment is complete but
- * less even (and the next one goes on from there). */
+ * less even than it could be: the next one, of what this one gave, goes on from there. */
 #pragma once
 
 #include "memory.h"
 #include "slice.h"
 #include "uuid.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#define ASSIGNOR_STEPS_MAX 16000000 /* looks at an owner of a partition; a second or so of a router */
+#define ASSIGNOR_STEPS_MAX 300000 /* looks at a member, a topic or an owner; some 10 ms of a router */
 
 enum assignor { ASSIGNOR_UNIFORM, ASSIGNOR_RANGE };
+#define ASSIGNOR_COUNT 2
+
+/* Those that members may ask for; the first is for who asks for none. */
+struct assignor_list {
+    enum assignor items[ASSIGNOR_COUNT];
+    uint32_t count; /* 1 at least */
+};
 
 struct assignor_topic {
     struct uuid id;
@@ -66,11 +74,14 @@ struct assignment {
     uint32_t *starts;
     uint32_t partition_count;
     uint32_t member_count;
+    uint64_t steps; /* that it took, about: what is linear, and what evening out took */
+    bool is_cut;    /* it came nearer to even, and was stopped on its way */
 };
 
 /* False: no assignor of that name ("uniform", "range"). */
 bool assignor_find(slice name, enum assignor *assignor);
 const char *assignor_name(enum assignor assignor);
+bool assignor_list_has(const struct assignor_list *list, enum assignor assignor);
 
 /* Every partition to which any member subscribes gets exactly one owner. -ENOMEM; FURROW_TOO_LARGE beyond 2^31
  * partitions. On failure there is nothing to close. */

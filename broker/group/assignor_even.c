@@ -212,6 +212,7 @@ static void move_along(struct evening *even, uint32_t giver, uint32_t taker)
 static uint32_t find_least(struct evening *even)
 {
     uint32_t least = NOBODY;
+    even->steps += group_of(even)->member_count;
     for (uint32_t m = 0; m < group_of(even)->member_count; m++) {
         if (!even->is_done[m] && (least == NOBODY || has_less(even->plan, m, least)))
             least = m;
@@ -219,11 +220,33 @@ static uint32_t find_least(struct evening *even)
     return least;
 }
 
+/* What is left when the steps are used up, in linear time and not as sparing of moves: what anybody has beyond his
+ * share goes to that subscriber who has least, which may be himself. */
+static void level(struct evening *even)
+{
+    struct assignor_plan *plan = even->plan;
+    uint32_t members = group_of(even)->member_count, partitions = plan->first[group_of(even)->topic_count];
+    uint32_t share = partitions / members + (partitions % members != 0);
+    for (uint32_t p = 0; p < partitions; p++) {
+        if (plan->owner[p] != NOBODY && plan->load[plan->owner[p]] > share)
+            plan_take_back(plan, p);
+    }
+    give_all_free(even);
+}
+
+/* Without a move, going on from there would come no further. */
 static void even_out(struct evening *even)
 {
     uint32_t taker, end;
-    while (even->steps < ASSIGNOR_STEPS_MAX && (taker = find_least(even)) != NOBODY) {
+    bool moves = false;
+    while ((taker = find_least(even)) != NOBODY) {
+        if (even->steps >= ASSIGNOR_STEPS_MAX) {
+            even->plan->is_cut = moves;
+            level(even);
+            return;
+        }
         uint32_t giver = search(even, taker, &end);
+        moves = moves || giver != NOBODY;
         if (giver != NOBODY)
             move_along(even, giver, taker);
         for (uint32_t i = 0; giver == NOBODY && i < end; i++)
@@ -266,6 +289,7 @@ int assign_evenly(struct assignor_plan *plan)
     list_subscribers(&even);
     give_all_free(&even);
     even_out(&even);
+    plan->steps = even.steps;
     memory_free(plan->memory, MEMORY_GROUPS, block, size);
     return 0;
 }

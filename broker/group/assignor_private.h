@@ -17,6 +17,8 @@ struct assignor_plan {
     uint32_t *first; /* of topic t: its partition 0; first[topic_count] ends the last */
     uint32_t *owner; /* of each partition: a member's index, or NOBODY */
     uint32_t *load;  /* of each member: how many partitions it owns */
+    uint64_t steps;  /* of evening out */
+    bool is_cut;
 };
 
 static inline uint32_t plan_partitions_of(const struct assignor_plan *plan, uint32_t topic)

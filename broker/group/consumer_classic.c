@@ -34,7 +34,8 @@ int consumer_keep_protocols(struct consumer_group *group, struct consumer_member
     }
     consumer_forget_protocols(group, member);
     member->classic = made;
-    member->dirty |= DIRTY_METADATA;
+    group->classic_count++;
+    consumer_mark(group, member, DIRTY_METADATA);
     return 0;
 }
 
@@ -44,7 +45,8 @@ void consumer_forget_protocols(struct consumer_group *group, struct consumer_mem
         return;
     memory_free(group->memory, MEMORY_GROUPS, member->classic, member->classic->size);
     member->classic = NULL;
-    member->dirty |= DIRTY_METADATA;
+    group->classic_count--;
+    consumer_mark(group, member, DIRTY_METADATA);
 }
 
 static bool speaks(const struct consumer_classic *classic, slice name)
@@ -276,10 +278,12 @@ enum kafka_error consumer_classic_heartbeat(struct group *group, slice member_id
     if (error != KAFKA_NONE)
         return error;
     consumer_begin_session(consumer, member, group->coordinator->time.steady);
-    int rc = consumer_refresh(consumer, false);
+    int rc = consumer_refresh(consumer, consumer->must_rise);
+    if (rc == 0)
+        rc = consumer_update_target(consumer);
     (void)rc; /* the next one does it */
     consumer_write(consumer);
-    bool must_join = member->epoch < consumer->epoch || member->state == MEMBER_UNREVOKED ||
+    bool must_join = member->epoch < consumer->target_epoch || member->state == MEMBER_UNREVOKED ||
                      (member->state == MEMBER_UNRELEASED && !waits_for_others(consumer, member));
     return must_join ? ask_to_join(consumer, member) : KAFKA_NONE;
 }
@@ -294,7 +298,7 @@ static enum kafka_error sync_now(struct consumer_group *group, struct sync_call 
     if ((!slice_is_null(sync->protocol_type) && !slice_equal(sync->protocol_type, type)) ||
         (!slice_is_null(sync->protocol) && !slice_equal(sync->protocol, protocol)))
         return KAFKA_INCONSISTENT_GROUP_PROTOCOL;
-    if (group->epoch > member->epoch && member->state != MEMBER_UNREVOKED)
+    if (group->target_epoch > member->epoch && member->state != MEMBER_UNREVOKED)
         return ask_to_join(group, member);
     int rc = embedded_write_assignment(member->classic->protocols[0].metadata, &member->assigned,
                                        &group->group->coordinator->store.topics, sync->call.arena, &sync->assignment);

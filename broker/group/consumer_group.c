@@ -8,16 +8,22 @@
 int group_make_consumer(struct group *group)
 {
     struct memory *memory = group->coordinator->memory;
+    const struct group_store *store = &group->coordinator->store;
+    uint32_t seed;
     struct consumer_group *made = memory_alloc_zeroed(memory, MEMORY_GROUPS, sizeof *made);
     if (made == NULL)
         return -ENOMEM;
+    store->random(store->context, &seed, sizeof seed);
     made->group = group;
     made->memory = memory;
-    made->tail = &made->members;
+    text_index_init(&made->by_id, memory, MEMORY_GROUPS, seed);
+    text_index_init(&made->by_instance, memory, MEMORY_GROUPS, seed);
+    text_index_init(&made->by_regex, memory, MEMORY_GROUPS, seed);
     made->needs_refresh = true;
     group_answers_init(&made->waiting);
     made->regexes_at = INT64_MIN / 2;
-    made->retry_at = made->wake_at = GROUP_NEVER;
+    made->assigned_at = INT64_MIN / 2;
+    made->retry_at = made->resume_at = made->wake_at = GROUP_NEVER;
     group->consumer = made;
     group->kind = &group_kind_consumer;
     return 0;
@@ -32,6 +38,9 @@ static void close_group(struct group *group, enum kafka_error error)
         consumer_free_member(consumer, consumer->members);
     consumer_free_regexes(consumer);
     consumer_free_topics(consumer);
+    text_index_close(&consumer->by_id);
+    text_index_close(&consumer->by_instance);
+    text_index_close(&consumer->by_regex);
     consumer_free_graves(consumer->memory, consumer->graves);
     memory_free(consumer->memory, MEMORY_GROUPS, consumer, sizeof *consumer);
 }
@@ -88,8 +97,9 @@ static void expire(struct group *group)
     }
     if (any)
         consumer_end_dismissals(consumer);
+    consumer_resume(consumer);
     consumer_write(consumer);
-    consumer->wake_at = consumer->retry_at;
+    consumer->wake_at = earlier(consumer->retry_at, consumer->resume_at);
     for (const struct consumer_member *member = consumer->members; member != NULL; member = member->next)
         consumer->wake_at = earlier(consumer->wake_at, deadline_of(member));
     if (any)

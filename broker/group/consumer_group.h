@@ -62,6 +62,7 @@ struct consumer_call {
     int16_t version;
     slice client_id;
     slice client_host;
+    bool is_checked; /* private: what it subscribes to */
     /* Found */
     struct consumer_group_heartbeat_response response;
 };

@@ -48,7 +48,28 @@ static enum kafka_error check_first(struct consumer_call *call)
     return KAFKA_NONE;
 }
 
-enum kafka_error consumer_check_request(struct consumer_call *call)
+/* "uniform, range" */
+static void list_assignors(const struct assignor_list *list, char *text, size_t size)
+{
+    size_t end = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < list->count && end < size; i++)
+        end += (size_t)snprintf(text + end, size - end, "%s%s", i > 0 ? ", " : "", assignor_name(list->items[i]));
+}
+
+static enum kafka_error check_assignor(const struct assignor_list *list, struct consumer_call *call)
+{
+    slice asked = call->asked->server_assignor;
+    char names[64];
+    enum assignor assignor;
+    if (slice_is_null(asked) || (assignor_find(asked, &assignor) && assignor_list_has(list, assignor)))
+        return KAFKA_NONE;
+    list_assignors(list, names, sizeof names);
+    return consumer_refuse(call, KAFKA_UNSUPPORTED_ASSIGNOR,
+                           "ServerAssignor %.*s is not supported. Supported assignors: %s.", TEXT(asked), names);
+}
+
+enum kafka_error consumer_check_request(const struct group_coordinator *coordinator, struct consumer_call *call)
 {
     const struct consumer_group_heartbeat_request *asked = call->asked;
     bool needs_id =
@@ -68,12 +89,7 @@ enum kafka_error consumer_check_request(struct consumer_call *call)
         return consumer_refuse(call, KAFKA_INVALID_REQUEST, "InstanceId can't be null.");
     if (asked->member_epoch < CONSUMER_LEAVE_STATIC)
         return consumer_refuse(call, KAFKA_INVALID_REQUEST, "MemberEpoch is invalid.");
-    enum assignor assignor;
-    if (!slice_is_null(asked->server_assignor) && !assignor_find(asked->server_assignor, &assignor))
-        return consumer_refuse(call, KAFKA_UNSUPPORTED_ASSIGNOR,
-                               "ServerAssignor %.*s is not supported. Supported assignors: uniform, range.",
-                               TEXT(asked->server_assignor));
-    return KAFKA_NONE;
+    return check_assignor(&coordinator->limits->assignors, call);
 }
 
 /* ---- who asks ---- */
@@ -141,13 +157,17 @@ static enum kafka_error find_joining(struct consumer_group *group, struct consum
             "Static member %.*s with instance id %.*s cannot join the group because the instance id is "
             "owned by %.*s member.",
             TEXT(asked->member_id), TEXT(asked->instance_id), TEXT(instance->id));
+    struct consumer_member *other = instance != NULL ? consumer_find_member(group, asked->member_id) : NULL;
+    if (other != NULL && other != instance)
+        return consumer_refuse(call, KAFKA_INVALID_REQUEST, "MemberId %.*s is that of another member of the group.",
+                               TEXT(asked->member_id));
     return KAFKA_NONE;
 }
 
-static enum kafka_error check_size(struct consumer_group *group, struct consumer_call *call)
+enum kafka_error consumer_check_size(const struct group *group, uint32_t count, struct consumer_call *call)
 {
-    uint32_t most = (uint32_t)group->group->coordinator->limits->consumer_max_size;
-    bool is_full = group->member_count >= most && consumer_find_member(group, call->asked->member_id) == NULL;
+    uint32_t most = (uint32_t)group->coordinator->limits->consumer_max_size;
+    bool is_full = count >= most && !group->kind->has_member(group, call->asked->member_id);
     return is_full ? consumer_refuse(call, KAFKA_GROUP_MAX_SIZE_REACHED,
                                      "The consumer group has reached its maximum capacity of %u members.", most)
                    : KAFKA_NONE;
@@ -166,12 +186,21 @@ static enum kafka_error check_text(struct consumer_call *call)
                                  "The member's subscription takes more than %d bytes.", CONSUMER_TEXT_MAX);
 }
 
-static enum kafka_error check_regex(struct consumer_group *group, struct consumer_call *call)
+static enum kafka_error check_regex(struct group_coordinator *coordinator, struct consumer_call *call)
 {
     slice regex = call->asked->subscribed_topic_regex;
-    if (regex.size == 0 || consumer_find_regex(group, regex) != NULL)
+    if (regex.size == 0 || call->is_checked)
         return KAFKA_NONE;
-    return consumer_check_regex(group, regex, call->call.arena, &call->response.error_message);
+    return consumer_check_regex(coordinator, regex, call->call.arena, &call->response.error_message);
+}
+
+enum kafka_error consumer_check_join(struct group_coordinator *coordinator, struct consumer_call *call)
+{
+    enum kafka_error error = check_text(call);
+    if (error == KAFKA_NONE)
+        error = check_regex(coordinator, call);
+    call->is_checked = error == KAFKA_NONE;
+    return error;
 }
 
 /* Nothing of the group is changed unless the request is right. */
@@ -179,14 +208,15 @@ static enum kafka_error find_member(struct consumer_group *group, struct consume
                                     struct consumer_member **member)
 {
     bool joins = call->asked->member_epoch == 0;
-    enum kafka_error error = check_size(group, call);
+    enum kafka_error error = consumer_check_size(group->group, group->member_count, call);
     if (error == KAFKA_NONE)
         error = joins ? find_joining(group, call, member) : find_known(group, call, member);
     if (error == KAFKA_NONE && *member != NULL)
         error = check_epoch(call, *member);
     if (error == KAFKA_NONE)
         error = check_text(call);
-    return error == KAFKA_NONE ? check_regex(group, call) : error;
+    bool is_known = consumer_find_regex(group, call->asked->subscribed_topic_regex) != NULL;
+    return error == KAFKA_NONE && !is_known ? check_regex(group->group->coordinator, call) : error;
 }
 
 /* ---- leaving ---- */
@@ -204,7 +234,7 @@ static enum kafka_error leave(struct consumer_group *group, struct consumer_call
         consumer_take(group, member);
         member->epoch = CONSUMER_LEAVE_STATIC;
         member->rebalance_deadline = GROUP_NEVER;
-        member->dirty |= DIRTY_CURRENT;
+        consumer_mark(group, member, DIRTY_CURRENT);
     } else if (consumer_dismiss(group, member) != 0) {
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
     } else {

@@ -35,7 +35,7 @@ static int find_member(struct consumer_group *group, slice id, bool is_tombstone
     *member = consumer_add_member(group, id);
     if (*member == NULL)
         return -ENOMEM;
-    (*member)->dirty = 0;
+    consumer_unmark(group, *member, DIRTY_MEMBER);
     return 0;
 }
 
@@ -102,7 +102,7 @@ static int load_metadata(struct consumer_group *group, struct consumer_member *m
     rc = consumer_describe_member(group, member, &said, &subscribes);
     if (rc == 0)
         rc = load_protocols(group, member, record.classic_member_metadata, arena);
-    member->dirty = 0;
+    consumer_unmark(group, member, DIRTY_MEMBER);
     member->is_described = true;
     return rc;
 }
@@ -206,7 +206,7 @@ static void bury(struct consumer_group *group, struct consumer_member *member, i
     if (type == consumer_group_member_metadata_key_type.key) {
         member->is_described = false;
         consumer_drop(group, &member->regex);
-        consumer_drop(group, &member->instance_id);
+        consumer_forget_instance(group, member);
         consumer_drop(group, &member->rack_id);
         consumer_drop(group, &member->assignor);
     } else if (type == consumer_group_target_assignment_member_key_type.key) {
@@ -312,8 +312,11 @@ void consumer_loaded(struct consumer_group *group)
 {
     for (struct consumer_member *member = group->members, *next; member != NULL; member = next) {
         next = member->next;
-        if (!member->is_described)
-            consumer_free_member(group, member);
+        if (member->is_described)
+            continue;
+        int rc = consumer_add_grave(group, member->id, false); /* or what is left of it stays in the log */
+        (void)rc;                                              /* the next start tries again */
+        consumer_free_member(group, member);
     }
     int64_t now = group->group->coordinator->time.steady;
     for (struct consumer_member *member = group->members; member != NULL; member = member->next) {

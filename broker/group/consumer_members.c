@@ -1,23 +1,38 @@
 #include "group/consumer_private.h"
 
 #include <errno.h>
+#include <utlist.h>
+
+/* ---- what is to be written ---- */
+
+void consumer_mark(struct consumer_group *group, struct consumer_member *member, uint8_t what)
+{
+    if (member->dirty == 0)
+        DL_APPEND2(group->marked, member, marked_prev, marked_next);
+    member->dirty |= what;
+}
+
+void consumer_unmark(struct consumer_group *group, struct consumer_member *member, uint8_t what)
+{
+    if (member->dirty == 0)
+        return;
+    member->dirty &= (uint8_t)~what;
+    if (member->dirty == 0)
+        DL_DELETE2(group->marked, member, marked_prev, marked_next);
+}
 
 /* ---- finding ---- */
 
 struct consumer_member *consumer_find_member(const struct consumer_group *group, slice id)
 {
-    struct consumer_member *member = group->members;
-    while (member != NULL && !slice_equal(member->id, id))
-        member = member->next;
-    return member;
+    struct text_index_entry *entry = text_index_find(&group->by_id, id);
+    return entry != NULL ? CONTAINER_OF(entry, struct consumer_member, by_id) : NULL;
 }
 
 struct consumer_member *consumer_find_static(const struct consumer_group *group, slice instance_id)
 {
-    struct consumer_member *member = group->members;
-    while (member != NULL && (slice_is_null(member->instance_id) || !slice_equal(member->instance_id, instance_id)))
-        member = member->next;
-    return member;
+    struct text_index_entry *entry = text_index_find(&group->by_instance, instance_id);
+    return entry != NULL ? CONTAINER_OF(entry, struct consumer_member, by_instance) : NULL;
 }
 
 /* ---- coming ---- */
@@ -33,9 +48,9 @@ struct consumer_member *consumer_add_member(struct consumer_group *group, slice 
     }
     member->rebalance_timeout_ms = -1;
     member->session_deadline = member->rebalance_deadline = GROUP_NEVER;
-    member->dirty = DIRTY_MEMBER;
-    *group->tail = member;
-    group->tail = &member->next;
+    DL_APPEND(group->members, member);
+    text_index_add(&group->by_id, &member->by_id, member->id);
+    consumer_mark(group, member, DIRTY_MEMBER);
     group->member_count++;
     return member;
 }
@@ -50,11 +65,13 @@ int consumer_replace_static(struct consumer_group *group, struct consumer_member
             consumer_drop(group, &kept);
             return -ENOMEM;
         }
+        text_index_remove(&group->by_id, &member->by_id);
         consumer_drop(group, &member->id);
         member->id = kept;
+        text_index_add(&group->by_id, &member->by_id, member->id);
     }
     member->epoch = member->previous_epoch = 0;
-    member->dirty = DIRTY_MEMBER;
+    consumer_mark(group, member, DIRTY_MEMBER);
     return 0;
 }
 
@@ -107,6 +124,28 @@ static int update_regex(struct consumer_group *group, struct consumer_member *me
     return 0;
 }
 
+void consumer_forget_instance(struct consumer_group *group, struct consumer_member *member)
+{
+    if (slice_is_null(member->instance_id))
+        return;
+    text_index_remove(&group->by_instance, &member->by_instance);
+    consumer_drop(group, &member->instance_id);
+}
+
+static int update_instance(struct consumer_group *group, struct consumer_member *member, slice said, bool *changed)
+{
+    slice kept = NULL_SLICE;
+    if (slice_is_null(said) || !texts_differ(member->instance_id, said))
+        return 0;
+    if (!consumer_keep(group, &kept, said))
+        return -ENOMEM;
+    consumer_forget_instance(group, member);
+    member->instance_id = kept;
+    text_index_add(&group->by_instance, &member->by_instance, kept);
+    *changed = true;
+    return 0;
+}
+
 int consumer_describe_member(struct consumer_group *group, struct consumer_member *member,
                              const struct consumer_description *said, bool *subscribes)
 {
@@ -116,7 +155,7 @@ int consumer_describe_member(struct consumer_group *group, struct consumer_membe
     if (rc == 0)
         rc = update_regex(group, member, said->regex, subscribes);
     if (rc == 0)
-        rc = update_text(group, &member->instance_id, said->instance_id, &changed);
+        rc = update_instance(group, member, said->instance_id, &changed);
     if (rc == 0)
         rc = update_text(group, &member->rack_id, said->rack_id, &changed);
     if (rc == 0)
@@ -128,7 +167,7 @@ int consumer_describe_member(struct consumer_group *group, struct consumer_membe
     if (said->rebalance_timeout_ms >= 0)
         member->rebalance_timeout_ms = said->rebalance_timeout_ms;
     if (changed || *subscribes)
-        member->dirty |= DIRTY_METADATA;
+        consumer_mark(group, member, DIRTY_METADATA);
     return rc;
 }
 
@@ -152,17 +191,15 @@ void consumer_begin_session(struct consumer_group *group, struct consumer_member
 
 void consumer_free_member(struct consumer_group *group, struct consumer_member *member)
 {
-    struct consumer_member **link = &group->members;
-    while (*link != member)
-        link = &(*link)->next;
-    *link = member->next;
-    if (group->tail == &member->next)
-        group->tail = link;
+    DL_DELETE(group->members, member);
+    text_index_remove(&group->by_id, &member->by_id);
+    consumer_forget_instance(group, member);
     group->member_count--;
     consumer_let_go(group, member);
     consumer_forget_protocols(group, member);
-    slice *texts[] = {&member->id,          &member->instance_id, &member->rack_id, &member->client_id,
-                      &member->client_host, &member->assignor,    &member->regex};
+    consumer_unmark(group, member, DIRTY_MEMBER);
+    slice *texts[] = {&member->id,          &member->rack_id,  &member->client_id,
+                      &member->client_host, &member->assignor, &member->regex};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         consumer_drop(group, texts[i]);
     name_list_free(group->memory, &member->names);

@@ -113,6 +113,12 @@ static const char *why_not_up(const struct group *group)
 bool consumer_upgrade(struct group *group, struct consumer_call *call)
 {
     const char *why = why_not_up(group);
+    uint32_t count = (uint32_t)classic_group_member_count(group->classic);
+    enum kafka_error error = why == NULL ? consumer_check_size(group, count, call) : KAFKA_NONE;
+    if (error != KAFKA_NONE) {
+        group_answers_add(&group->coordinator->answers, &call->call, error);
+        return false;
+    }
     struct group former = *group;
     int rc = why == NULL ? upgrade(group, &former) : 0;
     if (rc == -ENOMEM) {
@@ -139,11 +145,8 @@ bool consumer_upgrade(struct group *group, struct consumer_call *call)
 
 bool consumer_is_to_downgrade(const struct consumer_group *group)
 {
-    for (const struct consumer_member *m = group->members; m != NULL; m = m->next) {
-        if (m->classic == NULL)
-            return false;
-    }
-    return group->member_count > 0 && allows(group->group, CONSUMER_MIGRATION_DOWNGRADE) &&
+    return group->member_count > 0 && group->classic_count == group->member_count &&
+           allows(group->group, CONSUMER_MIGRATION_DOWNGRADE) &&
            group->member_count <= (uint32_t)group->group->coordinator->limits->groups.max_size;
 }
 

@@ -15,16 +15,18 @@
  *     consumer_describe.c   ConsumerGroupDescribe */
 #pragma once
 
+#include "container.h"
 #include "group/consumer_claims.h"
 #include "group/consumer_group.h"
 #include "group/group_private.h"
+#include "text_index.h"
 
 #define CONSUMER_LEAVE        (-1) /* member epochs of a heartbeat that are none */
 #define CONSUMER_LEAVE_STATIC (-2) /* a static member that means to come back; also the epoch that it then has */
 
 #define CONSUMER_TEXT_MAX     (1 << 20) /* bytes of what a member says of itself: one record, as Kafka's log takes it */
 
-#define CONSUMER_FIRST_EPOCH  2 /* of a group, as Kafka 4.3 has it */
+#define CONSUMER_NEW_EPOCH    1 /* of a group that nobody has subscribed in, as Kafka 4.3 has it */
 
 /* As Kafka writes them down. */
 enum consumer_member_state {
@@ -41,8 +43,7 @@ enum consumer_dirty {
     DIRTY_MEMBER = 7,
     DIRTY_EPOCH = 8,
     DIRTY_TARGET_EPOCH = 16,
-    DIRTY_REGEX = 32,
-    DIRTY_CLASSIC = 64, /* that it is no group of the classic protocol any more */
+    DIRTY_CLASSIC = 32, /* that it is no group of the classic protocol any more */
 };
 
 /* A list of names, ascending, without doubles: one block. */
@@ -61,7 +62,9 @@ struct consumer_classic {
 };
 
 struct consumer_member {
-    struct consumer_member *next;
+    struct consumer_member *prev, *next;
+    struct consumer_member *marked_prev, *marked_next; /* while `dirty` is not 0 */
+    struct text_index_entry by_id, by_instance;
     slice id; /* texts are the member's copies */
     slice instance_id;
     slice rack_id;
@@ -80,8 +83,8 @@ struct consumer_member {
     int64_t session_deadline;
     int64_t rebalance_deadline;       /* for giving up `revoking`; of the classic protocol: for joining, or its sync */
     struct consumer_classic *classic; /* NULL: it speaks the consumer protocol */
-    uint8_t dirty;
-    bool is_described; /* loading: its metadata was there */
+    uint8_t dirty;                    /* consumer_mark, consumer_unmark */
+    bool is_described;                /* loading: its metadata was there */
 };
 
 /* A topic that exists and that a member subscribes to. */
@@ -94,12 +97,14 @@ struct consumer_topic {
 
 struct consumer_regex {
     struct consumer_regex *next;
+    struct text_index_entry by_text;
     slice text; /* a copy */
     struct name_list topics;
     int64_t resolved_at; /* ms, wall clock */
     uint64_t version;    /* of the topics that it was asked for */
     bool is_resolved;
-    uint8_t dirty;
+    bool is_wanted; /* while the expressions are gone through: a member has it */
+    bool is_marked; /* for the log */
 };
 
 /* Something whose records are to become tombstones. */
@@ -114,8 +119,11 @@ struct consumer_group {
     struct group *group;
     struct memory *memory;
     struct consumer_member *members; /* in the order in which they came */
-    struct consumer_member **tail;
+    struct consumer_member *marked;  /* those of which the log does not know something yet */
+    struct text_index by_id;
+    struct text_index by_instance;
     uint32_t member_count;
+    uint32_t classic_count; /* of them: who speak the classic protocol */
     int32_t epoch;
     int32_t target_epoch;
     int64_t target_at; /* ms, wall clock */
@@ -124,9 +132,16 @@ struct consumer_group {
     struct consumer_topic *topics; /* ascending by id */
     uint32_t topic_count;
     struct consumer_regex *regexes;
+    struct text_index by_regex;
+    uint32_t marked_regexes;
     int64_t regexes_at; /* ms, steady: when they were asked last */
     struct consumer_grave *graves;
     uint8_t dirty;
+    uint64_t steps;           /* since the topics were last looked up, and of doing so */
+    int64_t refreshing_until; /* thousandths of a ms, steady: what was taken of the time for it (consumer_target.c) */
+    int64_t assigning_until;
+    int64_t assigned_at;           /* ms, steady */
+    int64_t resume_at;             /* when what was put off is done */
     bool needs_refresh;            /* of topics, whatever their version */
     bool must_rise;                /* the epoch, with the next refresh */
     bool was_classic;              /* the log may have it as a group of the classic protocol */
@@ -149,8 +164,13 @@ bool name_list_has(const struct name_list *list, slice name);
 
 /* ---- members ---- */
 
+/* Something of it is to be written: enum consumer_dirty. */
+void consumer_mark(struct consumer_group *group, struct consumer_member *member, uint8_t what);
+void consumer_unmark(struct consumer_group *group, struct consumer_member *member, uint8_t what);
 struct consumer_member *consumer_find_member(const struct consumer_group *group, slice id);
 struct consumer_member *consumer_find_static(const struct consumer_group *group, slice instance_id);
+/* It is no static member. */
+void consumer_forget_instance(struct consumer_group *group, struct consumer_member *member);
 /* NULL without memory. */
 struct consumer_member *consumer_add_member(struct consumer_group *group, slice id);
 /* It is out of the group. -ENOMEM: it stays. consumer_end_dismissals must follow. */
@@ -197,15 +217,19 @@ void consumer_let_go(struct consumer_group *group, const struct consumer_member 
 
 struct consumer_regex *consumer_find_regex(const struct consumer_group *group, slice text);
 /* INVALID_REGULAR_EXPRESSION with words in the arena. */
-MUST_USE enum kafka_error consumer_check_regex(struct consumer_group *group, slice text, struct arena *arena,
+MUST_USE enum kafka_error consumer_check_regex(struct group_coordinator *coordinator, slice text, struct arena *arena,
                                                slice *why);
+/* They were asked too long ago (group.consumer.regex.refresh.interval.ms). */
+bool consumer_regexes_are_old(const struct consumer_group *group);
 /* Those that a member subscribes by, and no others; all asked again when the server's topics changed. `changed`: what
- * they name did. -ENOMEM. */
+ * they name did. One that is new to a server that has been asked much lately waits. -ENOMEM. */
 MUST_USE int consumer_refresh_regexes(struct consumer_group *group, bool *changed);
 /* NULL without memory. */
 struct consumer_regex *consumer_add_regex(struct consumer_group *group, slice text);
 /* None waits to be asked again. */
 bool consumer_regexes_settled(const struct consumer_group *group);
+void consumer_mark_regex(struct consumer_group *group, struct consumer_regex *regex);
+void consumer_unmark_regex(struct consumer_group *group, struct consumer_regex *regex);
 void consumer_free_regexes(struct consumer_group *group);
 
 /* ---- the group's epoch, the target, a member's way ---- */
@@ -213,8 +237,11 @@ void consumer_free_regexes(struct consumer_group *group);
 /* The epoch rises if `must`, or when the topics that are subscribed to are not what they were. -ENOMEM: it does so the
  * next time. */
 MUST_USE int consumer_refresh(struct consumer_group *group, bool must);
-/* For the group's epoch. -ENOMEM: the old one stays. */
+/* For the group's epoch, if it is time for that. -ENOMEM: the old one stays. */
 MUST_USE int consumer_update_target(struct consumer_group *group);
+/* What was put off because it had just been done. */
+void consumer_resume(struct consumer_group *group);
+void consumer_put_off(struct consumer_group *group, int64_t until);
 const char *consumer_assignor(const struct consumer_group *group);
 /* As a member says what it holds; count -1: it does not say. */
 typedef struct consumer_group_heartbeat_request_topic_array owned_topics;
@@ -224,7 +251,12 @@ MUST_USE int consumer_reconcile(struct consumer_group *group, struct consumer_me
 /* ---- requests ---- */
 
 /* Checks that need no group. */
-MUST_USE enum kafka_error consumer_check_request(struct consumer_call *call);
+MUST_USE enum kafka_error consumer_check_request(const struct group_coordinator *coordinator,
+                                                 struct consumer_call *call);
+/* Of one that joins a group that is not there, or is none of the consumer protocol yet: what would be refused later. */
+MUST_USE enum kafka_error consumer_check_join(struct group_coordinator *coordinator, struct consumer_call *call);
+/* GROUP_MAX_SIZE_REACHED, of a group that has so many members. */
+MUST_USE enum kafka_error consumer_check_size(const struct group *group, uint32_t count, struct consumer_call *call);
 void consumer_heartbeat(struct consumer_group *group, struct consumer_call *call);
 /* A group of the classic protocol with members becomes one of the consumer protocol, for a heartbeat that joins. False:
  * it must not, and the call is answered. */

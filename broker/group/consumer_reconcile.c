@@ -113,7 +113,7 @@ static void move_to(struct consumer_group *group, struct consumer_member *member
     consumer_take(group, member);
     if (was_there)
         return;
-    member->dirty |= DIRTY_CURRENT;
+    consumer_mark(group, member, DIRTY_CURRENT);
     if (member->classic != NULL)
         return;
     int64_t now = group->group->coordinator->time.steady;

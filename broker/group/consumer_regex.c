@@ -10,11 +10,30 @@
 
 struct consumer_regex *consumer_find_regex(const struct consumer_group *group, slice text)
 {
-    struct consumer_regex *regex = group->regexes;
-    while (regex != NULL && !slice_equal(regex->text, text))
-        regex = regex->next;
-    return regex;
+    struct text_index_entry *entry = text_index_find(&group->by_regex, text);
+    return entry != NULL ? CONTAINER_OF(entry, struct consumer_regex, by_text) : NULL;
 }
+
+/* ---- the time that comparing takes ---- */
+
+/* All groups together: a few easy comparisons for each ms, and what was not used of a second. Whoever sends ever new
+ * expressions waits, with the expressions of others that are new. */
+#define MATCHES_PER_MS 4
+#define MATCHES_SAVED  1000 /* ms */
+
+static bool may_match(const struct group_coordinator *coordinator)
+{
+    return coordinator->matching_until <= coordinator->time.steady + MATCHES_SAVED;
+}
+
+static void count_matches(struct group_coordinator *coordinator, const struct subscription_regex *compiled)
+{
+    int64_t now = coordinator->time.steady;
+    int64_t from = coordinator->matching_until > now ? coordinator->matching_until : now;
+    coordinator->matching_until = from + 1 + subscription_regex_work(compiled) / MATCHES_PER_MS;
+}
+
+/* ---- checking ---- */
 
 struct trying {
     struct subscription_regex *compiled;
@@ -28,15 +47,18 @@ static int try_topic(void *context, const struct group_topic *topic)
     return subscription_regex_match(trying->compiled, topic->name, &matches, trying->error);
 }
 
-/* What takes too long with the topics that are there is refused, too: it would name some of them only. */
-enum kafka_error consumer_check_regex(struct consumer_group *group, slice text, struct arena *arena, slice *why)
+/* What takes too long with the topics that are there is refused, too: it would name some of them only. Where there is
+ * no time to tell, it is taken. */
+enum kafka_error consumer_check_regex(struct group_coordinator *coordinator, slice text, struct arena *arena,
+                                      slice *why)
 {
-    const struct group_topics *topics = &group->group->coordinator->store.topics;
+    const struct group_topics *topics = &coordinator->store.topics;
     struct error error = {.message = ""};
     struct trying trying = {.error = &error};
-    int rc = subscription_regex_compile(group->memory, text, &trying.compiled, &error);
+    int rc = subscription_regex_compile(coordinator->memory, text, &trying.compiled, &error);
     if (rc == 0) {
-        rc = topics->list(topics->context, try_topic, &trying);
+        rc = may_match(coordinator) ? topics->list(topics->context, try_topic, &trying) : 0;
+        count_matches(coordinator, trying.compiled);
         subscription_regex_close(trying.compiled);
     }
     if (rc == 0)
@@ -91,6 +113,7 @@ static int resolve(struct consumer_group *group, struct consumer_regex *regex, b
     int rc = subscription_regex_compile(group->memory, regex->text, &asking.compiled, NULL);
     if (rc == 0) {
         rc = topics->list(topics->context, ask_topic, &asking);
+        count_matches(group->group->coordinator, asking.compiled);
         subscription_regex_close(asking.compiled);
     } else if (rc != -ENOMEM) {
         rc = 0; /* loaded, and not what this version takes: it names nothing */
@@ -102,7 +125,8 @@ static int resolve(struct consumer_group *group, struct consumer_regex *regex, b
         return rc;
     bool differs = !regex->is_resolved || !name_list_equal(&found, &regex->topics);
     *changed = *changed || differs;
-    regex->dirty |= differs ? DIRTY_REGEX : 0;
+    if (differs)
+        consumer_mark_regex(group, regex);
     regex->is_resolved = true;
     regex->version = topics->version(topics->context);
     regex->resolved_at = group->group->coordinator->time.wall;
@@ -113,17 +137,22 @@ static int resolve(struct consumer_group *group, struct consumer_regex *regex, b
 
 /* ---- those that are asked ---- */
 
-static bool is_wanted(const struct consumer_group *group, const struct consumer_regex *regex)
+void consumer_mark_regex(struct consumer_group *group, struct consumer_regex *regex)
 {
-    for (const struct consumer_member *m = group->members; m != NULL; m = m->next) {
-        if (!slice_is_null(m->regex) && slice_equal(m->regex, regex->text))
-            return true;
-    }
-    return false;
+    group->marked_regexes += !regex->is_marked;
+    regex->is_marked = true;
+}
+
+void consumer_unmark_regex(struct consumer_group *group, struct consumer_regex *regex)
+{
+    group->marked_regexes -= regex->is_marked;
+    regex->is_marked = false;
 }
 
 static void free_regex(struct consumer_group *group, struct consumer_regex *regex)
 {
+    text_index_remove(&group->by_regex, &regex->by_text);
+    consumer_unmark_regex(group, regex);
     consumer_drop(group, &regex->text);
     name_list_free(group->memory, &regex->topics);
     memory_free(group->memory, MEMORY_GROUPS, regex, sizeof *regex);
@@ -142,7 +171,8 @@ static int drop_unwanted(struct consumer_group *group)
 {
     for (struct consumer_regex **link = &group->regexes; *link != NULL;) {
         struct consumer_regex *regex = *link;
-        if (is_wanted(group, regex)) {
+        if (regex->is_wanted) {
+            regex->is_wanted = false;
             link = &regex->next;
             continue;
         }
@@ -161,17 +191,22 @@ struct consumer_regex *consumer_add_regex(struct consumer_group *group, slice te
         memory_free(group->memory, MEMORY_GROUPS, regex, sizeof *regex);
         return NULL;
     }
+    text_index_add(&group->by_regex, &regex->by_text, regex->text);
     regex->next = group->regexes;
     group->regexes = regex;
     return regex;
 }
 
+/* One pass over the members, and one over the expressions. */
 static int add_wanted(struct consumer_group *group)
 {
     for (const struct consumer_member *m = group->members; m != NULL; m = m->next) {
-        bool is_new = !slice_is_null(m->regex) && consumer_find_regex(group, m->regex) == NULL;
-        if (is_new && consumer_add_regex(group, m->regex) == NULL)
+        if (slice_is_null(m->regex))
+            continue;
+        struct consumer_regex *regex = consumer_find_regex(group, m->regex);
+        if (regex == NULL && (regex = consumer_add_regex(group, m->regex)) == NULL)
             return -ENOMEM;
+        regex->is_wanted = true;
     }
     return 0;
 }
@@ -186,19 +221,32 @@ bool consumer_regexes_settled(const struct consumer_group *group)
     return regex == NULL;
 }
 
+bool consumer_regexes_are_old(const struct consumer_group *group)
+{
+    const struct group_coordinator *coordinator = group->group->coordinator;
+    return group->regexes != NULL &&
+           coordinator->time.steady - group->regexes_at >= coordinator->limits->regex_refresh_ms;
+}
+
 int consumer_refresh_regexes(struct consumer_group *group, bool *changed)
 {
-    const struct group_topics *topics = &group->group->coordinator->store.topics;
-    int64_t now = group->group->coordinator->time.steady;
-    bool may_ask = now >= group->regexes_at + CONSUMER_REGEX_REFRESH_MS;
+    const struct group_coordinator *coordinator = group->group->coordinator;
+    const struct group_topics *topics = &coordinator->store.topics;
+    int64_t now = coordinator->time.steady;
+    bool is_old = consumer_regexes_are_old(group), asked = false;
+    bool may_ask_again = now >= group->regexes_at + CONSUMER_REGEX_REFRESH_MS;
     uint64_t version = topics->version(topics->context);
-    int rc = drop_unwanted(group);
+    int rc = add_wanted(group);
     if (rc == 0)
-        rc = add_wanted(group);
-    bool asked = false;
+        rc = drop_unwanted(group);
     for (struct consumer_regex *regex = group->regexes; regex != NULL && rc == 0; regex = regex->next) {
-        if (regex->is_resolved && (regex->version == version || !may_ask))
+        bool is_known = regex->is_resolved && regex->version == version && !is_old;
+        if (is_known || (regex->is_resolved && !may_ask_again))
             continue;
+        if (!may_match(coordinator)) {
+            consumer_put_off(group, coordinator->matching_until - MATCHES_SAVED);
+            break;
+        }
         asked = true;
         rc = resolve(group, regex, changed);
     }

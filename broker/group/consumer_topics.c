@@ -39,6 +39,7 @@ static int add_topic(struct consumer_group *group, struct table *table, slice na
 {
     const struct group_topics *topics = &group->group->coordinator->store.topics;
     struct group_topic found;
+    group->steps++;
     if (!topics->find(topics->context, name, &found))
         return 0;
     if (table->count == table->capacity)
@@ -115,6 +116,7 @@ int consumer_refresh_topics(struct consumer_group *group)
 {
     struct table table = {.items = NULL};
     struct consumer_topic *topics = NULL;
+    group->steps += group->member_count;
     int rc = add_all(group, &table);
     if (rc == 0)
         rc = own_table(group, &table, &topics);

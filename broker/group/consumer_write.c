@@ -186,14 +186,24 @@ static void record_grave(struct recording *recording, const struct consumer_grav
                                               grave->is_regex, &recording->write->builder, recording->now);
 }
 
+static int add_tombstones_of_graves(slice group_id, const struct consumer_grave *graves, struct batch_builder *builder,
+                                    int64_t now)
+{
+    int rc = 0;
+    for (const struct consumer_grave *g = graves; g != NULL && rc == 0; g = g->next)
+        rc = add_tombstones_of(group_id, slice_of(g->text, g->size), g->is_regex, builder, now);
+    return rc;
+}
+
+/* Of what a batch under way buries, too: it may fail. */
 int consumer_add_tombstones(const struct group *group, struct batch_builder *builder, int64_t now)
 {
     const struct consumer_group *consumer = group->consumer;
     struct consumer_group_target_assignment_metadata_key target = {.group_id = group->id};
     struct consumer_group_metadata_key epoch = {.group_id = group->id};
-    int rc = 0;
-    for (const struct consumer_grave *g = consumer->graves; g != NULL && rc == 0; g = g->next)
-        rc = add_tombstones_of(group->id, slice_of(g->text, g->size), g->is_regex, builder, now);
+    int rc = add_tombstones_of_graves(group->id, consumer->graves, builder, now);
+    if (rc == 0 && consumer->under_way != NULL)
+        rc = add_tombstones_of_graves(group->id, consumer->under_way->graves, builder, now);
     for (const struct consumer_member *m = consumer->members; m != NULL && rc == 0; m = m->next)
         rc = add_tombstones_of(group->id, m->id, false, builder, now);
     for (const struct consumer_regex *r = consumer->regexes; r != NULL && rc == 0; r = r->next)
@@ -235,19 +245,14 @@ void consumer_mark_all(struct consumer_group *group)
     if (group->was_classic)
         group->dirty |= DIRTY_CLASSIC;
     for (struct consumer_member *m = group->members; m != NULL; m = m->next)
-        m->dirty = DIRTY_MEMBER;
+        consumer_mark(group, m, DIRTY_MEMBER);
     for (struct consumer_regex *r = group->regexes; r != NULL; r = r->next)
-        r->dirty = DIRTY_REGEX;
+        consumer_mark_regex(group, r);
 }
 
 static bool is_dirty(const struct consumer_group *group)
 {
-    bool dirty = group->dirty != 0 || group->graves != NULL;
-    for (const struct consumer_member *m = group->members; m != NULL && !dirty; m = m->next)
-        dirty = m->dirty != 0;
-    for (const struct consumer_regex *r = group->regexes; r != NULL && !dirty; r = r->next)
-        dirty = r->dirty != 0;
-    return dirty;
+    return group->dirty != 0 || group->graves != NULL || group->marked != NULL || group->marked_regexes > 0;
 }
 
 static bool has_room(const struct recording *recording)
@@ -259,11 +264,12 @@ static bool has_room(const struct recording *recording)
 static void record_members(struct recording *recording, uint8_t what,
                            void (*record_one)(struct recording *, const struct consumer_member *))
 {
-    for (struct consumer_member *m = recording->group->members; m != NULL && has_room(recording); m = m->next) {
+    for (struct consumer_member *m = recording->group->marked, *next; m != NULL && has_room(recording); m = next) {
+        next = m->marked_next;
         if ((m->dirty & what) == 0)
             continue;
         record_one(recording, m);
-        m->dirty &= (uint8_t)~what;
+        consumer_unmark(recording->group, m, what);
     }
 }
 
@@ -283,10 +289,11 @@ static void record_all(struct recording *recording)
         recording->write->graves = grave;
     }
     record_members(recording, DIRTY_METADATA, record_metadata);
-    for (struct consumer_regex *r = group->regexes; r != NULL && has_room(recording); r = r->next) {
-        if (r->dirty != 0)
-            record_regex(recording, r);
-        r->dirty = 0;
+    struct consumer_regex *regex = group->marked_regexes > 0 ? group->regexes : NULL;
+    for (; regex != NULL && has_room(recording); regex = regex->next) {
+        if (regex->is_marked)
+            record_regex(recording, regex);
+        consumer_unmark_regex(group, regex);
     }
     if ((group->dirty & DIRTY_EPOCH) != 0 && has_room(recording)) {
         record_epoch(recording);

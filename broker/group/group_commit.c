@@ -14,6 +14,13 @@ void group_commit_refuse(struct commit_call *commit, enum kafka_error error)
     }
 }
 
+struct uuid group_topic_id(const struct group_coordinator *coordinator, slice topic)
+{
+    const struct group_topics *topics = &coordinator->store.topics;
+    struct group_topic found;
+    return topics->find(topics->context, topic, &found) ? found.id : UUID_ZERO;
+}
+
 static void answer(struct group_coordinator *coordinator, struct commit_call *commit, enum kafka_error error)
 {
     group_answers_add(&coordinator->answers, &commit->call, error);
@@ -90,7 +97,8 @@ static int add_commits(struct group_write *write, const struct commit_call *comm
             continue;
         partition->value.committed_at = now;
         partition->value.expires_at = expires_at(commit, now);
-        rc = group_records_add_offset(&write->builder, now, commit->group_id, partition->topic, partition->partition,
+        rc = group_records_add_offset(&write->builder, now, commit->group_id, partition->topic,
+                                      group_topic_id(write->group->coordinator, partition->topic), partition->partition,
                                       &partition->value);
     }
     return rc;
@@ -146,7 +154,7 @@ void group_commit_written(struct group_write *write, enum kafka_error error)
         const struct commit_partition *partition = &commit->partitions[i];
         if (partition->error != KAFKA_NONE)
             continue;
-        pending_owner_drop(&group->pending, partition->topic, partition->partition);
+        pending_owner_drop(&group->coordinator->pending, &group->pending, partition->topic, partition->partition);
         committed_offsets_settle(&group->offsets, partition->topic, partition->partition, &partition->value);
     }
     group_commit_refuse(commit, classic_write_error(error));

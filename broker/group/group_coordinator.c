@@ -307,7 +307,14 @@ enum kafka_error group_coordinator_leave(struct group_coordinator *coordinator, 
 /* The group of a heartbeat that joins; NULL and the words of a refusal. */
 static struct group *find_or_make_consumer(struct group_coordinator *coordinator, struct consumer_call *call)
 {
-    struct group *group = find_or_add(coordinator, call->asked->group_id);
+    struct group *group = group_find(coordinator, call->asked->group_id);
+    bool is_consumer = group != NULL && group->kind == &group_kind_consumer;
+    enum kafka_error error = is_consumer ? KAFKA_NONE : consumer_check_join(coordinator, call);
+    if (error != KAFKA_NONE) { /* before anything is made, or another kind of group */
+        group_answers_add(&coordinator->answers, &call->call, error);
+        return NULL;
+    }
+    group = find_or_add(coordinator, call->asked->group_id);
     bool is_known = group != NULL && group->kind->has_member(group, call->asked->member_id);
     bool can = group != NULL && !group->is_deleting &&
                group_has_memory(coordinator, is_known ? GROUP_SHARE_MEMBERS : GROUP_SHARE_NEWCOMERS) &&
@@ -371,7 +378,8 @@ void group_coordinator_consumer_heartbeat(struct group_coordinator *coordinator,
     bool was_there = group_find(coordinator, call->asked->group_id) != NULL;
     coordinator->time = now;
     call->response = CONSUMER_GROUP_HEARTBEAT_RESPONSE_DEFAULTS;
-    enum kafka_error error = consumer_check_request(call);
+    call->is_checked = false;
+    enum kafka_error error = consumer_check_request(coordinator, call);
     struct group *group = NULL;
     if (error != KAFKA_NONE)
         group_answers_add(&coordinator->answers, &call->call, error);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "coordinator_batch.h"
+#include "group/assignor.h"
 #include "group/classic_group.h"
 #include "group/committed_offsets.h"
 #include "group/consumer_group.h"
@@ -27,6 +28,8 @@ struct group_coordinator_limits {
     struct group_limits groups;
     int32_t consumer_max_size;                  /* group.consumer.max.size: members */
     enum consumer_migration consumer_migration; /* group.consumer.migration.policy */
+    struct assignor_list assignors;             /* group.consumer.assignors */
+    int64_t regex_refresh_ms;                   /* group.consumer.regex.refresh.interval.ms */
     uint32_t max_groups;
     size_t memory_bytes;
     int64_t offsets_retention_ms; /* offsets.retention.minutes */
@@ -155,9 +158,11 @@ void group_coordinator_end_transaction(struct group_coordinator *coordinator, st
 /* A topic was deleted: what was committed for it goes. */
 void group_coordinator_forget_topic(struct group_coordinator *coordinator, slice topic, struct group_time now);
 
-/* The same for whatever topics are gone, after a start. */
-void group_coordinator_forget_gone(struct group_coordinator *coordinator, bool (*is_gone)(void *context, slice topic),
-                                   void *context, struct group_time now);
+/* The same for whatever topics are gone, after a start; their ids as the log of groups has them, zero where it does not
+ * say. */
+void group_coordinator_forget_gone(struct group_coordinator *coordinator,
+                                   bool (*is_gone)(void *context, slice topic, struct uuid id), void *context,
+                                   struct group_time now);
 
 /* The log was deleted, and all groups with it: who waits is answered NOT_COORDINATOR, and a new log begins. Appends
  * that are under way come back all the same. */

@@ -8,7 +8,7 @@ static int load_offset(struct group_coordinator *coordinator, int64_t producer_i
     struct group *group = group_find(coordinator, record->group);
     bool is_pending = producer_id != BATCH_NO_PRODUCER_ID && !record->is_tombstone;
     if (group != NULL && !is_pending)
-        pending_owner_drop(&group->pending, record->topic, record->partition);
+        pending_owner_drop(&group->coordinator->pending, &group->pending, record->topic, record->partition);
     if (record->is_tombstone) {
         if (group != NULL)
             committed_offsets_remove(&group->offsets, record->topic, record->partition);
@@ -16,9 +16,11 @@ static int load_offset(struct group_coordinator *coordinator, int64_t producer_i
     }
     if (group == NULL && (group = group_add(coordinator, record->group)) == NULL)
         return -ENOMEM;
-    if (is_pending)
-        return group_transaction_load(group, producer_id, record);
-    return committed_offsets_put(&group->offsets, record->topic, record->partition, &record->offset);
+    committed_offsets_begin_topic(&group->offsets, record->topic, record->topic_id);
+    int rc = is_pending ? group_transaction_load(group, producer_id, record)
+                        : committed_offsets_put(&group->offsets, record->topic, record->partition, &record->offset);
+    committed_offsets_note_topic(&group->offsets, record->topic, record->topic_id);
+    return rc;
 }
 
 static int load_members(struct group *group, const struct group_record *record)

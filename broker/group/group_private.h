@@ -87,6 +87,7 @@ struct group_coordinator {
     unsigned writes;        /* under way */
     bool has_given_up;      /* nothing could be loaded */
     int64_t wake_at;        /* ms, steady */
+    int64_t matching_until; /* ms, steady: what comparing expressions with topics has used up of its time, and more */
     struct group_time time; /* of the call that is being served */
 };
 
@@ -165,6 +166,8 @@ bool group_write_send(struct group_write *write, int rc);
 /* Closes and frees one that is not sent. */
 void group_write_drop_unsent(struct group_write *write);
 
+/* Zero: there is no such topic. */
+struct uuid group_topic_id(const struct group_coordinator *coordinator, slice topic);
 /* All partitions that have no error yet. */
 void group_commit_refuse(struct commit_call *commit, enum kafka_error error);
 /* Whether records with keys of that type are of consumer groups; the key is behind its type. */

@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #define GROUP_VALUE_VERSION           3
-#define OFFSET_VALUE_VERSION          3
-#define EXPIRING_OFFSET_VALUE_VERSION 1                  /* the only one that says when, but no leader epoch */
+#define OFFSET_VALUE_VERSION          4
+#define EXPIRING_OFFSET_VALUE_VERSION 1 /* the only one that says when, but no leader epoch, no topic id */
 #define TEXT_MAX                      ((size_t)16 << 20) /* bytes of a key or a value */
 
 /* ---- writing ---- */
@@ -29,8 +29,8 @@ int group_records_add(struct batch_builder *builder, int64_t now, const struct m
     return rc;
 }
 
-int group_records_add_offset(struct batch_builder *builder, int64_t now, slice group, slice topic, int32_t partition,
-                             const struct committed_offset *value)
+int group_records_add_offset(struct batch_builder *builder, int64_t now, slice group, slice topic, struct uuid topic_id,
+                             int32_t partition, const struct committed_offset *value)
 {
     struct offset_commit_key key = {.group = group, .topic = topic, .partition = partition};
     struct offset_commit_value record = OFFSET_COMMIT_VALUE_DEFAULTS;
@@ -40,6 +40,7 @@ int group_records_add_offset(struct batch_builder *builder, int64_t now, slice g
         record.metadata = slice_is_null(value->metadata) ? slice_of_text("") : value->metadata;
         record.commit_timestamp = value->committed_at;
         record.expire_timestamp = value->expires_at;
+        record.topic_id = topic_id;
     }
     int16_t version = value != NULL && value->expires_at != 0 ? EXPIRING_OFFSET_VALUE_VERSION : OFFSET_VALUE_VERSION;
     return group_records_add(builder, now, &offset_commit_key_type, &key, &offset_commit_value_type, version,
@@ -114,6 +115,7 @@ static int parse_offset(reader *key, slice value, struct arena *arena, struct gr
     struct offset_commit_value committed;
     reader r = reader_of(value);
     rc = kafka_decode_value(&offset_commit_value_type, &r, &committed, arena);
+    record->topic_id = committed.topic_id;
     record->offset =
         (struct committed_offset){.offset = committed.offset,
                                   .committed_at = committed.commit_timestamp,

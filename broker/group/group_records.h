@@ -12,9 +12,9 @@
 MUST_USE int group_records_add(struct batch_builder *builder, int64_t now, const struct message_type *key_type,
                                const void *key, const struct message_type *value_type, int16_t version,
                                const void *value);
-/* value NULL: a tombstone. */
+/* value NULL: a tombstone. topic_id is the topic's as it is now; zero: there is none. */
 MUST_USE int group_records_add_offset(struct batch_builder *builder, int64_t now, slice group, slice topic,
-                                      int32_t partition, const struct committed_offset *value);
+                                      struct uuid topic_id, int32_t partition, const struct committed_offset *value);
 /* The group as it is. */
 MUST_USE int group_records_add_classic(struct batch_builder *builder, int64_t now, const struct classic_group *group);
 MUST_USE int group_records_add_classic_tombstone(struct batch_builder *builder, int64_t now, slice group);
@@ -26,7 +26,8 @@ struct group_record {
     enum group_record_kind kind; /* OTHER: of a kind that is not known here; to be passed over */
     slice group;
     bool is_tombstone;
-    slice topic; /* OFFSET */
+    slice topic;          /* OFFSET */
+    struct uuid topic_id; /* zero: the record says nothing of it */
     int32_t partition;
     struct committed_offset offset;
     slice protocol_type; /* CLASSIC */

@@ -25,7 +25,7 @@ static bool remove_offset(struct group_write *write, slice topic, int32_t partit
     struct removed_offset *removed = arena_alloc(&write->arena, sizeof *removed);
     *rc = removed == NULL ? -ENOMEM
                           : group_records_add_offset(&write->builder, write->group->coordinator->time.wall,
-                                                     write->group->id, topic, partition, NULL);
+                                                     write->group->id, topic, UUID_ZERO, partition, NULL);
     if (*rc != 0)
         return false;
     *removed = (struct removed_offset){.topic = topic, .partition = partition, .next = write->removed};
@@ -228,7 +228,7 @@ void group_removal_written(struct group_write *write, enum kafka_error error)
     enum group_write_kind kind = write->kind;
     const struct removed_offset *removed = error == KAFKA_NONE ? write->removed : NULL;
     for (; removed != NULL; removed = removed->next) {
-        pending_owner_drop(&group->pending, removed->topic, removed->partition);
+        pending_owner_drop(&group->coordinator->pending, &group->pending, removed->topic, removed->partition);
         committed_offsets_remove(&group->offsets, removed->topic, removed->partition);
     }
     if (kind == WRITE_FORGETTING)
@@ -378,15 +378,16 @@ void group_coordinator_clean(struct group_coordinator *coordinator, struct group
     group_give_answers(coordinator);
 }
 
-void group_coordinator_forget_gone(struct group_coordinator *coordinator, bool (*is_gone)(void *context, slice topic),
-                                   void *context, struct group_time now)
+void group_coordinator_forget_gone(struct group_coordinator *coordinator,
+                                   bool (*is_gone)(void *context, slice topic, struct uuid id), void *context,
+                                   struct group_time now)
 {
     struct group *group, *next;
     coordinator->time = now;
     HASH_ITER (by_id, coordinator->groups, group, next) {
         for (uint32_t i = 0; i < group->offsets.topic_count; i++) {
             struct committed_topic *topic = group->offsets.topics[i];
-            topic->is_going = topic->is_going || is_gone(context, topic->name);
+            topic->is_going = topic->is_going || is_gone(context, topic->name, topic->id);
         }
         if (has_going(group) && !group->is_deleting && !group->is_forgetting)
             begin_removal(group, WRITE_FORGETTING);

@@ -35,6 +35,7 @@ static int add_values(struct group_write *write, struct commit_call *commit)
             rc = 0;
         } else if (rc == 0) {
             rc = group_records_add_offset(&write->builder, now, commit->group_id, partition->topic,
+                                          group_topic_id(write->group->coordinator, partition->topic),
                                           partition->partition, &partition->value);
         }
     }
@@ -62,7 +63,7 @@ void group_transaction_written(struct group_write *write, enum kafka_error error
 {
     struct group_coordinator *coordinator = write->group->coordinator;
     if (error == KAFKA_NONE)
-        pending_commit_stand(write->pending);
+        pending_commit_stand(&coordinator->pending, write->pending);
     else
         pending_commit_cancel(&coordinator->pending, write->pending);
     group_commit_refuse(write->commit, classic_write_error(error));
@@ -132,7 +133,7 @@ int group_transaction_load(struct group *group, int64_t producer_id, const struc
         return -ENOMEM;
     int rc = pending_commit_add(commit, record->topic, record->partition, &record->offset);
     if (rc == 0)
-        pending_commit_stand(commit);
+        pending_commit_stand(all, commit);
     else
         pending_commit_cancel(all, commit);
     return rc;

@@ -1,19 +1,21 @@
 /* Offsets that transactions have committed and that wait for their transaction's end: then they hold, or never were.
  *
  * A value has its place among its group's committed offsets from the first (committed_offsets_reserve), so that the end
- * needs no memory. Each commit, one batch of the log, is one block; commits hang together by transaction, for its end,
- * and by group, for what takes single values away: a commit that came later, the offset's deletion. */
+ * needs no memory. Of each partition a transaction keeps the value that it committed last, as Kafka does: what it holds
+ * follows the number of partitions, however often it commits. */
 #pragma once
 
 #include "group/committed_offsets.h"
 
 struct pending_commit;
+struct pending_set;
 struct pending_transaction;
 
 /* Of a group. Zeroed but for `offsets` to begin with. */
 struct pending_owner {
     struct committed_offsets *offsets;
-    struct pending_commit *commits; /* in the log's order */
+    struct pending_set *sets; /* one for each transaction */
+    uint64_t order;           /* of the last value that came */
 };
 
 /* Of all groups. */
@@ -36,11 +38,11 @@ MUST_USE int pending_commit_add(struct pending_commit *commit, slice topic, int3
                                 const struct committed_offset *value);
 bool pending_commit_is_empty(const struct pending_commit *commit);
 /* It is in the log: from now on its values are pending. */
-void pending_commit_stand(struct pending_commit *commit);
+void pending_commit_stand(struct pending_offsets *pending, struct pending_commit *commit);
 /* It is not, and never will be. */
 void pending_commit_cancel(struct pending_offsets *pending, struct pending_commit *commit);
 
 /* The transaction's marker is in the log: what it committed stands among the committed offsets, or is gone. */
 void pending_offsets_end(struct pending_offsets *pending, int64_t producer_id, bool commits);
 /* Something that stands later in the log takes the place of what is pending for this partition now. */
-void pending_owner_drop(struct pending_owner *owner, slice topic, int32_t partition);
+void pending_owner_drop(struct pending_offsets *pending, struct pending_owner *owner, slice topic, int32_t partition);

@@ -10,6 +10,7 @@
 /* Of one compiled expression and what its matches take; PCRE2 itself takes no expression beyond 64 KiB compiled. */
 #define BYTES_MAX 262144
 /* Steps of backtracking. An expression with two or three ".*" takes some hundreds with a usual name. */
+#define BACKTRACKING_FEW 500
 #define BACKTRACKING_MAX 2000
 #define BACKTRACKING_KIB 128
 /* Of the automaton: places in the expression at which it can be at the same time. Its work for a character is the
@@ -21,6 +22,8 @@ struct subscription_regex {
     size_t bytes;      /* that PCRE2 holds */
     bool is_over;      /* BYTES_MAX was reached */
     size_t slow_bytes; /* that the automaton was given */
+    uint32_t matches;
+    uint32_t hard; /* of them: those that took more than a few steps */
     pcre2_general_context *context;
     pcre2_match_context *limits;
     pcre2_match_data *found;
@@ -95,8 +98,6 @@ static int set_up(struct subscription_regex *regex)
     regex->found = pcre2_match_data_create(1, regex->context);
     if (regex->limits == NULL || regex->found == NULL)
         return -ENOMEM;
-    pcre2_set_match_limit(regex->limits, BACKTRACKING_MAX);
-    pcre2_set_depth_limit(regex->limits, BACKTRACKING_MAX);
     pcre2_set_heap_limit(regex->limits, BACKTRACKING_KIB);
     return 0;
 }
@@ -158,11 +159,26 @@ static bool is_at_a_limit(const struct subscription_regex *regex, int rc)
            (rc == PCRE2_ERROR_NOMEMORY && regex->is_over);
 }
 
+static int match_in_steps(struct subscription_regex *regex, slice topic, uint32_t steps)
+{
+    pcre2_set_match_limit(regex->limits, steps);
+    pcre2_set_depth_limit(regex->limits, steps);
+    return pcre2_match(regex->code, topic.data, topic.size, 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED, regex->found,
+                       regex->limits);
+}
+
+uint32_t subscription_regex_work(const struct subscription_regex *regex)
+{
+    return regex->matches + regex->hard * (REGEX_HARD_WORK - 1);
+}
+
 int subscription_regex_match(struct subscription_regex *regex, slice topic, bool *matches, struct error *error)
 {
     regex->is_over = false;
-    int rc = pcre2_match(regex->code, topic.data, topic.size, 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED, regex->found,
-                         regex->limits);
+    regex->matches++;
+    int rc = match_in_steps(regex, topic, BACKTRACKING_FEW);
+    if (is_at_a_limit(regex, rc) && regex->hard++ < REGEX_HARD_MAX)
+        rc = match_in_steps(regex, topic, BACKTRACKING_MAX);
     if (is_at_a_limit(regex, rc))
         rc = match_slowly(regex, topic);
     *matches = rc >= 0;

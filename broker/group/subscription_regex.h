@@ -6,10 +6,10 @@
  * would be others.
  *
  * A hostile expression costs little: its length, the memory of what it compiles to and the work of each match are
- * bounded. A match goes by backtracking, first; what that cannot answer within its limit is asked of the automaton
- * (pcre2_dfa_match), whose work does not explode, for REGEX_SLOW_BYTES_MAX bytes of topics' names with one compiled
- * expression: worth a tenth of a second of a desktop at worst. Compile it for one pass over the topics, and close it.
- */
+ * bounded. A match goes by backtracking, first, in a few steps, and in some more for REGEX_HARD_MAX topics with one
+ * compiled expression; what that cannot answer within its limit is asked of the automaton (pcre2_dfa_match), whose work
+ * does not explode, for REGEX_SLOW_BYTES_MAX bytes of topics' names: worth a tenth of a second of a desktop at worst.
+ * Compile it for one pass over the topics, and close it. */
 #pragma once
 
 #include "memory.h"
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #define REGEX_LENGTH_MAX     4096 /* bytes of the expression */
+#define REGEX_HARD_MAX       256
 #define REGEX_SLOW_BYTES_MAX 8192
 
 struct subscription_regex;
@@ -30,4 +31,7 @@ MUST_USE int subscription_regex_compile(struct memory *memory, slice expression,
 /* FURROW_TOO_LARGE: it cannot be said within the bounds; -ENOMEM. */
 MUST_USE int subscription_regex_match(struct subscription_regex *regex, slice topic, bool *matches,
                                       struct error *error);
+/* What its matches took: 1 for each, REGEX_HARD_WORK for one that was hard. */
+#define REGEX_HARD_WORK 32
+uint32_t subscription_regex_work(const struct subscription_regex *regex);
 void subscription_regex_close(struct subscription_regex *regex);

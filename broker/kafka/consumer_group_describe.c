@@ -3,6 +3,7 @@
 #include "kafka/authorized_operations.h"
 #include "kafka/request.h"
 #include "operations/groups.h"
+#include "operations/repeated.h"
 
 #include <stdio.h>
 
@@ -38,15 +39,19 @@ static bool describe(struct kafka_request *request, slice id, struct consumer_gr
     return group_describe_consumer(group, &request->arena, answer);
 }
 
+/* A group that is named more than once is described once, as by DescribeGroups. */
 void handle_consumer_group_describe(struct kafka_request *request)
 {
     const struct consumer_group_describe_request *asked = request->message;
     struct consumer_group_describe_response response = CONSUMER_GROUP_DESCRIBE_RESPONSE_DEFAULTS;
     size_t count = asked->group_ids.count > 0 ? (size_t)asked->group_ids.count : 0;
+    const int32_t *first = repeated_find_first_name(&request->arena, asked->group_ids.items, (int32_t)count);
     response.groups.items = arena_alloc(&request->arena, count * sizeof *response.groups.items);
-    bool ok = response.groups.items != NULL;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = describe(request, asked->group_ids.items[i], &response.groups.items[response.groups.count++]);
+    bool ok = response.groups.items != NULL && first != NULL;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (first[i] == (int32_t)i)
+            ok = describe(request, asked->group_ids.items[i], &response.groups.items[response.groups.count++]);
+    }
     if (ok)
         kafka_answer(request, &response);
     else

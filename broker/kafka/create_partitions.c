@@ -10,13 +10,13 @@ static int16_t check(struct kafka_request *request, const struct create_partitio
                      const struct topic *topic, struct error *error)
 {
     int32_t count = asked->assignments.count;
-    struct assignment *assignments =
+    struct replica_assignment *assignments =
         arena_alloc(&request->arena, (size_t)(count > 0 ? count : 0) * sizeof *assignments);
     if (assignments == NULL)
         return KAFKA_UNKNOWN_SERVER_ERROR;
     for (int32_t i = 0; i < count; i++) {
         const struct int32_array *brokers = &asked->assignments.items[i].broker_ids;
-        assignments[i] = (struct assignment){.brokers = brokers->items, .count = brokers->count};
+        assignments[i] = (struct replica_assignment){.brokers = brokers->items, .count = brokers->count};
     }
     return topic_check_growth(request->server, topic, asked->count, assignments, count, error);
 }

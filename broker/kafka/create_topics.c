@@ -22,13 +22,14 @@ static bool read_topic(struct kafka_request *request, const struct create_topics
 {
     int32_t assigned = asked->assignments.count > 0 ? asked->assignments.count : 0;
     int32_t set = asked->configs.count > 0 ? asked->configs.count : 0;
-    struct assignment *assignments = arena_alloc(&request->arena, (size_t)assigned * sizeof *assignments);
+    struct replica_assignment *assignments = arena_alloc(&request->arena, (size_t)assigned * sizeof *assignments);
     struct new_topic_setting *settings = arena_alloc(&request->arena, (size_t)set * sizeof *settings);
     if (assignments == NULL || settings == NULL)
         return false;
     for (int32_t i = 0; i < assigned; i++) {
         const struct create_topics_request_assignment *from = &asked->assignments.items[i];
-        assignments[i] = (struct assignment){from->partition_index, from->broker_ids.items, from->broker_ids.count};
+        assignments[i] =
+            (struct replica_assignment){from->partition_index, from->broker_ids.items, from->broker_ids.count};
     }
     for (int32_t i = 0; i < set; i++)
         settings[i] = (struct new_topic_setting){asked->configs.items[i].name, asked->configs.items[i].value};

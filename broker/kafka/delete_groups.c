@@ -2,8 +2,9 @@
 #include "container.h"
 #include "kafka/request.h"
 #include "operations/groups.h"
+#include "operations/repeated.h"
 
-/* ---- DeleteGroups ---- */
+/* ---- DeleteGroups: a group that is named twice is answered once ---- */
 
 struct deleting {
     struct kafka_request *request;
@@ -26,28 +27,41 @@ static void on_deleted(struct group_call *call)
     end_one(deleting);
 }
 
+/* The index of the first group of the same name, for each. NULL when out of memory. */
+static const int32_t *find_first(struct arena *arena, const slice *names, size_t count)
+{
+    struct repeated_partition *list = arena_alloc(arena, count * sizeof *list);
+    for (size_t i = 0; list != NULL && i < count; i++)
+        list[i] = (struct repeated_partition){.topic = names[i]};
+    return list != NULL ? repeated_find_first(arena, list, (int32_t)count) : NULL;
+}
+
 void handle_delete_groups(struct kafka_request *request)
 {
     const struct delete_groups_request *asked = request->message;
     struct group_service *groups = request->server->groups;
     size_t count = asked->groups_names.count > 0 ? (size_t)asked->groups_names.count : 0;
+    const int32_t *first = find_first(&request->arena, asked->groups_names.items, count);
     struct deleting *deleting = arena_alloc(&request->arena, sizeof *deleting);
     struct delete_groups_response_group *results = arena_alloc(&request->arena, count * sizeof *results);
     struct commit_call *calls = arena_alloc(&request->arena, count * sizeof *calls);
-    if (deleting == NULL || results == NULL || calls == NULL) {
+    if (first == NULL || deleting == NULL || results == NULL || calls == NULL) {
         kafka_close(request, "out of memory");
         return;
     }
     deleting->request = request;
     deleting->calls = calls;
-    deleting->pending = (int32_t)count + 1;
+    deleting->pending = 1;
     deleting->response.results.items = results;
-    deleting->response.results.count = (int32_t)count;
     for (size_t i = 0; i < count; i++) {
-        results[i].group_id = asked->groups_names.items[i];
-        calls[i] = (struct commit_call){.call = {.done = on_deleted, .context = deleting, .arena = &request->arena},
-                                        .group_id = results[i].group_id};
-        group_coordinator_delete(group_service_coordinator(groups), &calls[i], group_service_now(groups));
+        if (first[i] != (int32_t)i)
+            continue;
+        int32_t at = deleting->response.results.count++;
+        results[at].group_id = asked->groups_names.items[i];
+        calls[at] = (struct commit_call){.call = {.done = on_deleted, .context = deleting, .arena = &request->arena},
+                                         .group_id = results[at].group_id};
+        deleting->pending++;
+        group_coordinator_delete(group_service_coordinator(groups), &calls[at], group_service_now(groups));
     }
     group_service_rearm(groups);
     end_one(deleting);

@@ -2,11 +2,13 @@
 #include "kafka/changes.h"
 #include "operations/described_config.h"
 #include "operations/repeated.h"
+#include "text_index.h"
 
 struct describing {
     struct kafka_request *request;
     const struct describe_configs_request_resource *resource;
     struct describe_configs_response_resource *answer;
+    struct text_index asked; /* names of settings, unless all are asked for */
     bool lacks_memory;
 };
 
@@ -43,43 +45,65 @@ static bool fill_entry(struct kafka_request *request, const struct described_con
     return !asked->include_synonyms || fill_synonyms(request, described, entry);
 }
 
-static bool is_asked_for(const struct describe_configs_request_resource *resource, const char *name)
+/* The names that are asked for may be millions, and name one setting often: they are gone through once. */
+static bool list_asked(struct describing *describing)
 {
-    if (resource->configuration_keys.count < 0)
-        return true;
+    const struct describe_configs_request_resource *resource = describing->resource;
     for (int32_t i = 0; i < resource->configuration_keys.count; i++) {
-        if (slice_equal(resource->configuration_keys.items[i], slice_of_text(name)))
-            return true;
+        slice name = resource->configuration_keys.items[i];
+        if (text_index_find(&describing->asked, name) != NULL)
+            continue;
+        struct text_index_entry *entry = arena_alloc(&describing->request->arena, sizeof *entry);
+        if (entry == NULL)
+            return false;
+        text_index_add(&describing->asked, entry, name);
     }
-    return false;
+    return true;
+}
+
+static bool is_asked_for(const struct describing *describing, const char *name)
+{
+    return describing->resource->configuration_keys.count < 0 ||
+           text_index_find(&describing->asked, slice_of_text(name)) != NULL;
 }
 
 static bool add_config(void *context, const struct described_config *described)
 {
     struct describing *describing = context;
     struct describe_configs_response_resource *answer = describing->answer;
-    if (is_asked_for(describing->resource, described->name))
+    if (is_asked_for(describing, described->name))
         describing->lacks_memory =
             !fill_entry(describing->request, described, &answer->configs.items[answer->configs.count++]);
     return !describing->lacks_memory;
+}
+
+static void describe_asked(struct describing *describing)
+{
+    struct kafka_request *request = describing->request;
+    struct describe_configs_response_resource *answer = describing->answer;
+    struct error error = {0};
+    answer->error_code = describe_resource(request->server, answer->resource_type, answer->resource_name, add_config,
+                                           describing, &error);
+    if (answer->error_code != KAFKA_NONE)
+        answer->error_message = change_message(request, &error);
 }
 
 /* False without memory. */
 static bool describe(struct kafka_request *request, const struct describe_configs_request_resource *resource,
                      struct describe_configs_response_resource *answer)
 {
-    struct describing describing = {request, resource, answer, false};
-    struct error error = {0};
+    struct describing describing = {.request = request, .resource = resource, .answer = answer};
     answer->resource_type = resource->resource_type;
     answer->resource_name = resource->resource_name;
     answer->configs.items =
         arena_alloc(&request->arena, described_configs_most(resource->resource_type) * sizeof *answer->configs.items);
-    if (answer->configs.items == NULL)
-        return false;
-    answer->error_code = describe_resource(request->server, resource->resource_type, resource->resource_name,
-                                           add_config, &describing, &error);
-    if (answer->error_code != KAFKA_NONE)
-        answer->error_message = change_message(request, &error);
+    uint32_t seed;
+    server_random(request->server, &seed, sizeof seed);
+    text_index_init(&describing.asked, request->arena.memory, MEMORY_REQUESTS, seed);
+    describing.lacks_memory = answer->configs.items == NULL || !list_asked(&describing);
+    if (!describing.lacks_memory)
+        describe_asked(&describing);
+    text_index_close(&describing.asked);
     return !describing.lacks_memory;
 }
 

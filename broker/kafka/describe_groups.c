@@ -3,6 +3,7 @@
 #include "kafka/authorized_operations.h"
 #include "kafka/request.h"
 #include "operations/groups.h"
+#include "operations/repeated.h"
 
 #include <stdio.h>
 
@@ -72,15 +73,19 @@ static bool describe(struct kafka_request *request, slice id, struct describe_gr
     return answer->members.items != NULL && classic_group_list_members(classic, add_member, &describing) == 0;
 }
 
+/* A group that is named more than once is described once: a short request could ask for hours of work. */
 void handle_describe_groups(struct kafka_request *request)
 {
     const struct describe_groups_request *asked = request->message;
     struct describe_groups_response response = {.throttle_time_ms = 0};
     size_t count = asked->groups.count > 0 ? (size_t)asked->groups.count : 0;
+    const int32_t *first = repeated_find_first_name(&request->arena, asked->groups.items, (int32_t)count);
     response.groups.items = arena_alloc(&request->arena, count * sizeof *response.groups.items);
-    bool ok = response.groups.items != NULL;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = describe(request, asked->groups.items[i], &response.groups.items[response.groups.count++]);
+    bool ok = response.groups.items != NULL && first != NULL;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (first[i] == (int32_t)i)
+            ok = describe(request, asked->groups.items[i], &response.groups.items[response.groups.count++]);
+    }
     if (ok)
         kafka_answer(request, &response);
     else

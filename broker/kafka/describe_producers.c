@@ -28,14 +28,15 @@ static int add_one(void *context, const struct log_producer *producer)
     return 0;
 }
 
-static bool describe(struct kafka_request *request, const struct topic *topic, int32_t index,
+/* `missing` is what partitions that are not there are told. */
+static bool describe(struct kafka_request *request, const struct topic *topic, int32_t index, enum kafka_error missing,
                      struct describe_producers_response_partition *answer)
 {
     const struct partition *partition = topic != NULL ? topic_partition(topic, index) : NULL;
     struct listing listing = {.answer = answer};
     *answer = (struct describe_producers_response_partition){.partition_index = index};
     if (partition == NULL || partition->log == NULL) {
-        answer->error_code = partition == NULL ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_KAFKA_STORAGE_ERROR;
+        answer->error_code = (int16_t)(partition == NULL ? missing : KAFKA_KAFKA_STORAGE_ERROR);
         return true;
     }
     (void)log_list_producers(partition->log, count_one, &listing);
@@ -55,8 +56,11 @@ static bool describe_topic(struct kafka_request *request, const struct describe_
     *answer = (struct describe_producers_response_topic){.name = asked->name};
     answer->partitions.items = arena_alloc(&request->arena, count * sizeof *answer->partitions.items);
     bool ok = answer->partitions.items != NULL;
+    struct error error;
+    enum kafka_error missing =
+        topic_name_valid(asked->name, &error) ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_INVALID_TOPIC_EXCEPTION;
     for (size_t i = 0; ok && i < count; i++)
-        ok = describe(request, topic, asked->partition_indexes.items[i],
+        ok = describe(request, topic, asked->partition_indexes.items[i], missing,
                       &answer->partitions.items[answer->partitions.count++]);
     return ok;
 }

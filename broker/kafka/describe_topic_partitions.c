@@ -23,7 +23,17 @@ static int compare_names(const void *a, const void *b)
     return left->size < right->size ? -1 : left->size > right->size;
 }
 
-/* The names to describe, sorted: those asked for, or all. */
+static size_t drop_repeated(slice *sorted, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || !slice_equal(sorted[kept - 1], sorted[i]))
+            sorted[kept++] = sorted[i];
+    }
+    return kept;
+}
+
+/* The names to describe, sorted, each once: those asked for, or all. */
 static slice *collect_names(struct kafka_request *request, size_t *count)
 {
     const struct describe_topic_partitions_request *asked = request->message;
@@ -42,6 +52,7 @@ static slice *collect_names(struct kafka_request *request, size_t *count)
     for (int32_t i = 0; !all && i < asked->topics.count; i++)
         names[at++] = asked->topics.items[i].name;
     qsort(names, *count, sizeof *names, compare_names);
+    *count = drop_repeated(names, *count);
     return names;
 }
 

@@ -4,7 +4,14 @@
 
 #include <stdio.h>
 
+enum { ELECT_PREFERRED = 0, ELECT_UNCLEAN = 1 };
+
 typedef struct elect_leaders_response_topic answer_topic;
+
+static bool is_known(int8_t type)
+{
+    return type == ELECT_PREFERRED || type == ELECT_UNCLEAN;
+}
 
 static void elect(struct kafka_request *request, slice name, int32_t index, int8_t type,
                   struct elect_leaders_response_partition *answer)
@@ -19,7 +26,7 @@ static void elect(struct kafka_request *request, slice name, int32_t index, int8
     } else if (topic_partition(topic, index) == NULL) {
         answer->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
         snprintf(words, sizeof words, "No such partition as %s-%d", topic->name, index);
-    } else if (type != 0 && type != 1) {
+    } else if (!is_known(type)) {
         answer->error_code = KAFKA_INVALID_REQUEST;
         snprintf(words, sizeof words, "Unknown election type %d", type);
     } else {
@@ -55,13 +62,16 @@ void handle_elect_leaders(struct kafka_request *request)
 {
     const struct elect_leaders_request *asked = request->message;
     const struct topics *topics = &request->server->topics;
+    bool knows_type = is_known(asked->election_type);
     struct elect_leaders_response response = {.error_code = KAFKA_NONE};
+    if (!knows_type)
+        response.error_code = KAFKA_INVALID_REQUEST;
     bool wants_all = asked->topic_partitions.count < 0;
     size_t count = wants_all ? topics->count : (size_t)asked->topic_partitions.count;
     response.replica_election_results.items =
         arena_alloc(&request->arena, count * sizeof *response.replica_election_results.items);
     bool ok = response.replica_election_results.items != NULL;
-    if (ok && wants_all)
+    if (ok && wants_all && knows_type)
         list_all(topics, &response);
     for (size_t i = 0; ok && !wants_all && i < count; i++)
         ok = elect_in_topic(request, &asked->topic_partitions.items[i],

@@ -3,11 +3,14 @@
 #include "container.h"
 #include "metadata_log.h"
 #include "operations/append.h"
+#include "operations/coordinator_takeover.h"
 #include "server.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define WORDS_MAX     ((size_t)1 << 20) /* bytes of what an append says */
-#define SEGMENT_BYTES "1048576"
-#define MESSAGE_BYTES "16777216" /* whatever the server's own limit is: what was begun can be ended */
+#define MESSAGE_BYTES "16777216"        /* whatever the server's own limit is: what was begun can be ended */
 
 struct partition *coordinator_log_partition(const struct coordinator_log *log)
 {
@@ -109,13 +112,16 @@ static void on_created(void *context, int status, const struct error *error)
 }
 
 /* Small segments, so that a trickle is compacted, too; the codec is the coordinator's. */
-static int set_config(struct server *server, struct topic_config *config)
+static int set_config(const struct coordinator_log *log, struct topic_config *config)
 {
-    static const char *const settings[][2] = {{"cleanup.policy", "compact"},
-                                              {"segment.bytes", SEGMENT_BYTES},
-                                              {"compression.type", "producer"},
-                                              {"max.message.bytes", MESSAGE_BYTES},
-                                              {"flush.messages", "9223372036854775807"}};
+    struct server *server = log->server;
+    char segment_bytes[24];
+    snprintf(segment_bytes, sizeof segment_bytes, "%" PRId64, config_number(server->config, log->segment_bytes));
+    const char *const settings[][2] = {{"cleanup.policy", "compact"},
+                                       {"segment.bytes", segment_bytes},
+                                       {"compression.type", "producer"},
+                                       {"max.message.bytes", MESSAGE_BYTES},
+                                       {"flush.messages", "9223372036854775807"}};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         int rc =
             topic_config_set(config, server->config, server->memory, topic_config_find(slice_of_text(settings[i][0])),
@@ -134,7 +140,7 @@ void coordinator_log_prepare(struct coordinator_log *log)
     struct topic_config config;
     topic_config_init(&config, server->config);
     log->is_creating = true;
-    int rc = set_config(server, &config);
+    int rc = set_config(log, &config);
     if (rc == 0) {
         metadata_log_create_topic(server->metadata, slice_of_text(log->topic), &config, 1, on_created, log);
     } else {
@@ -171,19 +177,11 @@ bool coordinator_log_idle(const struct coordinator_log *log)
     return !log->is_creating && log->failed == NULL;
 }
 
-static int read_partition(struct coordinator_log *log, const struct partition *partition, log_batch_callback *callback,
-                          void *context, struct error *error)
-{
-    if (partition->log == NULL || log_is_offline(partition->log))
-        return error_set(error, FURROW_OFFLINE, "is offline");
-    return log_for_each_batch(partition->log, log->memory, callback, context, error);
-}
-
 int coordinator_log_read(struct coordinator_log *log, log_batch_callback *callback, void *context, struct error *error)
 {
     const struct topic *topic = topics_find(&log->server->topics, slice_of_text(log->topic));
-    int rc = 0;
-    for (int32_t i = topic != NULL ? topic->partition_count : 0; i > 0 && rc == 0; i--)
-        rc = read_partition(log, topic->partitions[i - 1], callback, context, error);
-    return rc;
+    if (topic == NULL || topic->partition_count == 0)
+        return 0;
+    int rc = coordinator_takeover(log->server, topic, log->purpose, error);
+    return rc == 0 ? log_for_each_batch(topic->partitions[0]->log, log->memory, callback, context, error) : rc;
 }

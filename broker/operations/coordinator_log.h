@@ -1,7 +1,8 @@
-/* The log of a coordinator: an internal topic of one partition, compacted, in small segments, made when the coordinator
+/* The log of a coordinator: partition 0 of an internal topic, compacted, in small segments, made when the coordinator
  * needs it first. While it is made, batches wait in order; if that fails, they do, and the next one tries again. */
 #pragma once
 
+#include "config.h"
 #include "coordinator_batch.h"
 #include "kafka/error_code.h"
 #include "log_records.h"
@@ -14,7 +15,8 @@ struct coordinator_log {
     /* Given to coordinator_log_init */
     struct server *server;
     const char *topic;
-    const char *subsystem; /* of log lines */
+    enum config_id segment_bytes; /* the setting of a topic that is made */
+    const char *subsystem;        /* of log lines */
     enum memory_purpose purpose;
     /* Once for each batch, never from within coordinator_log_append */
     void (*appended)(struct coordinator_log *log, struct coordinator_batch *batch, enum kafka_error error);
@@ -40,8 +42,8 @@ void coordinator_log_append(struct coordinator_log *log, struct coordinator_batc
 /* Makes the topic, if it is not there. */
 void coordinator_log_prepare(struct coordinator_log *log);
 
-/* All batches, in order. A topic that Apache Kafka made has many partitions: these come before the one that is written
- * here, whose records are later. Blocking. FURROW_OFFLINE: there is a topic, and it cannot be read. Others: as
- * log_for_each_batch. */
+/* All batches, in order; before that, a topic that Apache Kafka made with many partitions is taken over
+ * (coordinator_takeover.h). Blocking. FURROW_OFFLINE: there is a topic, and it cannot be read. Others: as
+ * coordinator_takeover and log_for_each_batch. */
 MUST_USE int coordinator_log_read(struct coordinator_log *log, log_batch_callback *callback, void *context,
                                   struct error *error);

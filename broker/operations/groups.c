@@ -247,8 +247,8 @@ void group_service_forget_topic(struct group_service *service, slice topic)
     group_service_rearm(service);
 }
 
-void group_service_forget_gone(struct group_service *service, bool (*is_gone)(void *context, slice topic),
-                               void *context)
+void group_service_forget_gone(struct group_service *service,
+                               bool (*is_gone)(void *context, slice topic, struct uuid id), void *context)
 {
     group_coordinator_forget_gone(service->coordinator, is_gone, context, group_service_now(service));
     group_service_rearm(service);
@@ -332,6 +332,18 @@ static enum consumer_migration read_migration(const struct config *config)
     return CONSUMER_MIGRATION_BIDIRECTIONAL;
 }
 
+static struct assignor_list read_assignors(const struct config *config)
+{
+    struct assignor_list list = {.count = 0};
+    slice rest = slice_of_text(config_string(config, CONFIG_GROUP_CONSUMER_ASSIGNORS)), name;
+    enum assignor assignor;
+    while (setting_next_element(&rest, &name)) {
+        if (assignor_find(name, &assignor) && list.count < ASSIGNOR_COUNT)
+            list.items[list.count++] = assignor;
+    }
+    return list;
+}
+
 static void read_limits(struct group_service *service)
 {
     const struct config *config = service->server->config;
@@ -341,6 +353,8 @@ static void read_limits(struct group_service *service)
                    .min_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MIN_SESSION_TIMEOUT_MS),
                    .max_session_timeout_ms = (int32_t)config_number(config, CONFIG_GROUP_MAX_SESSION_TIMEOUT_MS)},
         .consumer_migration = read_migration(config),
+        .assignors = read_assignors(config),
+        .regex_refresh_ms = config_number(config, CONFIG_GROUP_CONSUMER_REGEX_REFRESH_INTERVAL_MS),
         .consumer_max_size = (int32_t)config_number(config, CONFIG_GROUP_CONSUMER_MAX_SIZE),
         .max_groups = (uint32_t)config_number(config, CONFIG_FURROW_GROUPS_MAX),
         .memory_bytes = (size_t)config_number(config, CONFIG_FURROW_GROUPS_MEMORY_BYTES),
@@ -392,6 +406,7 @@ int group_service_open(struct server *server, struct group_service **opened, str
     service->wake.data = service->clean.data = service;
     service->log = (struct coordinator_log){.server = server,
                                             .topic = GROUPS_TOPIC,
+                                            .segment_bytes = CONFIG_OFFSETS_TOPIC_SEGMENT_BYTES,
                                             .subsystem = "groups",
                                             .purpose = MEMORY_GROUPS,
                                             .appended = on_appended};

@@ -108,11 +108,11 @@ static int16_t check_assignments(const struct server *server, struct new_topic *
         return refuse(error, KAFKA_POLICY_VIOLATION, "there can be no topic with so many partitions");
     bool assigned[NEW_TOPIC_PARTITIONS_MAX] = {false};
     for (int32_t i = 0; i < count; i++) {
-        const struct assignment *assignment = &topic->assignments[i];
+        const struct replica_assignment *assignment = &topic->assignments[i];
         if (assignment->partition < 0 || assignment->partition >= count)
             return refuse(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                           "partitions should be a consecutive 0-based integer sequence");
-        if (!assignment_is_possible(server, assignment, error))
+        if (!replica_assignment_is_possible(server, assignment, error))
             return KAFKA_INVALID_REPLICA_ASSIGNMENT;
         if (assigned[assignment->partition])
             return refuse(error, KAFKA_INVALID_REPLICA_ASSIGNMENT,
@@ -138,7 +138,7 @@ int16_t new_topic_prepare(struct server *server, struct new_topic *topic, struct
 
 /* ---- of one that is there ---- */
 
-static int16_t check_added(const struct server *server, int32_t added, const struct assignment *assignments,
+static int16_t check_added(const struct server *server, int32_t added, const struct replica_assignment *assignments,
                            int32_t count, struct error *error)
 {
     if (count != added) {
@@ -148,14 +148,14 @@ static int16_t check_added(const struct server *server, int32_t added, const str
         return KAFKA_INVALID_REPLICA_ASSIGNMENT;
     }
     for (int32_t i = 0; i < count; i++) {
-        if (!assignment_is_possible(server, &assignments[i], error))
+        if (!replica_assignment_is_possible(server, &assignments[i], error))
             return KAFKA_INVALID_REPLICA_ASSIGNMENT;
     }
     return KAFKA_NONE;
 }
 
 int16_t topic_check_growth(struct server *server, const struct topic *topic, int32_t partitions,
-                           const struct assignment *assignments, int32_t count, struct error *error)
+                           const struct replica_assignment *assignments, int32_t count, struct error *error)
 {
     if (topic == NULL)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION; /* Kafka has no words for it here */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kafka/error_code.h"
-#include "operations/assignment.h"
+#include "operations/replica_assignment.h"
 #include "server.h"
 
 #define NEW_TOPIC_PARTITIONS_MAX 10000 /* of one topic, and of all together */
@@ -14,9 +14,9 @@ struct new_topic_setting {
 
 struct new_topic {
     slice name;
-    int32_t partitions;                   /* -1: num.partitions */
-    int16_t replication_factor;           /* -1: the default; 1 is the only other that one node can do */
-    const struct assignment *assignments; /* for new_topic_prepare, as the next one */
+    int32_t partitions;                           /* -1: num.partitions */
+    int16_t replication_factor;                   /* -1: the default; 1 is the only other that one node can do */
+    const struct replica_assignment *assignments; /* for new_topic_prepare, as the next one */
     int32_t assignment_count;
     const struct new_topic_setting *settings;
     int32_t setting_count;
@@ -32,7 +32,7 @@ int16_t new_topic_prepare(struct server *server, struct new_topic *topic, struct
 /* Whether a topic may have `partitions` instead of what it has: KAFKA_NONE, or Kafka's error, with words but for a
  * topic that is not there (NULL). `count` < 0: no assignments were made. */
 int16_t topic_check_growth(struct server *server, const struct topic *topic, int32_t partitions,
-                           const struct assignment *assignments, int32_t count, struct error *error);
+                           const struct replica_assignment *assignments, int32_t count, struct error *error);
 
 /* KAFKA_NONE, or Kafka's error without words; the topic may be NULL. */
 int16_t topic_check_deletion(const struct server *server, const struct topic *topic);

@@ -75,3 +75,11 @@ int32_t *repeated_find_first(struct arena *arena, const struct repeated_partitio
     }
     return first;
 }
+
+int32_t *repeated_find_first_name(struct arena *arena, const slice *names, int32_t count)
+{
+    struct repeated_partition *partitions = arena_alloc(arena, (count > 0 ? (size_t)count : 0) * sizeof *partitions);
+    for (int32_t i = 0; partitions != NULL && i < count; i++)
+        partitions[i] = (struct repeated_partition){names[i], 0};
+    return partitions != NULL ? repeated_find_first(arena, partitions, count) : NULL;
+}

@@ -185,18 +185,25 @@ static void look_up(struct sending *sending, struct marker_part *part, slice nam
         part->error = KAFKA_NONE; /* deleted */
 }
 
-static int32_t coordinator_epoch(const struct server *server)
+/* In Kafka each partition of its log is a coordinator with an epoch of its own; here one goes on with the work of all,
+ * and its markers must not look older than theirs. */
+int32_t transaction_markers_epoch(const struct server *server)
 {
     const struct topic *topic = topics_find(&server->topics, slice_of_text(TRANSACTIONS_TOPIC));
-    const struct partition *partition = topic != NULL ? topic_partition(topic, 0) : NULL;
-    return partition != NULL && partition->log != NULL ? log_leader_epoch(partition->log) : 0;
+    int32_t epoch = 0;
+    for (int32_t i = 0; topic != NULL && i < topic->partition_count; i++) {
+        const struct log *log = topic->partitions[i]->log;
+        if (log != NULL && log_leader_epoch(log) > epoch)
+            epoch = log_leader_epoch(log);
+    }
+    return epoch;
 }
 
 static void try_sending(struct sending *sending)
 {
     struct transaction_markers *markers = sending->markers;
     const struct transaction_ending *ending = sending->ending;
-    int32_t epoch = coordinator_epoch(markers->server);
+    int32_t epoch = transaction_markers_epoch(markers->server);
     bool any = false;
     sending->wants_groups = false;
     for_each_part(sending, look_up);

@@ -24,5 +24,8 @@ void transaction_markers_stop(struct transaction_markers *markers);
 /* Nothing is under way; something may wait for another try. */
 bool transaction_markers_idle(const struct transaction_markers *markers);
 
+/* The coordinator's epoch, as markers say it. */
+int32_t transaction_markers_epoch(const struct server *server);
+
 /* The ending stays until done, or until the markers are closed. */
 void transaction_markers_send(struct transaction_markers *markers, struct transaction_ending *ending);

@@ -7,9 +7,12 @@
 #include "operations/transactions.h"
 
 #include "container.h"
+#include "metadata_log.h"
 #include "operations/coordinator_log.h"
+#include "operations/groups.h"
 #include "operations/producer_ids.h"
 #include "operations/transaction_markers.h"
+#include "operations/transaction_orphans.h"
 #include "retention.h"
 #include "server.h"
 
@@ -59,6 +62,7 @@ static void on_first_turn(uv_timer_t *timer)
 {
     struct transaction_service *service = timer->data;
     transaction_coordinator_loaded(service->coordinator, now_of(service));
+    transaction_orphans_end(service->server, service->coordinator);
     rearm(service);
 }
 
@@ -215,6 +219,15 @@ static int load_batch(void *context, const struct batch_header *header, slice ba
     return log_walk_records(header, batch, loading->service->memory, load_record, context, error);
 }
 
+/* In a folder that was Kafka's, producers have ids that were not given out here. */
+static int note_producer_ids(void *context, const struct transaction *transaction)
+{
+    const struct transaction_values *values = transaction_values(transaction);
+    metadata_log_note_producer_id(context, values->producer_id);
+    metadata_log_note_producer_id(context, values->next_producer_id);
+    return 0;
+}
+
 /* Everything else is served: an epoch that was given out may not be given out again. */
 static int load(struct transaction_service *service, struct error *error)
 {
@@ -233,6 +246,7 @@ static int load(struct transaction_service *service, struct error *error)
         transaction_coordinator_give_up(service->coordinator);
         return 0;
     }
+    (void)transaction_coordinator_list(service->coordinator, note_producer_ids, server->metadata);
     if (loading.records > 0)
         log_info(server->logger, "transactions", "records=%llu not_understood=%llu loaded",
                  (unsigned long long)loading.records, (unsigned long long)loading.passed_over);
@@ -279,6 +293,7 @@ int transaction_service_open(struct server *server, struct transaction_service *
                                       .end = send_markers,
                                       .take_producer_id = take_producer_id,
                                       .age = age,
+                                      .groups_topic = slice_of_text(GROUPS_TOPIC),
                                       .context = service};
     int rc = transaction_coordinator_open(server->memory, &service->limits, &store, &service->coordinator);
     if (rc != 0)
@@ -288,6 +303,7 @@ int transaction_service_open(struct server *server, struct transaction_service *
         goto err_close;
     service->log = (struct coordinator_log){.server = server,
                                             .topic = TRANSACTIONS_TOPIC,
+                                            .segment_bytes = CONFIG_TRANSACTION_STATE_LOG_SEGMENT_BYTES,
                                             .subsystem = "transactions",
                                             .purpose = MEMORY_TRANSACTIONS,
                                             .appended = on_appended};

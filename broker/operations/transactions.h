@@ -3,13 +3,14 @@
  *
  * The topic has one partition and is made when the first transactional producer needs it. A transaction's end is
  * answered when its decision is on the disk; markers follow, also after a start that finds a decision without them.
+ * Offsets whose transaction nobody knows any more are aborted at a start (transaction_orphans.h).
  *
  * For those who append records of a transaction: `verify` where the producer has added the partition itself, `add`
  * where this is done on its behalf. Both answer with the coordinator's own errors: INVALID_PRODUCER_ID_MAPPING (no such
  * transactional id, or another producer id), PRODUCER_FENCED (another epoch), CONCURRENT_TRANSACTIONS,
  * TRANSACTION_ABORTABLE (verify: not in the transaction), COORDINATOR_NOT_AVAILABLE, INVALID_REQUEST (an empty id).
  * What each version of Produce and TxnOffsetCommit calls them is their affair. A commit of offsets in a transaction has
- * partition 0 of GROUPS_TOPIC. */
+ * partition 0 of GROUPS_TOPIC, also where Kafka's coordinator began it in another one (coordinator_takeover.h). */
 #pragma once
 
 #include "status.h"

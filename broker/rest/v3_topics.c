@@ -125,7 +125,7 @@ static const struct rest_field assignment_fields[] = {
     {"broker_ids", REST_LIST, true, offsetof(struct given_assignment, brokers)},
 };
 
-static int read_brokers(struct rest_body *body, const struct json_value *list, struct assignment *assignment,
+static int read_brokers(struct rest_body *body, const struct json_value *list, struct replica_assignment *assignment,
                         struct error *error)
 {
     int32_t *ids = arena_alloc(&body->arena, list->count * sizeof *ids);
@@ -146,7 +146,7 @@ static int read_brokers(struct rest_body *body, const struct json_value *list, s
 static int read_assignments(struct rest_body *body, const struct json_value *list, struct new_topic *topic,
                             struct error *error)
 {
-    struct assignment *assignments = arena_alloc(&body->arena, list->count * sizeof *assignments);
+    struct replica_assignment *assignments = arena_alloc(&body->arena, list->count * sizeof *assignments);
     const struct given_assignment *given =
         rest_read_list(body, list, REST_FIELDS(assignment_fields), sizeof(struct given_assignment), error);
     if (given == NULL)

@@ -49,6 +49,8 @@ struct transaction_store {
     void (*take_producer_id)(void *context, struct transaction_call *call);
     /* ms that have certainly passed since that moment of the wall clock, whatever it was set to meanwhile. */
     int64_t (*age)(void *context, int64_t since);
+    slice groups_topic; /* of a transaction that is loaded, any partition of it is partition 0 here; null: there is none
+                         */
     void *context;
 };
 

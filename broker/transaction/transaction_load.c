@@ -3,6 +3,15 @@
 
 #include <errno.h>
 
+/* With its commit a producer gave up the epoch before: where the answer was lost with the server, it may begin anew by
+ * that. (Kafka fences it.) An abort may be somebody else's, who fenced it; the record does not say. */
+static int16_t last_epoch(const struct transaction_values *values)
+{
+    bool has_committed = values->state == TRANSACTION_PREPARE_COMMIT || values->state == TRANSACTION_COMPLETE_COMMIT;
+    bool is_bumped = has_committed && values->protocol == TRANSACTION_EPOCHS && values->producer_epoch > 0;
+    return is_bumped ? (int16_t)(values->producer_epoch - 1) : NO_PRODUCER_EPOCH;
+}
+
 int transaction_coordinator_load(struct transaction_coordinator *coordinator, slice key, slice value,
                                  struct arena *arena)
 {
@@ -12,6 +21,7 @@ int transaction_coordinator_load(struct transaction_coordinator *coordinator, sl
         transaction_partitions_close(&record.partitions, coordinator->memory);
         return rc;
     }
+    transaction_partitions_fold(&record.partitions, coordinator->store.groups_topic);
     struct transaction *transaction = transaction_find(coordinator, record.transactional_id);
     if (record.is_tombstone) {
         if (transaction != NULL)
@@ -27,6 +37,7 @@ int transaction_coordinator_load(struct transaction_coordinator *coordinator, sl
     transaction_partitions_close(&transaction->partitions, coordinator->memory);
     transaction->partitions = record.partitions;
     transaction->values = record.values;
+    transaction->values.last_producer_epoch = last_epoch(&record.values);
     return 0;
 }
 

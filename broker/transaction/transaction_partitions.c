@@ -147,6 +147,17 @@ int transaction_partitions_add(struct transaction_partitions *set, struct memory
     return rc;
 }
 
+void transaction_partitions_fold(struct transaction_partitions *set, slice topic)
+{
+    bool is_there;
+    int32_t at = find_topic(set, topic, &is_there);
+    if (!is_there)
+        return;
+    set->count -= (size_t)set->topics[at]->count - 1;
+    set->topics[at]->count = 1;
+    set->topics[at]->partitions[0] = 0;
+}
+
 bool transaction_partitions_has(const struct transaction_partitions *set, slice topic, int32_t partition)
 {
     bool is_there;

@@ -31,6 +31,8 @@ MUST_USE int transaction_partitions_copy(struct transaction_partitions *to, cons
 /* Nothing new when it has it. -ENOMEM: the set is as before. */
 MUST_USE int transaction_partitions_add(struct transaction_partitions *set, struct memory *memory, slice topic,
                                         int32_t partition);
+/* All of the topic's, if there are any, become its partition 0. */
+void transaction_partitions_fold(struct transaction_partitions *set, slice topic);
 bool transaction_partitions_has(const struct transaction_partitions *set, slice topic, int32_t partition);
 /* Bytes that it takes in a record, or a few more. */
 size_t transaction_partitions_size(const struct transaction_partitions *set);

@@ -1,9 +1,11 @@
 """The scenarios of test_differential.py: what both servers are asked. Each uses topics of its own."""
 
+from differential.admin_edges import ADMIN_EDGES
 from differential.configs import alter_configs, describe_configs, incremental_alter_configs
 from differential.consumer_groups import CONSUMER_GROUPS
 from differential.deletions import delete_records
 from differential.disks import describe_log_dirs
+from differential.group_edges import GROUP_EDGES
 from differential.groups import GROUPS
 from differential.handshake import api_versions, describe_cluster, describe_topic_partitions, metadata, raw_frames
 from differential.offsets import leader_epochs, list_offsets
@@ -36,7 +38,9 @@ SCENARIOS = [
     describe_log_dirs,
     *GROUPS,
     *CONSUMER_GROUPS,
+    *GROUP_EDGES,
     *ONE_NODE,
     *TRANSACTIONS,
     *SETTINGS,
+    *ADMIN_EDGES,
 ]

@@ -142,6 +142,72 @@ static void what_is_set_is_described_where_it_was_set(void)
     close_fixture();
 }
 
+static void settings_of_groups_that_kafka_has_are_described(void)
+{
+    open_fixture();
+    int peer = connect_peer();
+    CHECK(strcmp(describe(peer, BROKER, "1", "group.consumer.assignors"), "uniform,range 5") == 0);
+    CHECK(strcmp(describe(peer, BROKER, "1", "group.consumer.regex.refresh.interval.ms"), "600000 5") == 0);
+    CHECK(strcmp(describe(peer, BROKER, "1", "group.consumer.assignment.interval.ms"), "0 5") == 0);
+    CHECK(strcmp(describe(peer, BROKER, "1", "transaction.state.log.segment.bytes"), "1048576 5") == 0);
+    CHECK(strcmp(describe(peer, BROKER, "1", "offsets.topic.segment.bytes"), "1048576 5") == 0);
+    CHECK_EQUAL(alter(peer, GROUP, "g", "consumer.assignment.interval.ms", SET, "0"), KAFKA_NONE);
+    CHECK_EQUAL(alter(peer, GROUP, "g", "consumer.assignment.interval.ms", SET, "16000"), KAFKA_INVALID_CONFIG);
+    CHECK_EQUAL(alter(peer, GROUP, "g", "consumer.assignment.interval.ms", SET, "2000"), KAFKA_NONE);
+    CHECK(strcmp(describe(peer, GROUP, "g", "consumer.assignment.interval.ms"), "2000 8") == 0);
+    CHECK(strcmp(describe(peer, GROUP, "h", "consumer.assignment.interval.ms"), "0 5") == 0);
+    CHECK_EQUAL(alter(peer, GROUP, "g", "consumer.session.timeout.ms", SET, "0"), KAFKA_INVALID_CONFIG);
+    CHECK_EQUAL(alter(peer, BROKER, "1", "group.consumer.assignment.interval.ms", SET, "500"), KAFKA_NONE);
+    CHECK(strcmp(describe(peer, GROUP, "h", "consumer.assignment.interval.ms"), "500 2") == 0);
+    close(peer);
+    close_fixture();
+}
+
+/* Also where a setting is named again and again, among names of none. */
+static void only_what_is_asked_for_is_described(void)
+{
+    enum { COUNT = 6000 };
+    static slice keys[COUNT];
+    open_fixture();
+    int peer = connect_peer();
+    for (int i = 0; i < COUNT; i++)
+        keys[i] = slice_of_text(i % 3 == 0 ? "retention.ms" : i % 3 == 1 ? "retention.m" : "cleanup.policy");
+    struct describe_configs_request_resource resource = {.resource_type = TOPIC,
+                                                         .resource_name = slice_of_text("orders"),
+                                                         .configuration_keys = {.items = keys, .count = COUNT}};
+    struct describe_configs_request request = {.resources = {.items = &resource, .count = 1}};
+    struct describe_configs_response response;
+    REQUIRE(ask(peer, API_DESCRIBE_CONFIGS, 4, &request, &response));
+    CHECK_EQUAL(response.results.items[0].configs.count, 2);
+    resource.configuration_keys.count = 0;
+    REQUIRE(ask(peer, API_DESCRIBE_CONFIGS, 4, &request, &response));
+    CHECK_EQUAL(response.results.items[0].configs.count, 0);
+    resource.configuration_keys = (struct string_array){.items = NULL, .count = -1};
+    REQUIRE(ask(peer, API_DESCRIBE_CONFIGS, 4, &request, &response));
+    CHECK(response.results.items[0].configs.count > 20);
+    close(peer);
+    close_fixture();
+}
+
+static void a_group_that_is_named_often_is_described_once(void)
+{
+    slice names[] = {slice_of_text("g"), slice_of_text("h"), slice_of_text("g"), slice_of_text("g")};
+    open_fixture();
+    int peer = connect_peer();
+    struct describe_groups_request classic = {.groups = {.items = names, .count = 4}};
+    struct describe_groups_response described;
+    REQUIRE(ask(peer, API_DESCRIBE_GROUPS, 6, &classic, &described));
+    CHECK_EQUAL(described.groups.count, 2);
+    CHECK(slice_equal(described.groups.items[0].group_id, names[0]));
+    CHECK(slice_equal(described.groups.items[1].group_id, names[1]));
+    struct consumer_group_describe_request consumer = {.group_ids = {.items = names, .count = 4}};
+    struct consumer_group_describe_response answer;
+    REQUIRE(ask(peer, API_CONSUMER_GROUP_DESCRIBE, 1, &consumer, &answer));
+    CHECK_EQUAL(answer.groups.count, 2);
+    close(peer);
+    close_fixture();
+}
+
 static void what_is_refused_changes_nothing(void)
 {
     static const struct {
@@ -260,5 +326,6 @@ static void any_allocation_may_be_refused(void)
 }
 
 SUITE("admin_handlers", CHECK_TEST(what_is_set_is_described_where_it_was_set),
-      CHECK_TEST(what_is_refused_changes_nothing), CHECK_TEST(what_cannot_be_written_is_told),
-      CHECK_TEST(any_allocation_may_be_refused))
+      CHECK_TEST(settings_of_groups_that_kafka_has_are_described), CHECK_TEST(only_what_is_asked_for_is_described),
+      CHECK_TEST(a_group_that_is_named_often_is_described_once), CHECK_TEST(what_is_refused_changes_nothing),
+      CHECK_TEST(what_cannot_be_written_is_told), CHECK_TEST(any_allocation_may_be_refused))

@@ -372,6 +372,11 @@ static void a_large_group_is_assigned_within_bounds(void)
     struct assignor_group group = {topics, TOPICS, members, MEMBERS};
     REQUIRE(assignor_assign(ASSIGNOR_UNIFORM, &group, &memory, &assignment) == 0);
     CHECK_EQUAL(assignment.partition_count, TOPICS * PARTITIONS);
+    /* what is linear, and one search beyond the bound */
+    CHECK(assignment.steps < ASSIGNOR_STEPS_MAX + MEMBERS + TOPICS + TOPICS * PARTITIONS +
+                                 2 * (MEMBERS + TOPICS + MEMBERS * TOPICS + TOPICS * PARTITIONS));
+    for (uint32_t m = 0; m < MEMBERS; m++)
+        CHECK(assignment.starts[m + 1] - assignment.starts[m] == TOPICS * PARTITIONS / MEMBERS);
     CHECK(memory.counts[MEMORY_GROUPS].peak_bytes <
           (size_t)16 * TOPICS * PARTITIONS + 28 * MEMBERS + 24 * TOPICS + 4 * MEMBERS * TOPICS);
     assignment_close(&assignment);
@@ -382,6 +387,64 @@ static void a_large_group_is_assigned_within_bounds(void)
     CHECK(memory_total_bytes(&memory) == 0);
 }
 
+static uint32_t spread_of(const struct assignment *assignment)
+{
+    uint32_t least = UINT32_MAX, most = 0;
+    for (uint32_t m = 0; m < assignment->member_count; m++) {
+        uint32_t count = assignment->starts[m + 1] - assignment->starts[m];
+        least = count < least ? count : least;
+        most = count > most ? count : most;
+    }
+    return most - least;
+}
+
+/* Member m subscribes to topics m and m + 1, and every other member owns all that it may: many must hand on. */
+static void what_is_not_finished_in_its_steps_the_next_assignments_finish(void)
+{
+    enum { MEMBERS = 600, TOPICS = MEMBERS + 1, PARTITIONS = 100 };
+    struct memory memory;
+    struct assignment assignment;
+    static struct assignor_topic topics[TOPICS];
+    static struct assignor_member members[MEMBERS];
+    static uint32_t subscribed[MEMBERS][2];
+    static struct owned_topic owned[MEMBERS][2];
+    static int32_t partitions[MEMBERS][2][PARTITIONS];
+    memory_init(&memory);
+    for (uint32_t t = 0; t < TOPICS; t++)
+        topics[t] = (struct assignor_topic){{{(uint8_t)(t >> 8), (uint8_t)t}}, PARTITIONS};
+    for (uint32_t m = 0; m < MEMBERS; m++) {
+        members[m] = (struct assignor_member){
+            .topics = subscribed[m], .topic_count = 2, .owned = owned[m], .owned_count = m % 2 == 0 ? 2 : 0};
+        for (uint32_t k = 0; k < 2; k++) {
+            subscribed[m][k] = m + k;
+            owned[m][k] = (struct owned_topic){topics[m + k].id, partitions[m][k], PARTITIONS};
+            for (int32_t p = 0; p < PARTITIONS; p++)
+                partitions[m][k][p] = p;
+        }
+    }
+    struct assignor_group group = {topics, TOPICS, members, MEMBERS};
+    bool is_cut = true;
+    for (int round = 0; is_cut && round < 20; round++) {
+        REQUIRE(assignor_assign(ASSIGNOR_UNIFORM, &group, &memory, &assignment) == 0);
+        is_cut = assignment.is_cut;
+        CHECK(is_cut || round > 0);
+        CHECK(assignment.steps < 2 * ASSIGNOR_STEPS_MAX);
+        for (uint32_t m = 0; m < MEMBERS; m++) {
+            members[m].owned_count = 2;
+            owned[m][0].partition_count = owned[m][1].partition_count = 0;
+            for (uint32_t i = assignment.starts[m]; i < assignment.starts[m + 1]; i++) {
+                uint32_t k = assignment.partitions[i].topic - m;
+                partitions[m][k][owned[m][k].partition_count++] = assignment.partitions[i].partition;
+            }
+        }
+        if (!is_cut)
+            CHECK(spread_of(&assignment) <= 1);
+        assignment_close(&assignment);
+    }
+    CHECK(!is_cut);
+    CHECK(memory_total_bytes(&memory) == 0);
+}
+
 SUITE("assignor", CHECK_TEST(an_assignor_has_a_name),
       CHECK_TEST(range_gives_consecutive_partitions_in_the_order_of_members),
       CHECK_TEST(uniform_spreads_a_topic_over_the_members), CHECK_TEST(what_is_gone_or_claimed_twice_is_passed_over),
@@ -389,4 +452,5 @@ SUITE("assignor", CHECK_TEST(an_assignor_has_a_name),
       CHECK_TEST(of_one_subscription_it_is_even_and_keeps_all_that_it_can),
       CHECK_TEST(of_many_subscriptions_no_chain_of_gifts_makes_it_more_even),
       CHECK_TEST(a_small_group_is_as_even_as_any_assignment), CHECK_TEST(without_memory_it_fails_and_leaks_nothing),
-      CHECK_TEST(a_large_group_is_assigned_within_bounds))
+      CHECK_TEST(a_large_group_is_assigned_within_bounds),
+      CHECK_TEST(what_is_not_finished_in_its_steps_the_next_assignments_finish))

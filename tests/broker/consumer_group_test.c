@@ -1,4 +1,5 @@
 #include "consumer_client.h"
+#include "kafka/messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,22 @@ static void the_first_member_is_given_everything_with_its_first_heartbeat(void)
     CHECK(a.error == KAFKA_NONE && a.epoch == 2 && a.held_count == 3);
     CHECK(a.call.response.heartbeat_interval_ms == 5000 && consumer_client_group_is(&f, "Stable"));
     CHECK(consumer_client_beat(&a) == KAFKA_NONE && f.log_count == 1); /* what changes nothing is not written */
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
+static void a_group_that_nobody_has_subscribed_in_is_of_epoch_one(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 1);
+    consumer_client_open(&a, &f, "a");
+    a.name_count = 0;
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE && a.epoch == 1 && a.held_count == 0);
+    a.name_count = 1;
+    a.says_all = true;
+    CHECK(consumer_client_beat(&a) == KAFKA_NONE && a.epoch == 2 && a.held_count == 1);
     consumer_client_close(&a);
     group_fixture_close(&f);
 }
@@ -302,6 +319,101 @@ static void a_join_that_is_refused_leaves_no_group(void)
     group_fixture_close(&f);
 }
 
+static void a_join_that_is_refused_leaves_a_classic_group_what_it_is(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    char id[80];
+    group_fixture_open(&f);
+    consumer_client_open(&a, &f, "a");
+    group_fixture_commit(&f, "g", "t", 0, 42);
+    a.name_count = 0;
+    a.regex = "(";
+    for (int has_member = 0; has_member < 2; has_member++) {
+        if (has_member)
+            group_fixture_settle(&f, id);
+        a.says_all = true;
+        int batches = f.log_count;
+        CHECK_EQUAL(consumer_client_beat(&a), KAFKA_INVALID_REGULAR_EXPRESSION);
+        const struct group *group = group_coordinator_find(f.coordinator, slice_of_text("g"));
+        CHECK(group != NULL && !group_is_consumer(group));
+        CHECK_EQUAL(f.log_count, batches);
+    }
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
+static void a_static_member_does_not_come_back_as_somebody_else(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b, again;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 2);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    consumer_client_open(&again, &f, "b");
+    a.instance = again.instance = "i";
+    struct consumer_client *both[] = {&a, &b};
+    consumer_client_settle(both, 2);
+    consumer_client_send(&a, -2);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK(a.error == KAFKA_NONE);
+    CHECK_EQUAL(consumer_client_beat(&again), KAFKA_INVALID_REQUEST);
+    CHECK(consumer_client_beat(&b) == KAFKA_NONE && b.held_count == 1);
+    memcpy(again.id, "c", 2);
+    CHECK(consumer_client_beat(&again) == KAFKA_NONE && again.held_count == 1);
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    consumer_client_close(&again);
+    group_fixture_close(&f);
+}
+
+static void members_ask_for_the_assignors_that_there_are(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b;
+    group_fixture_open(&f);
+    f.limits.assignors = (struct assignor_list){.items = {ASSIGNOR_RANGE}, .count = 1};
+    group_fixture_set_topic(&f, "t", 1, 4);
+    consumer_client_open(&a, &f, "a");
+    consumer_client_open(&b, &f, "b");
+    a.assignor = "uniform";
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_UNSUPPORTED_ASSIGNOR);
+    CHECK(slice_equal(consumer_client_words(&a),
+                      slice_of_text("ServerAssignor uniform is not supported. Supported assignors: range.")));
+    a.assignor = NULL;
+    struct consumer_client *both[] = {&a, &b};
+    consumer_client_settle(both, 2);
+    CHECK(consumer_client_holds(&a, 1, 0) && consumer_client_holds(&a, 1, 1)); /* consecutive: range's */
+    CHECK(consumer_client_holds(&b, 1, 2) && consumer_client_holds(&b, 1, 3));
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    group_fixture_close(&f);
+}
+
+/* A power cut may leave the records of a member but for those that describe it. */
+static void what_is_left_of_a_member_in_the_log_is_buried(void)
+{
+    struct group_fixture f;
+    struct consumer_client a, b;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 2);
+    consumer_client_open(&a, &f, "member a");
+    consumer_client_open(&b, &f, "member b");
+    CHECK_EQUAL(consumer_client_beat(&b), KAFKA_NONE);
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_NONE);
+    struct consumer_group_member_metadata_key key = {.group_id = slice_of_text("g"),
+                                                     .member_id = slice_of_text("member a")};
+    group_fixture_write_tombstone(&f, &consumer_group_member_metadata_key_type, &key);
+    CHECK(group_fixture_count_standing(&f, "member a") > 0);
+    group_fixture_restart(&f);
+    CHECK_EQUAL(consumer_client_beat(&b), KAFKA_NONE);
+    CHECK_EQUAL(group_fixture_count_standing(&f, "member a"), 0);
+    consumer_client_close(&a);
+    consumer_client_close(&b);
+    group_fixture_close(&f);
+}
+
 static void offsets_expire_from_when_the_last_member_left_also_after_a_restart(void)
 {
     struct group_fixture f;
@@ -462,6 +574,7 @@ static void a_rebalance_survives_any_failing_allocation(void)
 }
 
 SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its_first_heartbeat),
+      CHECK_TEST(a_group_that_nobody_has_subscribed_in_is_of_epoch_one),
       CHECK_TEST(a_partition_goes_over_when_its_owner_has_given_it_up),
       CHECK_TEST(who_leaves_frees_what_it_held_at_once),
       CHECK_TEST(a_silent_member_is_fenced_and_so_is_one_that_keeps_what_it_is_to_give_up),
@@ -470,6 +583,10 @@ SUITE("consumer_group", CHECK_TEST(the_first_member_is_given_everything_with_its
       CHECK_TEST(what_a_former_group_wrote_is_not_taken_for_what_the_present_one_writes),
       CHECK_TEST(a_static_member_comes_back_to_what_it_had), CHECK_TEST(topics_that_come_grow_and_go_are_noticed),
       CHECK_TEST(a_subscription_by_expression_follows_the_topics), CHECK_TEST(a_join_that_is_refused_leaves_no_group),
+      CHECK_TEST(a_join_that_is_refused_leaves_a_classic_group_what_it_is),
+      CHECK_TEST(a_static_member_does_not_come_back_as_somebody_else),
+      CHECK_TEST(members_ask_for_the_assignors_that_there_are),
+      CHECK_TEST(what_is_left_of_a_member_in_the_log_is_buried),
       CHECK_TEST(offsets_expire_from_when_the_last_member_left_also_after_a_restart),
       CHECK_TEST(bad_requests_change_nothing), CHECK_TEST(a_full_group_takes_no_more_members),
       CHECK_TEST(who_says_more_than_a_record_holds_does_not_keep_the_others_from_being_answered),

@@ -34,6 +34,47 @@ static void an_empty_group_changes_its_protocol_with_its_members(void)
     group_fixture_close(&f);
 }
 
+static void a_join_that_is_refused_changes_no_group(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    group_fixture_commit(&f, "g", "t", 0, 42);
+    consumer_client_open(&a, &f, "a");
+    a.name_count = 0;
+    a.regex = "(";
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_INVALID_REGULAR_EXPRESSION);
+    CHECK(!group_is_consumer(group_coordinator_find(f.coordinator, slice_of_text("g"))) && f.waiting_count == 0);
+    a.regex = "t";
+    a.says_all = true;
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_NONE);
+    CHECK(group_is_consumer(group_coordinator_find(f.coordinator, slice_of_text("g"))));
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
+/* The batch that buries a member is under way when the group becomes one of the classic protocol, and fails. */
+static void who_has_left_is_buried_with_the_group_though_its_own_batch_failed(void)
+{
+    struct group_fixture f;
+    struct consumer_client a;
+    group_fixture_open(&f);
+    group_fixture_set_topic(&f, "t", 1, 1);
+    consumer_client_open(&a, &f, "member a");
+    CHECK_EQUAL(consumer_client_beat(&a), KAFKA_NONE);
+    consumer_client_send(&a, -1);
+    struct join_call join = group_fixture_join_call(&f, "");
+    join.requires_member_id = true;
+    group_coordinator_join(f.coordinator, slice_of_text("g"), &join, f.now);
+    CHECK_EQUAL(join.call.error, KAFKA_MEMBER_ID_REQUIRED);
+    group_fixture_answer_one(&f, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    CHECK(group_fixture_count_standing(&f, "member a") > 0);
+    group_fixture_answer(&f, KAFKA_NONE);
+    CHECK_EQUAL(group_fixture_count_standing(&f, "member a"), 0);
+    consumer_client_close(&a);
+    group_fixture_close(&f);
+}
+
 /* The sync of a group of one; its assignment is on its way to the log. */
 static void begin_sync(struct group_fixture *f, struct join_call *join, struct group_assignment *mine,
                        struct sync_call *sync)
@@ -343,6 +384,8 @@ static void a_migration_survives_any_failing_allocation(void)
 }
 
 SUITE("consumer_migration", CHECK_TEST(an_empty_group_changes_its_protocol_with_its_members),
+      CHECK_TEST(a_join_that_is_refused_changes_no_group),
+      CHECK_TEST(who_has_left_is_buried_with_the_group_though_its_own_batch_failed),
       CHECK_TEST(what_a_group_wrote_before_it_changed_twice_answers_nobody),
       CHECK_TEST(an_id_that_was_only_given_out_keeps_no_group_in_its_protocol),
       CHECK_TEST(nothing_is_written_behind_the_end_of_a_group),

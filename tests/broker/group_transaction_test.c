@@ -424,6 +424,42 @@ static void a_partition_that_is_committed_very_often_takes_no_more_time(void)
     free(partitions);
 }
 
+/* Whatever it commits, and whoever's else is pending beside it. */
+static void a_transaction_holds_the_last_value_of_each_partition(void)
+{
+    enum { PARTITIONS = 5, COUNT = 200 };
+    group_fixture_open(&f);
+    size_t held = 0;
+    commit("g", 8, "t", 2, 1);
+    for (int i = 0; i < COUNT; i++) {
+        struct commit_partition partitions[2 * PARTITIONS];
+        struct commit_transaction transaction = {.producer_id = 7, .producer_epoch = 3};
+        struct commit_call call = group_fixture_commit_call(&f, "g", partitions, 2 * PARTITIONS);
+        for (int j = 0; j < 2 * PARTITIONS; j++) /* each twice, from the last to the first */
+            partitions[j] = group_fixture_partition("t", (2 * PARTITIONS - 1 - j) % PARTITIONS, i * 100 + j);
+        call.transaction = &transaction;
+        group_coordinator_commit(f.coordinator, &call, f.now);
+        group_fixture_answer(&f, KAFKA_NONE);
+        CHECK_EQUAL(partitions[0].error, KAFKA_NONE);
+        held = i == 2 ? memory_total_bytes(&f.memory) : held;
+    }
+    CHECK(memory_total_bytes(&f.memory) <= held);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        CHECK_EQUAL(offset_of("g", "t", 2), -1);
+        CHECK(is_unstable("g", "t", 2));
+        if (restarted == 0)
+            group_fixture_restart(&f);
+    }
+    end(7, true);
+    for (int j = 0; j < PARTITIONS; j++) {
+        CHECK_EQUAL(offset_of("g", "t", PARTITIONS - 1 - j), (COUNT - 1) * 100 + PARTITIONS + j);
+        CHECK(!is_unstable("g", "t", j));
+    }
+    end(8, true); /* it committed before */
+    CHECK_EQUAL(offset_of("g", "t", 2), (COUNT - 1) * 100 + PARTITIONS + 2);
+    group_fixture_close(&f);
+}
+
 static void any_allocation_may_fail(void)
 {
     bool more = true;
@@ -454,4 +490,5 @@ SUITE("group transaction", CHECK_TEST(what_a_transaction_commits_holds_at_its_en
       CHECK_TEST(a_group_with_pending_offsets_stays_until_these_are_decided),
       CHECK_TEST(deletion_of_the_group_takes_them), CHECK_TEST(deletion_of_the_offset_takes_it),
       CHECK_TEST(deletion_of_the_topic_takes_them), CHECK_TEST(what_stands_later_in_the_log_holds),
-      CHECK_TEST(a_partition_that_is_committed_very_often_takes_no_more_time), CHECK_TEST(any_allocation_may_fail))
+      CHECK_TEST(a_partition_that_is_committed_very_often_takes_no_more_time),
+      CHECK_TEST(a_transaction_holds_the_last_value_of_each_partition), CHECK_TEST(any_allocation_may_fail))

@@ -17,8 +17,8 @@ static void write_offset(struct partition *partition, const char *group, int64_t
     writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
     batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
     struct committed_offset value = {.offset = offset, .committed_at = 1700000000000, .leader_epoch = -1};
-    REQUIRE(group_records_add_offset(&builder, 1700000000000, slice_of_text(group), slice_of_text("orders"), 0,
-                                     &value) == 0);
+    REQUIRE(group_records_add_offset(&builder, 1700000000000, slice_of_text(group), slice_of_text("orders"), UUID_ZERO,
+                                     0, &value) == 0);
     REQUIRE(batch_builder_close(&builder, NULL) == 0);
     struct append_part part = {.partition = partition, .batch = w.data, .size = w.size};
     CHECK_EQUAL(server_fixture_append_batch(&f, &part, APPEND_ACKS_ALL, APPEND_FROM_COORDINATOR), KAFKA_NONE);

@@ -28,6 +28,33 @@ static void a_restart_knows_what_was_written(void)
     transaction_fixture_close(&f);
 }
 
+/* It names what it held when it asked for the end; the answer was lost. */
+static void who_committed_before_a_restart_goes_on_and_who_was_aborted_is_fenced(void)
+{
+    for (int i = 0; i < 4; i++) {
+        bool commits = i % 2 == 0, is_complete = i / 2 == 0;
+        struct transaction_fixture f;
+        struct transaction_end end;
+        transaction_fixture_open(&f);
+        transaction_fixture_init_of(&f, "t", -1, -1);
+        transaction_fixture_add_of(&f, "t", 100, 0);
+        transaction_fixture_start_end(&f, &end, "t", 100, 0, commits, TRANSACTION_EPOCHS);
+        transaction_fixture_write_all(&f, KAFKA_NONE);
+        if (is_complete)
+            transaction_fixture_settle(&f);
+        transaction_fixture_restart(&f);
+        transaction_fixture_settle(&f);
+        struct transaction_init again = transaction_fixture_init_of(&f, "t", 100, 0);
+        CHECK_EQUAL(again.call.error, commits ? KAFKA_NONE : KAFKA_PRODUCER_FENCED);
+        CHECK(!commits || (again.producer_id == 100 && again.producer_epoch == 1));
+        /* Somebody else has begun. */
+        transaction_fixture_init_of(&f, "t", -1, -1);
+        transaction_fixture_restart(&f);
+        CHECK_EQUAL(transaction_fixture_init_of(&f, "t", 100, 0).call.error, KAFKA_PRODUCER_FENCED);
+        transaction_fixture_close(&f);
+    }
+}
+
 /* However far the writing has come: what was told is so, and what was decided is ended that way. */
 static void after_a_crash_at_any_step_a_transaction_ends_as_it_was_decided(void)
 {
@@ -303,6 +330,7 @@ static void loading_survives_any_failing_allocation(void)
 }
 
 SUITE("transaction log", CHECK_TEST(a_restart_knows_what_was_written),
+      CHECK_TEST(who_committed_before_a_restart_goes_on_and_who_was_aborted_is_fenced),
       CHECK_TEST(after_a_crash_at_any_step_a_transaction_ends_as_it_was_decided),
       CHECK_TEST(what_cannot_be_written_has_not_happened), CHECK_TEST(an_id_that_nobody_uses_is_forgotten),
       CHECK_TEST(a_log_that_cannot_be_read_serves_nobody_until_it_is_gone),

@@ -543,6 +543,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w->limits = (struct group_coordinator_limits){
         .groups = {.max_size = 3, .min_session_timeout_ms = 1000, .max_session_timeout_ms = 100000},
         .consumer_max_size = 3,
+        .assignors = {{ASSIGNOR_UNIFORM, ASSIGNOR_RANGE}, ASSIGNOR_COUNT},
+        .regex_refresh_ms = 600000,
         .consumer_migration = CONSUMER_MIGRATION_BIDIRECTIONAL,
         .max_groups = GROUPS,
         .memory_bytes = 1 << 20,

@@ -138,6 +138,31 @@ static void a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch(v
     }
 }
 
+/* They were cut off before the roll; a power cut can bring them back, for the segment was synced before that. */
+static void bytes_of_a_failed_write_behind_a_closed_segment_are_cut_off_again(void)
+{
+    struct log_fixture f;
+    struct log_write *roll = NULL;
+    uint8_t tail[240] = {0};
+    log_fixture_init(&f, 1);
+    REQUIRE(log_fixture_open(&f) == 0);
+    log_fixture_append_pairs(&f, 2, 40);
+    REQUIRE(log_fixture_sync(&f) == 0);
+    f.opening.recovery_point = log_synced_end_offset(f.log);
+    uint64_t whole = log_bytes(f.log);
+    REQUIRE(log_roll_begin(f.log, f.now, &roll, NULL) == 0);
+    log_write_execute(roll);
+    REQUIRE(log_write_end(f.log, roll, NULL) == NULL);
+    log_fixture_append_pairs(&f, 2, 40);
+    write_at(&f, FIRST_LOG, whole, slice_of(tail, sizeof tail));
+    REQUIRE(log_fixture_crash(&f) == 0);
+    CHECK_EQUAL(log_end_offset(f.log), 8);
+    CHECK_EQUAL(f.recovery.segments_cut, 0);
+    CHECK_EQUAL(log_fixture_file_size(&f, FIRST_LOG), whole);
+    CHECK_EQUAL(log_fixture_count_records(&f, 0, 1000), 8);
+    CHECK(log_fixture_close(&f));
+}
+
 /* The base offset is not in the CRC: a tail whose first bytes never reached the disk looks like a batch at offset 0. */
 static void a_tail_with_a_torn_offset_costs_nothing_that_was_synced(void)
 {
@@ -584,6 +609,7 @@ SUITE("recovery", CHECK_TEST(a_torn_tail_is_cut_and_nothing_before_it),
       CHECK_TEST(a_flipped_bit_past_the_recovery_point_ends_the_log_there),
       CHECK_TEST(a_flipped_bit_before_the_recovery_point_costs_only_its_batch),
       CHECK_TEST(a_flipped_bit_right_before_the_recovery_point_costs_only_its_batch),
+      CHECK_TEST(bytes_of_a_failed_write_behind_a_closed_segment_are_cut_off_again),
       CHECK_TEST(a_tail_with_a_torn_offset_costs_nothing_that_was_synced),
       CHECK_TEST(segments_behind_a_cut_are_set_aside), CHECK_TEST(a_segment_that_lost_whole_batches_ends_the_log),
       CHECK_TEST(a_batch_whose_offset_was_torn_ends_the_log_in_a_closed_segment_too),

@@ -4,7 +4,7 @@
 
 #include "group_fixture.h"
 
-#define CONSUMER_CLIENT_HELD_MAX 64
+#define CONSUMER_CLIENT_HELD_MAX 256
 
 struct consumer_client_held {
     uint8_t topic; /* the first byte of its id */

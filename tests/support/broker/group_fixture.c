@@ -1,6 +1,7 @@
 #include "group_fixture.h"
 
 #include "batch_iterator.h"
+#include "group/group_records.h"
 #include "transaction_marker.h"
 
 #include <stdio.h>
@@ -26,9 +27,11 @@ static int64_t age(void *context, int64_t since)
 
 static struct group_settings settings(void *context, slice group_id)
 {
-    (void)context;
     (void)group_id;
-    return (struct group_settings){.consumer_session_timeout_ms = 45000, .consumer_heartbeat_interval_ms = 5000};
+    return (struct group_settings){.consumer_session_timeout_ms = 45000,
+                                   .consumer_heartbeat_interval_ms = 5000,
+                                   .consumer_assignment_interval_ms =
+                                       ((const struct group_fixture *)context)->assignment_interval_ms};
 }
 
 /* ---- topics ---- */
@@ -112,6 +115,8 @@ void group_fixture_open(struct group_fixture *f)
     *f = (struct group_fixture){
         .limits = {.groups = {.max_size = 10, .min_session_timeout_ms = 6000, .max_session_timeout_ms = 60000},
                    .consumer_max_size = 10,
+                   .assignors = {{ASSIGNOR_UNIFORM, ASSIGNOR_RANGE}, ASSIGNOR_COUNT},
+                   .regex_refresh_ms = 600000,
                    .consumer_migration = CONSUMER_MIGRATION_BIDIRECTIONAL,
                    .max_groups = 3,
                    .memory_bytes = 1 << 20,
@@ -134,18 +139,55 @@ void group_fixture_close(struct group_fixture *f)
     CHECK(memory_total_bytes(&f->memory) == 0);
 }
 
+static void write_batch(struct group_fixture *f, const uint8_t *bytes, size_t size)
+{
+    REQUIRE(f->log_count < LOG_BATCHES_MAX);
+    f->log[f->log_count] = memory_alloc(&f->log_memory, MEMORY_LOGS, size);
+    REQUIRE(f->log[f->log_count] != NULL);
+    f->log_sizes[f->log_count] = size;
+    memcpy(f->log[f->log_count++], bytes, size);
+}
+
+void group_fixture_write_tombstone(struct group_fixture *f, const struct message_type *key_type, const void *key)
+{
+    struct batch_builder builder;
+    writer w;
+    writer_init(&w, &f->memory, MEMORY_REQUESTS, 1 << 10);
+    batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
+    REQUIRE(group_records_add(&builder, f->now.wall, key_type, key, NULL, 0, NULL) == 0);
+    REQUIRE(batch_builder_close(&builder, NULL) == 0);
+    write_batch(f, w.data, w.size);
+    writer_close(&w);
+}
+
+int group_fixture_count_standing(const struct group_fixture *f, const char *member)
+{
+    bool stands[16] = {false};
+    int count = 0;
+    for (int i = 0; i < f->log_count; i++) {
+        struct memory memory;
+        struct batch_iterator it;
+        struct record record;
+        memory_init(&memory);
+        REQUIRE(batch_iterator_open(&it, slice_of(f->log[i], f->log_sizes[i]), &memory, 1 << 20, NULL) == 0);
+        while (batch_iterator_next(&it, &record, NULL) == 1) {
+            if (memmem(record.key.data, record.key.size, member, strlen(member)) != NULL)
+                stands[record.key.data[1] % 16] = !slice_is_null(record.value);
+        }
+        batch_iterator_close(&it);
+    }
+    for (int i = 0; i < 16; i++)
+        count += stands[i];
+    return count;
+}
+
 void group_fixture_answer_one(struct group_fixture *f, enum kafka_error error)
 {
     struct coordinator_batch *append = f->waiting[0];
     f->waiting_count--;
     memmove(f->waiting, f->waiting + 1, (size_t)f->waiting_count * sizeof f->waiting[0]);
-    if (error == KAFKA_NONE) {
-        REQUIRE(f->log_count < LOG_BATCHES_MAX);
-        f->log[f->log_count] = memory_alloc(&f->log_memory, MEMORY_LOGS, append->size);
-        REQUIRE(f->log[f->log_count] != NULL);
-        f->log_sizes[f->log_count] = append->size;
-        memcpy(f->log[f->log_count++], append->bytes, append->size);
-    }
+    if (error == KAFKA_NONE)
+        write_batch(f, append->bytes, append->size);
     group_coordinator_appended(f->coordinator, append, error, f->now);
 }
 

@@ -4,9 +4,10 @@
 
 #include "check.h"
 #include "group/group_coordinator.h"
+#include "kafka/codec.h"
 
 #define APPENDS_MAX     32
-#define LOG_BATCHES_MAX 2048
+#define LOG_BATCHES_MAX 8192
 #define TOPICS_MAX      8
 
 struct group_fixture {
@@ -25,6 +26,7 @@ struct group_fixture {
     struct group_topic topics[TOPICS_MAX];
     int topic_count;
     uint64_t topics_version;
+    int32_t assignment_interval_ms;
     int lookups; /* of topics by name */
     int answers; /* since the last call was made */
 };
@@ -38,6 +40,10 @@ void group_fixture_close(struct group_fixture *f);
 void group_fixture_answer(struct group_fixture *f, enum kafka_error error);
 /* Only the first of them. */
 void group_fixture_answer_one(struct group_fixture *f, enum kafka_error error);
+/* Into the log, past the coordinator. */
+void group_fixture_write_tombstone(struct group_fixture *f, const struct message_type *key_type, const void *key);
+/* How many kinds of records of that member stand in the log. */
+int group_fixture_count_standing(const struct group_fixture *f, const char *member);
 /* Only what was written is known. */
 void group_fixture_restart(struct group_fixture *f);
 void group_fixture_done(struct group_call *call);

@@ -87,7 +87,8 @@ static bool check_bounds(struct recovered *r, const struct log *log)
 {
     struct model *m = r->model;
     int64_t start = log_start_offset(log), end = log_end_offset(log);
-    if (start < m->saved_start || start > m->start)
+    bool lost_front = start > m->start && r->promised <= m->start; /* the first segments' names were not synced */
+    if (start < m->saved_start || (start > m->start && !lost_front))
         return model_fail(m, "recovered: starts at %" PRId64 ", which was %" PRId64 " and is saved as %" PRId64, start,
                           m->start, m->saved_start);
     if (end < r->promised && !is_damaged_to(m, end, r->promised))

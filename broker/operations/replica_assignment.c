@@ -1,11 +1,12 @@
-#include "operations/assignment.h"
+#include "operations/replica_assignment.h"
 
 #include "server.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-bool assignment_is_possible(const struct server *server, const struct assignment *assignment, struct error *error)
+bool replica_assignment_is_possible(const struct server *server, const struct replica_assignment *assignment,
+                                    struct error *error)
 {
     int32_t self = server->start.node_id;
     for (int32_t i = 0; i < assignment->count; i++) {
