@@ -23,6 +23,13 @@
       "Where HTTP is served (health, metrics, version), written as listeners is; unset: nowhere.")                     \
     L(ACCESS_CONTROL_ALLOW_ORIGIN, "access.control.allow.origin", NULL, NULL,                                          \
       "Origins of the pages that may use HTTP from a browser (https://example.org), or * for all; unset: none.")       \
+    I(CONSUMER_INSTANCE_TIMEOUT_MS, "consumer.instance.timeout.ms", "300000", 1, INT32_MAX,                            \
+      "A consumer instance of REST Proxy v2 that no request names for so long is deleted.")                            \
+    I(CONSUMER_REQUEST_TIMEOUT_MS, "consumer.request.timeout.ms", "1000", 1, INT32_MAX,                                \
+      "How long a consumer instance's read waits for records, unless the request or the instance says so.")            \
+    I(CONSUMER_REQUEST_MAX_BYTES, "consumer.request.max.bytes", "1048576", 1, INT32_MAX,                               \
+      "The most bytes of keys and values that a consumer instance's read is answered; one record always is.")          \
+    I(FURROW_REST_CONSUMERS_MAX, "furrow.rest.consumers.max", "1000", 0, INT32_MAX, "Consumer instances at a time.")   \
     L(ADVERTISED_LISTENERS, "advertised.listeners", NULL, NULL,                                                        \
       "The HOST:PORT that clients are told to connect to; unset: the address they connected to.")                      \
     B(ALLOW_UNAUTHENTICATED, "allow.unauthenticated", "false",                                                         \

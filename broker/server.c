@@ -20,6 +20,7 @@
 #include "metadata_log.h"
 #include "notify.h"
 #include "operations/operations.h"
+#include "rest/rest.h"
 #include "retention.h"
 #include "scrub.h"
 #include "server_storage.h"
@@ -92,7 +93,7 @@ static void reload_log_level(struct server *server)
 
 static bool all_is_done(const struct server *server)
 {
-    return connections_count(server->connections) == 0 && server_storage_idle(server) &&
+    return connections_count(server->connections) == 0 && rest_idle(server) && server_storage_idle(server) &&
            writer_thread_idle(server->writer) && jobs_idle(&server->jobs);
 }
 
@@ -120,6 +121,7 @@ static void stop(struct lifecycle *lifecycle, int signal)
     notify_supervisor("STOPPING=1");
     listeners_close(lifecycle->kafka);
     listeners_close(lifecycle->rest);
+    rest_end_waits(server);
     connections_end_all(server->connections);
     operations_end_waits(server);
     cleaner_stop(server->cleaner);
@@ -251,9 +253,12 @@ int server_open(struct server *server, const char *data, struct error *error)
     if (rc != 0)
         goto err_close_services;
     log_sizes(server);
-    rc = open_listeners(server, lifecycle, error);
+    rc = rest_open(server, error);
     if (rc != 0)
         goto err_close_storage;
+    rc = open_listeners(server, lifecycle, error);
+    if (rc != 0)
+        goto err_close_rest;
     uv_timer_init(server->loop, &lifecycle->stop_tick);
     lifecycle->stop_tick.data = lifecycle;
     start_signals(lifecycle);
@@ -261,6 +266,8 @@ int server_open(struct server *server, const char *data, struct error *error)
     notify_supervisor("READY=1");
     return 0;
 
+err_close_rest:
+    rest_close(server);
 err_close_storage:
     if (server_storage_flush(server, NULL) != 0)
         log_warn(server->logger, "storage", "the logs could not be flushed");
@@ -288,6 +295,7 @@ void server_close(struct server *server)
     for (size_t i = 0; i < sizeof lifecycle->signals / sizeof lifecycle->signals[0]; i++)
         uv_close((uv_handle_t *)&lifecycle->signals[i], NULL);
     uv_close((uv_handle_t *)&lifecycle->stop_tick, NULL);
+    rest_close(server);
     server_storage_close_handles(server);
     close_services(server);
     server_storage_close(server);

@@ -31,6 +31,7 @@ struct missing_topics;
 struct group_service;
 struct transaction_service;
 struct http_api;
+struct rest;
 struct retention;
 struct scrub;
 
@@ -83,6 +84,7 @@ struct server {
     uint64_t requests_by_key[SERVER_KEYS_MAX]; /* the same, by the APIs' keys */
     struct group_service *groups;
     struct transaction_service *transactions;
+    struct rest *rest; /* what the REST APIs keep between requests */
 };
 
 /* Wall clock, ms since 1970, as of this turn of the loop or newer. */

@@ -56,6 +56,20 @@ static int list_topics(const struct claims *claims, const struct group_topics *t
     return 0;
 }
 
+static int write_message(const struct message_type *type, int16_t version, const void *message, struct arena *arena,
+                         slice *bytes)
+{
+    writer w;
+    writer_init(&w, arena->memory, MEMORY_GROUPS, BYTES_MAX);
+    int rc = kafka_encode_value(type, version, message, &w);
+    if (rc == 0) {
+        *bytes = arena_copy(arena, writer_slice(&w));
+        rc = slice_is_null(*bytes) ? -ENOMEM : 0;
+    }
+    writer_close(&w);
+    return rc;
+}
+
 int embedded_write_assignment(slice subscription, const struct claims *claims, const struct group_topics *topics,
                               struct arena *arena, slice *bytes)
 {
@@ -65,13 +79,13 @@ int embedded_write_assignment(slice subscription, const struct claims *claims, c
         return rc;
     reader r = reader_of(subscription);
     int16_t version = known_version(read_i16(&r));
-    writer w;
-    writer_init(&w, arena->memory, MEMORY_GROUPS, BYTES_MAX);
-    rc = kafka_encode_value(&consumer_protocol_assignment_type, version < 0 ? 0 : version, &assignment, &w);
-    if (rc == 0) {
-        *bytes = arena_copy(arena, writer_slice(&w));
-        rc = slice_is_null(*bytes) ? -ENOMEM : 0;
-    }
-    writer_close(&w);
-    return rc;
+    return write_message(&consumer_protocol_assignment_type, version < 0 ? 0 : version, &assignment, arena, bytes);
+}
+
+int embedded_write_subscription(const slice *topics, size_t count, struct arena *arena, slice *bytes)
+{
+    struct consumer_protocol_subscription subscription = CONSUMER_PROTOCOL_SUBSCRIPTION_DEFAULTS;
+    subscription.topics.items = (slice *)(uintptr_t)topics;
+    subscription.topics.count = (int32_t)count;
+    return write_message(&consumer_protocol_subscription_type, NEWEST_VERSION, &subscription, arena, bytes);
 }

@@ -17,3 +17,5 @@ MUST_USE int embedded_read_assignment(slice bytes, struct arena *arena,
 /* In the version of that subscription; topics that are gone are left out. -ENOMEM. */
 MUST_USE int embedded_write_assignment(slice subscription, const struct claims *claims,
                                        const struct group_topics *topics, struct arena *arena, slice *bytes);
+/* Of a member that owns nothing yet. -ENOMEM. */
+MUST_USE int embedded_write_subscription(const slice *topics, size_t count, struct arena *arena, slice *bytes);

@@ -5,10 +5,15 @@
  * Backpressure. While several flights are under way, or the client does not read its reports, the body is paused; a
  * block of it is taken whole in any case, so a stream holds a few flights and not more.
  *
+ * Memory. What a stream holds is counted as requests are, but nobody is asked first: a record that has come in half
+ * cannot wait for memory that others hold who wait as well. So one that grows large while half of all memory is taken
+ * ends its stream; who sends large records slowly cannot keep the server from serving.
+ *
  * Ends. The body's end, a failure, and a body that is cut all lead to the same: the last flight is sent, all are waited
  * for, and the answer says what became of them. */
 #include "rest/produce_stream.h"
 
+#include "budget.h"
 #include "container.h"
 #include "http/body.h"
 #include "rest/produce_call.h"
@@ -66,6 +71,12 @@ static bool make_flight(struct produce_stream *stream)
     return true;
 }
 
+static size_t held_by_flight(const struct flight *flight)
+{
+    return record_producer_held(flight->producer) + flight->entry_capacity * sizeof *flight->entries +
+           flight->failure_capacity * sizeof *flight->failures + flight->arena.total;
+}
+
 static void on_appended(void *context)
 {
     struct flight *flight = context;
@@ -74,12 +85,26 @@ static void on_appended(void *context)
     produce_stream_go_on(flight->stream);
 }
 
+static void count_held(struct produce_stream *stream)
+{
+    size_t held = stream->texts.held.capacity + stream->scratch.total +
+                  stream->document.capacity * sizeof *stream->document.values;
+    if (stream->current != NULL)
+        held += held_by_flight(stream->current);
+    if (held > stream->held)
+        http_exchange_hold(stream->exchange, held - stream->held);
+    else
+        http_exchange_let_go(stream->exchange, stream->held - held);
+    stream->held = held;
+}
+
 static void send_current(struct produce_stream *stream)
 {
     struct flight *flight = stream->current;
     stream->current = NULL;
-    flight->held = record_producer_held(flight->producer) + flight->entry_capacity * sizeof *flight->entries;
+    flight->held = held_by_flight(flight);
     http_exchange_hold(stream->exchange, flight->held);
+    count_held(stream);
     if (stream->last != NULL)
         stream->last->next = flight;
     else
@@ -225,6 +250,12 @@ static void take_text(struct produce_stream *stream, slice text)
 
 /* ---- the body ---- */
 
+static bool is_memory_short(const struct produce_stream *stream)
+{
+    const struct budget *budget = stream->server->budget;
+    return budget_used(budget) > budget_limit(budget) / 2;
+}
+
 static void take(struct http_exchange *exchange, slice bytes)
 {
     struct produce_stream *stream = exchange->context;
@@ -237,6 +268,9 @@ static void take(struct http_exchange *exchange, slice bytes)
         produce_stream_stop(stream, REST_NO_MEMORY, "out of memory");
     else if (rc < 0)
         produce_stream_stop(stream, 413, "a record is larger than the topic takes");
+    count_held(stream);
+    if (!stream->is_ended && stream->texts.held.size > TEXT_ROOM && is_memory_short(stream))
+        produce_stream_stop(stream, REST_NO_MEMORY, "there is no memory for so large a record at the moment");
     produce_stream_go_on(stream);
 }
 

@@ -58,6 +58,7 @@ struct produce_stream {
     struct json_stream texts;
     struct json_document document;
     struct arena scratch;        /* of one record */
+    size_t held;                 /* bytes of these and the current flight that the exchange counts */
     uint64_t number;             /* of the last text */
     struct flight *first, *last; /* under way, in the body's order */
     struct flight *current;      /* is filled; NULL: none */

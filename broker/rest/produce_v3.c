@@ -117,6 +117,8 @@ static int fill(struct produce_call *call, struct error *error)
 {
     const struct json_value *list = NULL;
     int rc = read_batch(call, &list, error);
+    if (rc != 0 || list == NULL)
+        return rc;
     struct batch *batch = call->context;
     const struct json_value *object = list + 1;
     for (uint32_t i = 0; rc == 0 && i < list->count; i++, object = json_value_after(object)) {

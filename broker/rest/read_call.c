@@ -7,6 +7,7 @@
 #include "rest/read_last.h"
 #include "rest/read_start.h"
 #include "rest/rest_failure.h"
+#include "rest/v3_path.h"
 #include "server.h"
 
 #include <errno.h>
@@ -113,17 +114,10 @@ static enum record_output choose_output(const struct http_exchange *exchange)
 
 /* ---- what is read ---- */
 
-/* False: it has been answered. */
+/* False: it has been answered. The short routes name no cluster. */
 static bool is_our_cluster(struct http_exchange *exchange)
 {
-    char words[READ_WORDS_MAX];
-    slice id = http_argument(exchange, "cluster_id");
-    if (slice_is_null(id) || slice_equal(id, slice_of_text(exchange->server->start.cluster_id)))
-        return true;
-    snprintf(words, sizeof words, "Cluster %.*s cannot be found.", (int)(id.size < 60 ? id.size : 60),
-             (const char *)id.data);
-    http_reply_error(exchange, 404, words);
-    return false;
+    return slice_is_null(http_argument(exchange, "cluster_id")) || v3_check_cluster(exchange);
 }
 
 /* The routes of REST v3 name their arguments as it does, the short ones as those of v2. */

@@ -72,7 +72,7 @@ struct read_query {
          .type = HTTP_INTEGER,                                                                                         \
          .least = 1,                                                                                                   \
          .most = 16 << 20,                                                                                             \
-         .summary = "A page ends soon after so many bytes, 1 MiB if not set"},                                       \
+         .summary = "A page ends soon after so many bytes, 1 MiB if not set"},                                         \
         {.name = "max_wait_ms",                                                                                        \
          .type = HTTP_DURATION,                                                                                        \
          .most = 600000,                                                                                               \

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 /* Cursors that are told in one turn of the loop, so that a thousand of them do not keep it from the others. */
-#define READY_TURN 64
+#define READY_TURN 32
 /* The cache: a share of the memory for requests and responses. */
 #define CACHE_SHARE 64
 #define CACHE_LEAST ((size_t)128 << 10)

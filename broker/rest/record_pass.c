@@ -191,13 +191,42 @@ static int64_t next_kept(const struct record_pass *pass, int64_t offset)
     return low < kept->count ? kept->offsets[low] : kept->end;
 }
 
+static enum record_verdict write_own(struct record_pass *pass, const struct record *record, bool is_first)
+{
+    const struct record_wish *wish = pass->wish;
+    size_t before = pass->bytes.size;
+    if (!is_first)
+        write_u8(&pass->bytes, ',');
+    enum record_verdict verdict =
+        wish->form(wish->form_context, &pass->document, &wish->parts[pass->turn], record, &pass->bytes);
+    if (verdict != RECORD_TAKEN)
+        writer_cut(&pass->bytes, before);
+    return verdict;
+}
+
+static enum record_verdict write_if_wanted(struct record_pass *pass, const struct record *record, bool is_first)
+{
+    if (!record_filter_passes(&pass->wish->filter, record))
+        return RECORD_LEFT_OUT;
+    if (pass->wish->form != NULL)
+        return write_own(pass, record, is_first);
+    write_record(pass, record, is_first);
+    return RECORD_TAKEN;
+}
+
 static void take_record(struct record_pass *pass, const struct record *record, struct block_sum *sum)
 {
-    pass->at[pass->turn] = next_kept(pass, record->offset + 1);
-    pass->is_moved = true;
-    if (!record_filter_passes(&pass->wish->filter, record))
+    int64_t before = pass->at[pass->turn];
+    pass->at[pass->turn] = next_kept(pass, record->offset + 1); /* what is written may say where it stands */
+    enum record_verdict verdict = write_if_wanted(pass, record, sum->records == 0);
+    if (verdict == RECORD_STOPS_BEFORE) {
+        pass->at[pass->turn] = before;
+        pass->is_full = true;
         return;
-    write_record(pass, record, sum->records == 0);
+    }
+    pass->is_moved = true;
+    if (verdict == RECORD_LEFT_OUT)
+        return;
     if (sum->records++ == 0)
         sum->first_offset = record->offset;
     pass->is_full = ++pass->taken >= pass->max_records || pass->bytes.size >= pass->max_bytes;

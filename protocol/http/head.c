@@ -211,11 +211,25 @@ static bool note_field(struct framing_fields *noted, const struct http_field *fi
     return true;
 }
 
+/* RFC 3986 3.2.2 and 3.2.3: a name, an address, brackets around that, a port; or nothing. */
+static bool is_host(slice host)
+{
+    for (size_t i = 0; i < host.size; i++) {
+        uint8_t c = host.data[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_letter && (c == '\0' || strchr("-._~!$&'()*+,;=%:[]", c) == NULL))
+            return false;
+    }
+    return true;
+}
+
 static bool judge(const struct framing_fields *noted, struct http_request *request, struct http_failure *failure)
 {
     request->host = noted->host;
     if (slice_is_null(noted->host) && request->minor_version == 1)
         return fail(failure, 400, "there is no Host");
+    if (!is_host(noted->host))
+        return fail(failure, 400, "Host is malformed");
     if (!slice_is_null(noted->coding)) {
         if (!slice_is_null(noted->length))
             return fail(failure, 400, "both Content-Length and Transfer-Encoding");

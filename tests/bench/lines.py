@@ -7,6 +7,7 @@ import tempfile
 import time
 
 import groups
+import rest
 import servers
 from table import against, alone, interleaved, per
 
@@ -203,6 +204,7 @@ LINES = {
     "consumer-group": consumer_group,
     **groups.LINES,
     "transactions": transactions,
+    **rest.LINES,
 }
 
 

@@ -323,6 +323,48 @@ static void a_client_that_goes_costs_nothing(void)
     close_all();
 }
 
+/* A record of many pieces; false when the server answers before it is whole. */
+static bool say_large(size_t size)
+{
+    static const char head[] = "POST /topics/orders/records HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static char piece[16 << 10];
+    char answer;
+    CHECK_EQUAL(write(peer, head, strlen(head)), strlen(head));
+    for (size_t said = 0; said < size; said += sizeof piece) {
+        memset(piece, 'x', sizeof piece);
+        memcpy(piece, "4000\r\n", 6);
+        CHECK_EQUAL(write(peer, piece, 6), 6);
+        if (said == 0)
+            memcpy(piece, "{\"value\":\"", 10);
+        else
+            memset(piece, 'x', 10);
+        CHECK_EQUAL(write(peer, piece, sizeof piece), sizeof piece);
+        CHECK_EQUAL(write(peer, "\r\n", 2), 2);
+        server_fixture_turn(&f);
+        if (recv(peer, &answer, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+            return false;
+    }
+    return true;
+}
+
+static void a_record_that_has_come_in_half_counts_and_goes_when_memory_is_short(void)
+{
+    static const char *const settings[] = {"furrow.memory.limit.bytes=4194304", NULL};
+    open_with(settings, 1);
+    CHECK(say_large((size_t)800 << 10));
+    CHECK(budget_used(f.server.budget) > (size_t)800 << 10);
+    int first = peer;
+    peer = http_fixture_connect(&f);
+    CHECK(!say_large((size_t)3 << 20));
+    CHECK(is_status(hear(), 503));
+    close(first);
+    reconnect();
+    CHECK_EQUAL(budget_used(f.server.budget), 0);
+    CHECK(is_status(ask("/topics/orders/records", "", "{}\n"), 200));
+    CHECK_EQUAL(end_of(0), 1);
+    close_all();
+}
+
 /* ---- sent again ---- */
 
 #define LINES "{\"value\":\"a\"}\n{\"key\":\"k\"}\n{\"value\":\"c\"}\n"
@@ -362,5 +404,6 @@ SUITE("rest_produce", CHECK_TEST(v2_answers_per_record), CHECK_TEST(acks_1_does_
       CHECK_TEST(a_hundred_failures_are_listed_and_all_are_counted),
       CHECK_TEST(a_raw_record_has_its_fields_from_the_head), CHECK_TEST(any_allocation_may_fail),
       CHECK_TEST(a_failing_disk_is_told_and_stops_a_stream), CHECK_TEST(a_client_that_goes_costs_nothing),
+      CHECK_TEST(a_record_that_has_come_in_half_counts_and_goes_when_memory_is_short),
       CHECK_TEST(sent_again_after_a_power_cut_it_is_written_once),
       CHECK_TEST(a_key_that_was_used_for_other_records_is_refused))

@@ -335,6 +335,12 @@ static void there_is_one_host(void)
 {
     check_refused("GET / HTTP/1.1\r\n\r\n", 400);
     check_refused("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400);
+    check_refused("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400);
+    check_refused("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400);
+    check_refused("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400);
+    check_refused("GET / HTTP/1.1\r\nHost: a\xe9\r\n\r\n", 400);
+    check("GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / 1.1 keep body=\n");
+    check("GET / HTTP/1.1\r\nHost: [fe80::1%25eth0]:8082\r\n\r\n", "GET / 1.1 keep body=\n");
     check_refused("GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400);
 }
 
