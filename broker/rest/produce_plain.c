@@ -111,7 +111,9 @@ static int fill(struct produce_call *call, struct error *error)
 {
     struct parsed_record record = {.partition = partition_of(call->exchange)};
     struct record_sizes *sizes = arena_alloc(&call->arena, sizeof *sizes);
-    int rc = sizes != NULL ? take_key(call, &record, error) : error_set(error, REST_NO_MEMORY, "out of memory");
+    if (sizes == NULL)
+        return error_set(error, REST_NO_MEMORY, "out of memory");
+    int rc = take_key(call, &record, error);
     if (rc == 0)
         rc = take_timestamp(call, &record, error);
     if (rc == 0)
