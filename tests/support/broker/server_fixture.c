@@ -240,10 +240,10 @@ err_close_writer:
     return rc;
 }
 
-/* As a server that stops, which waits until nothing is under way. */
+/* As a server that stops, which waits for what the disk does: it may speak to any part of the server. */
 static void close_storage_handles(struct server *server)
 {
-    while (!checkpoints_idle(server->checkpoints))
+    while (!jobs_idle(&server->jobs) || !writer_thread_idle(server->writer))
         uv_run(server->loop, UV_RUN_ONCE);
     record_readers_close(server->record_readers);
     operations_close(server);
