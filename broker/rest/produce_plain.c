@@ -141,7 +141,8 @@ static void answer(struct produce_call *call)
     else
         produce_report_write_failure(&json, &produced);
     json_end_object(&json);
-    int status = produced.error == KAFKA_NONE ? 200 : rest_error_code(produced.error) / 100;
+    int error_code = produced.error == KAFKA_NONE ? 200 : produce_report_error_code(&produced);
+    int status = error_code >= 1000 ? error_code / 100 : error_code;
     http_reply_written(call->exchange, status, JSON_TYPE, &w);
     writer_close(&w);
 }
