@@ -10,6 +10,7 @@ import pytest
 
 from clients import Record
 from clients.confluent import Confluent
+from installed import CACHE
 from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.furrow_only
@@ -70,6 +71,25 @@ def test_metrics_follow_topics_and_groups(curl, server, topic):
     assert found[("kafka_server_brokertopicmetrics_messagesin_total", ("topic", topic))] == 5
     assert found[("kafka_server_brokertopicmetrics_bytesin_total", ("topic", topic))] > 5
     assert found[("furrow_kafka_requests_total", ("api", "Produce"))] > 0
+
+
+def test_promtool_has_nothing_to_say_about_the_metrics(curl):
+    """After some of everything: families without samples are not looked at."""
+    curl("/nothing")
+    for _ in range(2):
+        done = subprocess.run([CACHE / "promtool", "check", "metrics"], input=curl("/metrics").encode(), capture_output=True)
+        assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_nothing_fails_under_load(port, server):
+    done = subprocess.run(
+        ["wrk", "-t2", "-c200", "-d3s", "--latency", f"http://127.0.0.1:{port}/version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and int(re.search(r"(\d+) requests in", done.stdout)[1]) > 1000, done.stdout
+    assert "Non-2xx" not in done.stdout and "Socket errors" not in done.stdout, done.stdout
 
 
 def test_every_path_of_the_page_answers(curl):

@@ -1,6 +1,7 @@
 """Writing by HTTP: what curl and Python send is what Kafka's clients read, byte for byte."""
 
 import base64
+import gzip
 import http.client
 import json
 import random
@@ -294,8 +295,39 @@ def test_a_record_that_is_larger_than_the_topic_takes(rest, server, topic):
     status, text = rest.post(f"/topics/{topic}/records", body)
     answer = json.loads(text)
     assert (answer["records"], answer["failed"], answer["failures"][0]["record"]) == (2, 1, 2)
-    assert rest.post(f"/topics/{topic}/raw", "x" * 2000)[0] == 500
+    assert answer["failures"][0]["error_code"] == 413
+    assert rest.post(f"/topics/{topic}/raw", "x" * 2000)[0] == 413
     assert rest.post(f"/topics/{topic}/raw", "x" * 900)[0] == 200
+
+
+def test_a_compressed_body_is_not_taken_for_a_value(rest, topic):
+    for path in (f"/topics/{topic}/raw", f"/topics/{topic}/records"):
+        assert rest.post(path, gzip.compress(b"{}"), {"Content-Encoding": "gzip"})[0] == 415
+        assert rest.post(path, b"{}", {"Content-Encoding": "identity"})[0] == 200
+
+
+def test_what_is_read_can_be_written_elsewhere(curl, server, topic):
+    source = random.Random(5)
+    sent = [
+        Record(
+            some_bytes(source),
+            some_bytes(source),
+            tuple((f"h{n}", some_bytes(source, 20)) for n in range(source.randrange(3))),
+            timestamp=source.choice([0, 1, 1_700_000_000_123, 253_402_300_800_000]),
+            partition=source.randrange(3),
+        )
+        for _ in range(1000)
+    ]
+    for name in (topic, f"{topic}-copy"):
+        client.create_topic(server.bootstrap, name, 3, {"message.timestamp.after.max.ms": str(2**63 - 1)})
+    client.produce(server.bootstrap, sent, topic, codec="zstd")
+    lines = curl(f"/topics/{topic}/records?since=all&limit=100000", "-H", "Accept: application/x-ndjson").encode()
+    copied = lines.replace(topic.encode(), f"{topic}-copy".encode())
+    assert json.loads(curl(f"/topics/{topic}-copy/records", "--data-binary", "@-", stdin=copied))["records"] == 1000
+    for partition in range(3):
+        count = sum(record.partition == partition for record in sent)
+        first = read(server, topic, count, partition=partition)
+        assert read(server, f"{topic}-copy", count, partition=partition) == first and len(first) == count
 
 
 # ---- sent again ----

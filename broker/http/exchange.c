@@ -161,6 +161,10 @@ bool http_exchange_begin(struct http_exchange *exchange)
     if (!take_parameters(exchange))
         return false;
     const struct http_route *route = exchange->route;
+    slice coding = http_request_field(request, "content-encoding");
+    if (request->has_body && coding.size != 0 && !http_same_name(coding, "identity"))
+        return refuse(exchange, 415, "bodies are taken as they are, without a Content-Encoding",
+                      "Accept-Encoding: identity\r\n"); /* RFC 9110 15.5.16 */
     bool is_too_large = request->content_length > route->body_limit || (request->is_chunked && route->body_limit == 0);
     if (route->begin == NULL && is_too_large)
         return refuse(exchange, 413, TOO_LARGE, NULL);

@@ -49,11 +49,14 @@ static bool lists(const char *types, slice type)
 static void write_schema(const char *schema, struct json *json)
 {
     json_begin_object(json);
-    if (schema != NULL) {
-        json_key(json, "schema");
-        json_raw(json, slice_of_text(schema));
-    }
+    json_key(json, "schema");
+    json_raw(json, slice_of_text(schema));
     json_end_object(json);
+}
+
+static int status_of(const struct http_route *route)
+{
+    return route->status != 0 ? route->status : 200;
 }
 
 static const char *body_types(const struct http_route *route)
@@ -65,7 +68,7 @@ static const char *body_types(const struct http_route *route)
 
 static const char *answer_types(const struct http_route *route)
 {
-    return route->type;
+    return http_status_has_body(status_of(route)) ? route->type : NULL;
 }
 
 struct content {
@@ -73,11 +76,6 @@ struct content {
     bool is_answer;
     int status; /* of the answers */
 };
-
-static int status_of(const struct http_route *route)
-{
-    return route->status != 0 ? route->status : 200;
-}
 
 static bool belongs(const struct http_route *route, const struct content *content)
 {
@@ -95,6 +93,46 @@ static bool is_told(const struct operation *operation, const struct http_route *
     return false;
 }
 
+static const char *schema_of(const struct http_route *route, const struct content *content)
+{
+    return content->is_answer ? route->answer_schema : route->body_schema;
+}
+
+static void write_any_of(const struct operation *operation, const struct content *content, slice type,
+                         struct json *json)
+{
+    size_t api = 0, index = 0;
+    json_begin_object(json);
+    json_key(json, "anyOf");
+    json_begin_array(json);
+    for (const struct http_route *route; (route = next_route(operation, &api, &index)) != NULL;)
+        if (belongs(route, content) && lists(content->types(route), type))
+            json_raw(json, slice_of_text(schema_of(route, content)));
+    json_end_array(json);
+    json_end_object(json);
+}
+
+/* What any of the routes says of the type; nothing where one of them says nothing. */
+static void write_type(const struct operation *operation, const struct content *content, slice type, struct json *json)
+{
+    size_t api = 0, index = 0, known = 0, unknown = 0;
+    const char *only = NULL;
+    for (const struct http_route *route; (route = next_route(operation, &api, &index)) != NULL;) {
+        if (!belongs(route, content) || !lists(content->types(route), type))
+            continue;
+        only = schema_of(route, content);
+        *(only != NULL ? &known : &unknown) += 1;
+    }
+    json_begin_object(json);
+    if (unknown == 0 && known > 0)
+        json_key(json, "schema");
+    if (unknown == 0 && known == 1)
+        json_raw(json, slice_of_text(only));
+    if (unknown == 0 && known > 1)
+        write_any_of(operation, content, type, json);
+    json_end_object(json);
+}
+
 static void write_content(const struct operation *operation, const struct content *content, struct json *json)
 {
     size_t api = 0, index = 0;
@@ -110,7 +148,7 @@ static void write_content(const struct operation *operation, const struct conten
                 continue;
             snprintf(type, sizeof type, "%.*s", SLICE_PRINT(item));
             json_key(json, type);
-            write_schema(content->is_answer ? route->answer_schema : route->body_schema, json);
+            write_type(operation, content, item, json);
         }
     }
     json_end_object(json);

@@ -111,7 +111,9 @@ static int fill(struct produce_call *call, struct error *error)
 {
     struct parsed_record record = {.partition = partition_of(call->exchange)};
     struct record_sizes *sizes = arena_alloc(&call->arena, sizeof *sizes);
-    int rc = sizes != NULL ? take_key(call, &record, error) : error_set(error, REST_NO_MEMORY, "out of memory");
+    if (sizes == NULL)
+        return error_set(error, REST_NO_MEMORY, "out of memory");
+    int rc = take_key(call, &record, error);
     if (rc == 0)
         rc = take_timestamp(call, &record, error);
     if (rc == 0)
@@ -139,7 +141,8 @@ static void answer(struct produce_call *call)
     else
         produce_report_write_failure(&json, &produced);
     json_end_object(&json);
-    int status = produced.error == KAFKA_NONE ? 200 : rest_error_code(produced.error) / 100;
+    int error_code = produced.error == KAFKA_NONE ? 200 : produce_report_error_code(&produced);
+    int status = error_code >= 1000 ? error_code / 100 : error_code;
     http_reply_written(call->exchange, status, JSON_TYPE, &w);
     writer_close(&w);
 }

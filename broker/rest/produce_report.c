@@ -70,8 +70,28 @@ void produce_report_write_error(struct json *json, int error_code, slice message
     json_string(json, message);
 }
 
+/* What is the record's own fault says so: REST Proxy calls it a failure of the server. */
+int produce_report_error_code(const struct produced *produced)
+{
+    switch (produced->error) {
+    case KAFKA_MESSAGE_TOO_LARGE:
+    case KAFKA_RECORD_LIST_TOO_LARGE:
+        return 413;
+    case KAFKA_INVALID_RECORD:
+    case KAFKA_INVALID_TIMESTAMP:
+    case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER: /* of an Idempotency-Key */
+        return REST_UNPROCESSABLE;
+    default:
+        return rest_error_code(produced->error);
+    }
+}
+
+slice produce_report_error_text(const struct produced *produced)
+{
+    return produced->words.size != 0 ? produced->words : slice_of_text(rest_error_text(produced->error));
+}
+
 void produce_report_write_failure(struct json *json, const struct produced *produced)
 {
-    slice words = produced->words.size != 0 ? produced->words : slice_of_text(rest_error_text(produced->error));
-    produce_report_write_error(json, rest_error_code(produced->error), words);
+    produce_report_write_error(json, produce_report_error_code(produced), produce_report_error_text(produced));
 }

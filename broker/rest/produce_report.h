@@ -20,5 +20,7 @@ void produce_report_write(struct json *json, const char *cluster_id, const struc
                           const struct produced *produced, const struct record_sizes *sizes);
 /* error_code and message. */
 void produce_report_write_error(struct json *json, int error_code, slice message);
-/* Of a record that was not written. */
+/* Of a record that was not written: REST's error_code of it. */
+int produce_report_error_code(const struct produced *produced);
+slice produce_report_error_text(const struct produced *produced);
 void produce_report_write_failure(struct json *json, const struct produced *produced);

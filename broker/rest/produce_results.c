@@ -170,10 +170,9 @@ static void sum_up_flight(struct produce_stream *stream, const struct flight *fl
             sum_up(stream, &produced);
             continue;
         }
-        slice words = produced.words.size != 0 ? produced.words : slice_of_text(rest_error_text(produced.error));
-        note_failure(stream, entry->number, rest_error_code(produced.error), words);
+        note_failure(stream, entry->number, produce_report_error_code(&produced), produce_report_error_text(&produced));
         if (is_lasting(stream, produced.error))
-            produce_stream_stop(stream, rest_error_code(produced.error), "what followed was not read any more");
+            produce_stream_stop(stream, produce_report_error_code(&produced), "what followed was not read any more");
     }
 }
 

@@ -64,6 +64,8 @@ static int fill(struct produce_call *call, enum record_dialect dialect, struct e
         rc = find_records(call->document.values, &records, error);
     if (rc != 0 || records == NULL)
         return rc;
+    if (rc != 0 || records == NULL)
+        return rc;
     const struct json_value *object = records + 1;
     for (uint32_t i = 0; rc == 0 && i < records->count; i++, object = json_value_after(object)) {
         struct parsed_record record;

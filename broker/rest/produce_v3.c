@@ -104,7 +104,7 @@ static int read_batch(struct produce_call *call, const struct json_value **list,
         return error_wrap(error, 400, "Bad Request: Error processing JSON");
     http_exchange_hold(call->exchange, call->document.capacity * sizeof *call->document.values);
     rc = find_entries(call, list, error);
-    if (rc != 0 || call->context != NULL)
+    if (rc != 0 || call->context != NULL || *list == NULL)
         return rc;
     struct batch *batch = arena_alloc(&call->arena, sizeof *batch + (*list)->count * sizeof batch->entries[0]);
     if (batch == NULL)
@@ -117,6 +117,8 @@ static int fill(struct produce_call *call, struct error *error)
 {
     const struct json_value *list = NULL;
     int rc = read_batch(call, &list, error);
+    if (rc != 0 || list == NULL)
+        return rc;
     if (rc != 0 || list == NULL)
         return rc;
     struct batch *batch = call->context;

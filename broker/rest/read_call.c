@@ -13,7 +13,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define ARENA_MAX ((size_t)1 << 20)
+#define ARENA_MAX      ((size_t)1 << 20)
+#define VAIN_STEPS_MAX 16
 
 /* While it is looked for where it begins. */
 struct beginning {
@@ -27,6 +28,12 @@ struct beginning {
 static struct memory *memory_of(const struct read_call *call)
 {
     return call->server->memory;
+}
+
+bool read_call_goes_on(struct read_call *call)
+{
+    bool has_gone = call->exchange->connection == NULL;
+    return !has_gone && (!call->is_hurried || ++call->vain_steps < VAIN_STEPS_MAX);
 }
 
 void read_call_free(struct read_call *call)
@@ -243,16 +250,32 @@ static void on_last_found(struct read_last *last)
         refuse_opening(call, error);
 }
 
+static bool search_goes_on(void *context)
+{
+    const struct beginning *beginning = context;
+    return read_call_goes_on(beginning->call);
+}
+
+static void on_hurried(struct http_exchange *exchange)
+{
+    struct read_call *call = exchange->context;
+    call->is_hurried = true;
+}
+
 /* The cursor is opened when they are found. */
 static enum kafka_error find_last(struct beginning *beginning)
 {
     struct reading_wish wish;
+    struct http_exchange *exchange = beginning->call->exchange;
     set_wish(beginning->call, &beginning->query, &wish);
+    exchange->context = beginning->call;
+    beginning->call->is_hurried = !http_when_hurried(exchange, on_hurried);
     beginning->last = (struct read_last){
         .server = beginning->call->server,
         .wish = &wish,
         .count = beginning->query.last,
         .per_key = beginning->query.last_per_key,
+        .goes_on = search_goes_on,
         .done = on_last_found,
         .context = beginning,
     };

@@ -13,9 +13,11 @@
 struct read_page {
     writer items;
     writer gaps; /* as items */
+    size_t held; /* bytes that the exchange counts */
     size_t max_bytes;
     int64_t max_wait_ms;
-    bool is_one; /* only the record at `one_offset`, as it is */
+    bool is_given_up; /* it ends here */
+    bool is_one;      /* only the record at `one_offset`, as it is */
     int64_t one_offset;
     int64_t first_offset; /* of the first record; -1: there is none yet */
 };
@@ -38,6 +40,7 @@ struct read_call {
     struct cursor cursor;
     enum record_output output;
     bool is_hurried;
+    unsigned vain_steps; /* that had nothing for a page, since it is hurried */
     struct read_alarm alarm;
     union {
         struct read_page page;
@@ -57,6 +60,9 @@ int32_t read_partition(const struct http_exchange *exchange);
 void read_handle_records(struct http_exchange *exchange);
 void read_handle_one(struct http_exchange *exchange);
 
+/* Whether to read on for a page, or for where it begins, though a step was in vain. A client that has ended its half of
+ * the connection has most often gone altogether: it is read for a little longer, and not to the end of a log. */
+bool read_call_goes_on(struct read_call *call);
 /* After the answer, which has been given. */
 void read_call_free(struct read_call *call);
 /* Of a cursor. */

@@ -207,6 +207,10 @@ static void go_on(struct read_last *last)
             return;
         take_places(last, step);
         cursor_take(&last->cursor, step);
+        if (!last->goes_on(last->context)) {
+            last->error = KAFKA_REQUEST_TIMED_OUT;
+            break;
+        }
     }
     finish(last);
 }

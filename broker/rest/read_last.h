@@ -15,6 +15,7 @@ struct read_last {
     const struct reading_wish *wish; /* while read_last_begin is called */
     int32_t count;
     bool per_key;
+    bool (*goes_on)(void *context);       /* asked at each step; false: the error is KAFKA_REQUEST_TIMED_OUT */
     void (*done)(struct read_last *last); /* once, never from within read_last_begin */
     void *context;
 

@@ -4,8 +4,10 @@
  *
  * `next` is always there: what comes after the page, now or later. Gaps are as in record_mark.h. One record by its
  * offset is a page of one, answered as it is. */
+#include "budget.h"
 #include "container.h"
 #include "crc32c.h"
+#include "http/body.h"
 #include "http/field_value.h"
 #include "http/routes.h"
 #include "json.h"
@@ -253,6 +255,16 @@ static void take_gap(struct read_call *call, const struct reading_gap *gap)
     json_end_object(&json);
 }
 
+static void count_held(struct read_call *call)
+{
+    struct read_page *page = &call->page;
+    size_t held = page->items.capacity + page->gaps.capacity;
+    if (held <= page->held)
+        return;
+    http_exchange_hold(call->exchange, held - page->held);
+    page->held = held;
+}
+
 static void take_step(struct read_call *call, struct reading_step *step)
 {
     struct read_page *page = &call->page;
@@ -264,12 +276,23 @@ static void take_step(struct read_call *call, struct reading_step *step)
         write_bytes(&page->items, slice_of(step->bytes->data, step->bytes->size));
     if (page->first_offset < 0)
         page->first_offset = step->first_offset;
+    count_held(call);
+    page->is_given_up = step->bytes == NULL && !read_call_goes_on(call);
     cursor_take(&call->cursor, step);
 }
 
+static bool is_memory_short(const struct read_call *call)
+{
+    const struct budget *budget = call->server->budget;
+    return budget_used(budget) > budget_limit(budget) / 2;
+}
+
+/* A page may end anywhere: the next one begins there. */
 static bool is_complete(struct read_call *call)
 {
     const struct read_page *page = &call->page;
+    if (page->is_given_up || (page->items.size != 0 && is_memory_short(call)))
+        return true;
     bool has_some = page->items.size != 0 || page->gaps.size != 0;
     if (call->cursor.limit <= 0 || page->items.size >= page->max_bytes || !writer_ok(&page->items))
         return true;

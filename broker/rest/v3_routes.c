@@ -122,10 +122,10 @@ TABLE(of_acl_deletion, ACL_PARAMETERS(true));
 #define GROW_BODY OBJECT("\"partitions_count\"", "\"partitions_count\":" INT32_SCHEMA)
 #define SET_BODY  OBJECT("", "\"value\":" NULLABLE_TEXT)
 #define ALTER_BODY                                                                                                     \
-    OBJECT("\"data\"",                                                                                                 \
-           "\"data\":" LIST_OF(OBJECT("\"name\"", "\"name\":" TEXT_SCHEMA ",\"value\":" NULLABLE_TEXT                  \
-                                                  ",\"operation\":{\"enum\":[\"SET\",\"DELETE\",\"APPEND\","           \
-                                                  "\"SUBTRACT\",null]}")) ",\"validate_only\":{\"type\":\"boolean\"}")
+    OBJECT("\"data\"", "\"data\":" LIST_OF(OBJECT(                                                                     \
+                           "\"name\"", "\"name\":" TEXT_SCHEMA ",\"value\":" NULLABLE_TEXT                             \
+                                       ",\"operation\":{\"enum\":[\"SET\",\"DELETE\",\"APPEND\","                      \
+                                       "\"SUBTRACT\",null]}")) ",\"validate_only\":{\"type\":[\"boolean\",\"null\"]}")
 #define ACL_BODY                                                                                                       \
     OBJECT("\"resource_type\",\"resource_name\",\"pattern_type\",\"principal\",\"host\",\"operation\","                \
            "\"permission\"",                                                                                           \

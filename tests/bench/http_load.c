@@ -167,6 +167,7 @@ static void run(struct load *load)
     double seconds = (double)(clock_ns() - began) / 1e9;
     printf("{\"seconds\":%.6f,\"requests\":%" PRId64 ",\"p50_us\":%.1f,\"p99_us\":%.1f}\n", seconds, load->answered,
            latencies_percentile(&load->latencies, 0.5), latencies_percentile(&load->latencies, 0.99));
+    free(connections);
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include "operations/operations.h"
 #include "rest/read_apis.h"
 #include "rest/reading.h"
+#include "simulated_disk.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,7 +58,7 @@ static void ask(int peer, const char *target, const char *fields)
     http_fixture_say(&f, peer, text);
 }
 
-static char answer[1 << 20];
+static char answer[2 << 20];
 static size_t answer_size;
 
 /* Until `text` has come. */
@@ -409,10 +410,66 @@ static void a_stopped_reader_loses_nothing(void)
     close_all();
 }
 
+/* ---- clients that go ---- */
+
+#define LARGE   8192
+#define RECORDS 3000
+
+static void append_large(int count)
+{
+    static uint8_t value[LARGE];
+    memset(value, 'v', sizeof value);
+    for (int i = 0; i < count; i++)
+        REQUIRE(server_fixture_append(&f, topic->partitions[0], APPEND_ACKS_LEADER, 1000 + i, slice_of_text("k"),
+                                      slice_of(value, sizeof value)) == KAFKA_NONE);
+}
+
+/* Whoever looks for what is not there is not read for when he has gone. */
+static void what_nobody_waits_for_is_not_read(void)
+{
+    static const char *const targets[] = {"/topics/t/records?key=none", "/topics/t/records?last=1&key=none",
+                                          "/topics/t/records?last=1&last_per=key&key=none"};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        open_with_topic(1);
+        append_large(RECORDS);
+        int peer = connect_client();
+        uint64_t before = simulated_disk_bytes_read(f.server.disk);
+        char text[200];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i]);
+        CHECK_EQUAL(write(peer, text, strlen(text)), strlen(text));
+        close(peer);
+        for (int turn = 0; turn < MAX_TURNS && !record_readers_idle(f.server.record_readers); turn++)
+            server_fixture_run_ms(&f, 1);
+        CHECK(record_readers_idle(f.server.record_readers));
+        CHECK(simulated_disk_bytes_read(f.server.disk) - before < (uint64_t)RECORDS * LARGE / 2);
+        close_all();
+    }
+}
+
+/* What is collected counts; when memory is short a page is shorter, and the next one goes on behind it. */
+static void a_page_ends_where_memory_does(void)
+{
+    static const char *const settings[] = {"furrow.memory.limit.bytes=1048576", NULL};
+    http_fixture_open(&f, apis, settings);
+    server_fixture_make_disk(&f, 1);
+    REQUIRE(server_fixture_open_storage(&f) == 0);
+    REQUIRE(server_fixture_create_topic(&f, "t", 1, NULL, &topic) == 0);
+    append_large(200);
+    get("/topics/t/records?max_bytes=16777216&limit=200&key=k");
+    const char *next = strstr(answer, "from=0:");
+    REQUIRE(next != NULL);
+    int behind = atoi(next + 7);
+    CHECK(behind > 0 && behind < 200);
+    CHECK(strstr(answer, "\"at_end\":false") != NULL);
+    CHECK_EQUAL(budget_used(f.server.budget), 0);
+    close_all();
+}
+
 SUITE("rest reading", CHECK_TEST(a_page_has_what_is_there_and_a_link_to_what_comes),
       CHECK_TEST(beginnings_are_where_they_say), CHECK_TEST(what_cannot_be_read_is_refused),
       CHECK_TEST(one_record_has_a_tag), CHECK_TEST(an_empty_page_waits_for_a_record),
       CHECK_TEST(a_follower_gets_history_the_threshold_and_what_comes), CHECK_TEST(a_stream_without_follow_ends),
       CHECK_TEST(events_come_back_by_their_id), CHECK_TEST(a_websocket_gets_each_record_in_a_message),
       CHECK_TEST(followers_are_told_that_their_topic_is_deleted), CHECK_TEST(partitions_that_come_are_followed),
-      CHECK_TEST(followers_of_one_topic_share_what_is_made), CHECK_TEST(a_stopped_reader_loses_nothing))
+      CHECK_TEST(followers_of_one_topic_share_what_is_made), CHECK_TEST(a_stopped_reader_loses_nothing),
+      CHECK_TEST(what_nobody_waits_for_is_not_read), CHECK_TEST(a_page_ends_where_memory_does))

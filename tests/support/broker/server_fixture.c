@@ -240,8 +240,11 @@ err_close_writer:
     return rc;
 }
 
+/* As a server that stops, which waits for what the disk does: it may speak to any part of the server. */
 static void close_storage_handles(struct server *server)
 {
+    while (!jobs_idle(&server->jobs) || !writer_thread_idle(server->writer))
+        uv_run(server->loop, UV_RUN_ONCE);
     record_readers_close(server->record_readers);
     operations_close(server);
     cleaner_destroy(server->cleaner);
@@ -333,7 +336,7 @@ enum kafka_error server_fixture_append(struct server_fixture *f, struct partitio
     struct batch_builder builder;
     writer w;
     memory_init(&memory);
-    writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 10);
+    writer_init(&w, &memory, MEMORY_REQUESTS, 1 << 14);
     batch_builder_open(&builder, &w, &BATCH_OPTIONS_PLAIN);
     batch_builder_add(&builder, timestamp, key, value);
     need(batch_builder_close(&builder, NULL) == 0);
