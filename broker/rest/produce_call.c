@@ -1,13 +1,14 @@
 #include "rest/produce_call.h"
 
 #include "container.h"
+#include "http/body.h"
 #include "rest/rest_failure.h"
 #include "server.h"
 
 #include <errno.h>
 
 #define DEPTH_MAX  JSON_DEPTH_MAX
-#define VALUES_MAX ((uint32_t)1 << 20)
+#define VALUES_MAX 100000 /* some 30000 records: the loop waits for them, and they take ten times the memory of "{}" */
 #define ARENA_MAX  ((size_t)64 << 20)
 #define KEY_MAX    255 /* bytes of an Idempotency-Key */
 
@@ -120,10 +121,12 @@ static void produce_to(struct produce_call *call, struct topic *topic)
     }
     int rc = make_producer(call, topic) ? call->dialect->fill(call, &error)
                                         : error_set(&error, REST_NO_MEMORY, "out of memory");
-    if (rc != 0)
+    if (rc != 0) {
         refuse(call, rc, error.message);
-    else
-        record_producer_send(call->producer, on_sent, call);
+        return;
+    }
+    http_exchange_hold(call->exchange, record_producer_held(call->producer));
+    record_producer_send(call->producer, on_sent, call);
 }
 
 static void on_topic(struct missing_topic_request *request, struct topic *topic, enum kafka_error code,

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #define V2_TYPE    "application/vnd.kafka.v2+json"
-#define BODY_MAX   ((size_t)16 << 20)
+#define BODY_MAX   ((size_t)8 << 20)
 #define ANSWER_MAX ((size_t)64 << 20)
 
 static bool is_named(const struct json_value *key, const char *name)

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #define JSON_TYPE  "application/json"
-#define BODY_MAX   ((size_t)16 << 20)
+#define BODY_MAX   ((size_t)8 << 20)
 #define ANSWER_MAX ((size_t)16 << 20)
 
 static void begin_records(struct http_exchange *exchange)
