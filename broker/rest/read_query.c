@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define IDS_VALUES_MAX 20000
+#define PATTERNS_MAX   16 /* each is held against all topics, while the loop waits */
 
 static bool object(char words[READ_WORDS_MAX], const char *text)
 {
@@ -163,7 +164,16 @@ static bool take_begin(const struct http_exchange *exchange, int64_t now, struct
     return true;
 }
 
-/* ---- filters ---- */
+/* ---- choices and filters ---- */
+
+static bool has_many_patterns(slice list)
+{
+    slice item;
+    int count = 0;
+    while (http_next_item(&list, &item))
+        count += item.size != 0 && memchr(item.data, '*', item.size) != NULL;
+    return count > PATTERNS_MAX;
+}
 
 static void take_filter(const struct http_exchange *exchange, struct record_filter *filter)
 {
@@ -195,6 +205,8 @@ bool read_query_take(const struct http_exchange *exchange, bool is_live, int64_t
         .committed = http_parameter_choice(exchange, "isolation", 0) == 0,
     };
     take_filter(exchange, &query->filter);
+    if (has_many_patterns(http_parameter_text(exchange, "topics")))
+        return object(words, "at most 16 of the topics may have a '*'");
     if (!take_begin(exchange, now, arena, query, words) || !take_last_event_id(exchange, arena, query, words))
         return false;
     if (query->last_per_key && query->begin != READ_LAST)

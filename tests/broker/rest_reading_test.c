@@ -178,6 +178,7 @@ static void what_cannot_be_read_is_refused(void)
         {"/topics/t/partitions/0/records/5", "\"error_code\":40404"},
         {"/topics/t/partitions/0/records/99", "\"error_code\":40404"},
         {"/v3/clusters/other/records?topics=t", "\"error_code\":404"},
+        {"/v3/clusters/-/records?topics=*,*,*,*,*,*,*,*,*,*,*,*,*,*,*,*,*", "\"error_code\":400"},
     };
     open_with_topic(1);
     append(0, 0, 5);
