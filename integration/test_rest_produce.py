@@ -144,6 +144,24 @@ def test_v2_refuses_what_is_no_request_and_leaves_no_topic(rest, server, topic, 
     assert topic not in kcat(server.bootstrap, "-L").stdout.decode()
 
 
+@pytest.mark.parametrize(
+    "accept,status,kind",
+    [
+        ("application/json", 200, "application/json"),
+        ("application/vnd.kafka.v2+json, application/json", 200, "application/vnd.kafka.v2+json"),
+        ("*/*", 200, "application/vnd.kafka.v2+json"),
+        ("text/html", 406, "application/vnd.kafka.v2+json"),
+    ],
+)
+def test_v2_answers_in_the_type_that_is_accepted(server, topic, accept, status, kind):
+    connection = http.client.HTTPConnection("127.0.0.1", rest_port(server), timeout=30)
+    connection.request("POST", f"/topics/{topic}", '{"records":[{}]}', {"Content-Type": BINARY, "Accept": accept})
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["content-type"]) == (status, kind)
+    connection.close()
+    assert (topic in kcat(server.bootstrap, "-L").stdout.decode()) == (status == 200)
+
+
 def test_v2_a_path_names_the_partition(rest, server, topic):
     client.create_topic(server.bootstrap, topic, 3)
     status, answer = rest.post_json(f"/topics/{topic}/partitions/2", {"records": [{"value": "eA=="}]}, BINARY)
@@ -278,6 +296,21 @@ def test_lines_of_any_size_are_read_as_they_were_sent(curl, server, topic, tmp_p
     assert [(r.key, r.value, r.headers, r.timestamp) for r in found] == [
         (r.key, r.value, r.headers, r.timestamp) for r in sent
     ]
+
+
+@pytest.mark.parametrize(
+    "config", [{"compression.type": "zstd"}, {"message.timestamp.type": "LogAppendTime"}, {"cleanup.policy": "compact"}]
+)
+def test_lines_go_into_topics_of_any_kind(rest, server, topic, config):
+    client.create_topic(server.bootstrap, topic, 1, config)
+    body = "".join(json.dumps({"key": f"k{n}", "value": "v" * 50, "timestamp": 1_000}) + "\n" for n in range(30_000))
+    for _ in range(2):
+        status, text = rest.post(f"/topics/{topic}/records", body, {"Idempotency-Key": topic})
+        assert status == 200 and json.loads(text)["records"] == 30_000, text
+    found = read(server, topic, 30_000)
+    assert [record.key for record in found] == [b"k%d" % n for n in range(30_000)]
+    assert all((record.timestamp == 1_000) == ("message.timestamp.type" not in config) for record in found)
+    assert client.end_offset(server.bootstrap, topic) == 30_000
 
 
 def test_a_line_that_is_no_record_is_told_and_the_others_are_written(rest, server, topic):

@@ -4,11 +4,11 @@
 #include "rest/produce_apis.h"
 #include "rest/produce_call.h"
 #include "rest/rest_failure.h"
+#include "rest/v2.h"
 #include "server.h"
 
 #include <errno.h>
 
-#define V2_TYPE    "application/vnd.kafka.v2+json"
 #define BODY_MAX   ((size_t)8 << 20)
 #define ANSWER_MAX ((size_t)64 << 20)
 
@@ -142,7 +142,7 @@ static void answer(struct produce_call *call)
     json_key(&json, "value_schema_id");
     json_null(&json);
     json_end_object(&json);
-    http_reply_written(call->exchange, 200, V2_TYPE, &w);
+    http_reply_written(call->exchange, 200, v2_answer_type(call->exchange), &w);
     writer_close(&w);
 }
 
@@ -159,6 +159,8 @@ static void start(struct http_exchange *exchange, const struct produce_dialect *
     slice name = http_argument(exchange, "topic");
     const struct topic *topic = topics_find(&exchange->server->topics, name);
     bool names_partition = !slice_is_null(http_argument(exchange, "partition"));
+    if (v2_answer_type(exchange) == NULL)
+        return;
     if (topic != NULL && names_partition && http_argument_number(exchange, "partition") >= topic->partition_count)
         http_reply_error(exchange, REST_PARTITION_NOT_FOUND, "Partition not found.");
     else
