@@ -210,9 +210,11 @@ bool http_parameters_take(struct http_exchange *exchange, char objection[HTTP_OB
     const struct http_route *route = exchange->route;
     if (!take_arguments(exchange, objection, is_path))
         return false;
+    if (route->parameters == NULL)
+        return true;
     slice query = exchange->query;
     struct uri_parameter given;
-    while (route->parameters != NULL && uri_next_parameter(&query, &given))
+    while (uri_next_parameter(&query, &given))
         if (!take_parameter(exchange, &given, objection))
             return false;
     for (size_t i = 0; i < route->parameter_count; i++)

@@ -79,7 +79,7 @@ static bool consumes(const struct http_route *route, const struct http_request *
         return true;
     slice given = http_request_field(request, "content-type"), list = slice_of_text(route->consumes), item;
     struct media_type media;
-    bool is_typed = media_type_parse(given, &media);
+    bool is_typed = given.size != 0 && media_type_parse(given, &media);
     if (slice_is_null(given) && !request->has_body)
         return true;
     while (http_next_item(&list, &item)) {

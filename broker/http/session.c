@@ -206,8 +206,9 @@ static void go_on(struct connection *connection)
     struct http_session *session = http_session_of(connection);
     if (session->is_parsing || connection->is_closing)
         return;
-    slice left =
-        slice_of(session->leftover + session->leftover_taken, session->leftover_size - session->leftover_taken);
+    slice left = slice_of("", 0);
+    if (session->leftover != NULL)
+        left = slice_of(session->leftover + session->leftover_taken, session->leftover_size - session->leftover_taken);
     parse(connection, &left);
     if (connection->is_closing || session->leftover == NULL)
         return;

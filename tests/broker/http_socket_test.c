@@ -235,18 +235,18 @@ static void the_server_may_end_it(void)
 static void broken_rules_end_it(void)
 {
     static const struct {
-        uint8_t bytes[12];
         size_t size;
         uint16_t code;
+        uint8_t bytes[12];
     } cases[] = {
-        {{0x81, 0x01, 'a'}, 3, 1002},                    /* no mask */
-        {{0xc1, 0x80, 0, 0, 0, 0}, 6, 1002},             /* a reserved bit */
-        {{0x83, 0x80, 0, 0, 0, 0}, 6, 1002},             /* an opcode that is none */
-        {{0x80, 0x80, 0, 0, 0, 0}, 6, 1002},             /* goes on with nothing */
-        {{0x09, 0x80, 0, 0, 0, 0}, 6, 1002},             /* a ping in parts */
-        {{0x81, 0x81, 0, 0, 0, 0, 0xff}, 7, 1007},       /* no UTF-8 */
-        {{0x81, 0xfe, 0x0b, 0xb9, 0, 0, 0, 0}, 8, 1009}, /* larger than messages may be */
-        {{0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed}, 8, 1002}, /* a code that may not be sent */
+        {3, 1002, {0x81, 0x01, 'a'}},                    /* no mask */
+        {6, 1002, {0xc1, 0x80, 0, 0, 0, 0}},             /* a reserved bit */
+        {6, 1002, {0x83, 0x80, 0, 0, 0, 0}},             /* an opcode that is none */
+        {6, 1002, {0x80, 0x80, 0, 0, 0, 0}},             /* goes on with nothing */
+        {6, 1002, {0x09, 0x80, 0, 0, 0, 0}},             /* a ping in parts */
+        {7, 1007, {0x81, 0x81, 0, 0, 0, 0, 0xff}},       /* no UTF-8 */
+        {8, 1009, {0x81, 0xfe, 0x0b, 0xb9, 0, 0, 0, 0}}, /* larger than messages may be */
+        {8, 1002, {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed}}, /* a code that may not be sent */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int peer = open_socket();
