@@ -1,5 +1,6 @@
 #include "rest/resource_list.h"
 
+#include "budget.h"
 #include "http/body.h"
 #include "rest/rest_failure.h"
 #include "server.h"
@@ -71,6 +72,12 @@ static void fail(struct resource_list *list)
         rest_reply_no_memory(exchange);
 }
 
+/* A client that does not read keeps the notes for as long as it likes. */
+static bool is_memory_short(const struct budget *budget)
+{
+    return budget_used(budget) > budget_limit(budget) / 2;
+}
+
 static enum http_stream_state send_piece(struct resource_list *list)
 {
     enum http_stream_state state = http_stream_write(list->out.exchange, writer_slice(&list->out.body));
@@ -115,6 +122,10 @@ void resource_list_start(struct resource_list *list, const char *kind, struct re
     json_begin_array(json);
     write_piece(list);
     if (!writer_ok(&list->out.body)) {
+        fail(list);
+        return;
+    }
+    if (list->position < list->count && is_memory_short(exchange->server->budget)) {
         fail(list);
         return;
     }

@@ -1,5 +1,6 @@
 #include "rest/rest_body.h"
 
+#include "http/body.h"
 #include "rest/rest_failure.h"
 #include "server.h"
 
@@ -21,8 +22,10 @@ bool rest_body_open(struct rest_body *body, struct http_exchange *exchange)
     arena_init(&body->arena, memory, MEMORY_REQUESTS, ARENA_MAX);
     json_document_init(&body->document, memory, MEMORY_REQUESTS, (struct json_limits){DEPTH_MAX, VALUES_MAX});
     int rc = json_parse(&body->document, exchange->body, &error);
-    if (rc == 0)
+    if (rc == 0) {
+        http_exchange_hold(exchange, body->document.capacity * sizeof *body->document.values);
         return true;
+    }
     rest_body_close(body);
     if (rc == FURROW_MALFORMED || rc == FURROW_TOO_LARGE)
         http_reply_error(exchange, 400, error.message);

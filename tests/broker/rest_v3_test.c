@@ -196,6 +196,21 @@ static void a_topic_that_goes_while_a_list_is_sent_is_left_out(void)
     close_all();
 }
 
+/* Each long list keeps notes of what it will show; short ones are answered as ever. */
+static void long_lists_wait_for_better_times_when_memory_is_short(void)
+{
+    open_all();
+    create_topics(TOPICS);
+    struct budget_account *others = connections_orphans(f.server.connections);
+    size_t taken = budget_limit(f.server.budget) / 2 + 1;
+    budget_add(others, taken);
+    CHECK_EQUAL(ask("GET", C "/topics", ""), 503);
+    CHECK_EQUAL(ask("GET", C "/topics/topic-000/partitions", ""), 200);
+    budget_return(others, taken);
+    CHECK_EQUAL(ask("GET", C "/topics", ""), 200);
+    close_all();
+}
+
 /* ---- failures ---- */
 
 static const struct {
@@ -258,5 +273,6 @@ static void what_cannot_be_written_is_told(void)
 SUITE("rest_v3", CHECK_TEST(a_short_list_is_answered_whole_and_a_long_one_in_pieces),
       CHECK_TEST(a_client_that_does_not_read_costs_one_bounded_piece),
       CHECK_TEST(a_client_may_go_in_the_middle_of_a_list),
-      CHECK_TEST(a_topic_that_goes_while_a_list_is_sent_is_left_out), CHECK_TEST(any_allocation_may_be_refused),
+      CHECK_TEST(a_topic_that_goes_while_a_list_is_sent_is_left_out),
+      CHECK_TEST(long_lists_wait_for_better_times_when_memory_is_short), CHECK_TEST(any_allocation_may_be_refused),
       CHECK_TEST(what_cannot_be_written_is_told))
