@@ -33,7 +33,10 @@ static void write_broker(struct resource_writer *w)
     resource_begin(w, "KafkaBroker", RESOURCE_PATH(TEXT("brokers"), id), RESOURCE_PATH(TEXT("broker"), id));
     resource_int(w, "broker_id", server->start.node_id);
     resource_text(w, "host", slice_of_text(host));
-    resource_int(w, "port", port);
+    if (port != 0)
+        resource_int(w, "port", port);
+    else
+        resource_text(w, "port", NULL_SLICE); /* there are only unix: listeners */
     resource_text(w, "rack", NULL_SLICE);
     resource_link(w, "configs", RESOURCE_PATH(TEXT("brokers"), id, TEXT("configs")));
     resource_link(w, "partition_replicas", RESOURCE_PATH(TEXT("brokers"), id, TEXT("partition-replicas")));

@@ -134,12 +134,21 @@ TABLE(of_acl_deletion, ACL_PARAMETERS(true));
            ",\"permission\":" TEXT_SCHEMA)
 #define ACLS_BODY OBJECT("\"data\"", "\"data\":" LIST_OF(ACL_BODY))
 
+/* ---- answers ---- */
+
+#define ONE(kind)                                                                                                      \
+    "{\"type\":\"object\",\"required\":[\"kind\",\"metadata\",\"cluster_id\"],\"properties\":{\"kind\":{\"const\":"    \
+    "\"" kind "\"},\"metadata\":{\"type\":\"object\",\"required\":[\"self\",\"resource_name\"]}}}"
+#define LIST(kind)                                                                                                     \
+    "{\"type\":\"object\",\"required\":[\"kind\",\"metadata\",\"data\"],\"properties\":{\"kind\":{\"const\":\"" kind   \
+    "List\"},\"metadata\":{\"type\":\"object\",\"required\":[\"self\",\"next\"]},\"data\":" LIST_OF(ONE(kind)) "}}"
+
 /* ---- routes ---- */
 
-#define GET(path, handler, table, text)                                                                                \
+#define GET(path, handler, table, schema, text)                                                                        \
     {                                                                                                                  \
         .method = HTTP_METHOD_GET, .pattern = (path), .handle = (handler), .type = RESOURCE_TYPE, .summary = (text),   \
-        HTTP_PARAMETERS(table)                                                                                         \
+        .answer_schema = (schema), HTTP_PARAMETERS(table)                                                              \
     }
 #define DELETE(path, handler, table, text)                                                                             \
     {                                                                                                                  \
@@ -160,60 +169,72 @@ static const struct http_route routes[] = {
      .pattern = "/v3/clusters",
      .handle = v3_list_clusters,
      .type = RESOURCE_TYPE,
-     .summary = "Clusters: this one"},
-    GET(C, v3_get_cluster, of_cluster, "The cluster"),
+     .summary = "Clusters: this one",
+     .answer_schema = LIST("KafkaCluster")},
+    GET(C, v3_get_cluster, of_cluster, ONE("KafkaCluster"), "The cluster"),
 
-    GET(C "/acls", v3_search_acls, of_acl_search, "ACLs that fit a pattern"),
+    GET(C "/acls", v3_search_acls, of_acl_search, LIST("KafkaAcl"), "ACLs that fit a pattern"),
     POST(C "/acls", v3_create_acl, of_cluster, ACL_BODY, 201, "Creates an ACL"),
     DELETE(C "/acls", v3_delete_acls, of_acl_deletion, "Deletes the ACLs that fit a pattern"),
     POST(C "/acls:batch", v3_create_acls, of_cluster, ACLS_BODY, 201, "Creates ACLs"),
 
-    GET(C "/broker-configs", v3_list_cluster_configs, of_cluster, "Settings made for all brokers"),
+    GET(C "/broker-configs", v3_list_cluster_configs, of_cluster, LIST("KafkaClusterConfig"),
+        "Settings made for all brokers"),
     POST(C "/broker-configs:alter", v3_alter_cluster_configs, of_cluster, ALTER_BODY, 204,
          "Changes settings for all brokers"),
-    GET(C "/broker-configs/{name}", v3_get_cluster_config, of_cluster_config, "One of them"),
+    GET(C "/broker-configs/{name}", v3_get_cluster_config, of_cluster_config, ONE("KafkaClusterConfig"), "One of them"),
     PUT(C "/broker-configs/{name}", v3_set_cluster_config, of_cluster_config, SET_BODY, "Sets it"),
     DELETE(C "/broker-configs/{name}", v3_reset_cluster_config, of_cluster_config, "Resets it"),
 
-    GET(C "/brokers", v3_list_brokers, of_cluster, "Brokers: this one"),
-    GET(C "/brokers/-/configs", v3_list_all_broker_configs, of_cluster, "Settings of all brokers"),
-    GET(B, v3_get_broker, of_broker, "The broker"),
-    GET(B "/configs", v3_list_broker_configs, of_broker, "The broker's settings"),
+    GET(C "/brokers", v3_list_brokers, of_cluster, LIST("KafkaBroker"), "Brokers: this one"),
+    GET(C "/brokers/-/configs", v3_list_all_broker_configs, of_cluster, LIST("KafkaBrokerConfig"),
+        "Settings of all brokers"),
+    GET(B, v3_get_broker, of_broker, ONE("KafkaBroker"), "The broker"),
+    GET(B "/configs", v3_list_broker_configs, of_broker, LIST("KafkaBrokerConfig"), "The broker's settings"),
     POST(B "/configs:alter", v3_alter_broker_configs, of_broker, ALTER_BODY, 204, "Changes settings of the broker"),
-    GET(B "/configs/{name}", v3_get_broker_config, of_broker_config, "One of them"),
+    GET(B "/configs/{name}", v3_get_broker_config, of_broker_config, ONE("KafkaBrokerConfig"), "One of them"),
     PUT(B "/configs/{name}", v3_set_broker_config, of_broker_config, SET_BODY, "Sets it"),
     DELETE(B "/configs/{name}", v3_reset_broker_config, of_broker_config, "Resets it"),
-    GET(B "/partition-replicas", v3_list_broker_replicas, of_broker, "All partitions, as replicas of the broker"),
+    GET(B "/partition-replicas", v3_list_broker_replicas, of_broker, LIST("KafkaReplica"),
+        "All partitions, as replicas of the broker"),
 
-    GET(C "/consumer-groups", v3_list_groups, of_cluster, "Consumer groups"),
-    GET(G, v3_get_group, of_group, "A consumer group"),
-    GET(G "/consumers", v3_list_consumers, of_group, "Its members"),
-    GET(M, v3_get_consumer, of_member, "A member"),
-    GET(M "/assignments", v3_list_assignments, of_member, "The partitions that it reads"),
-    GET(M "/assignments/{topic_name}/partitions/{partition_id}", v3_get_assignment, of_assignment, "One of them"),
-    GET(G "/lag-summary", v3_get_lag_summary, of_group, "How far the group lies behind, in all and at most"),
-    GET(G "/lags", v3_list_lags, of_group, "How far it lies behind, by partition"),
-    GET(G "/lags/{topic_name}/partitions/{partition_id}", v3_get_lag, of_lag, "How far it lies behind in one"),
+    GET(C "/consumer-groups", v3_list_groups, of_cluster, LIST("KafkaConsumerGroup"), "Consumer groups"),
+    GET(G, v3_get_group, of_group, ONE("KafkaConsumerGroup"), "A consumer group"),
+    GET(G "/consumers", v3_list_consumers, of_group, LIST("KafkaConsumer"), "Its members"),
+    GET(M, v3_get_consumer, of_member, ONE("KafkaConsumer"), "A member"),
+    GET(M "/assignments", v3_list_assignments, of_member, LIST("KafkaConsumerAssignment"),
+        "The partitions that it reads"),
+    GET(M "/assignments/{topic_name}/partitions/{partition_id}", v3_get_assignment, of_assignment,
+        ONE("KafkaConsumerAssignment"), "One of them"),
+    GET(G "/lag-summary", v3_get_lag_summary, of_group, ONE("KafkaConsumerGroupLagSummary"),
+        "How far the group lies behind, in all and at most"),
+    GET(G "/lags", v3_list_lags, of_group, LIST("KafkaConsumerLag"), "How far it lies behind, by partition"),
+    GET(G "/lags/{topic_name}/partitions/{partition_id}", v3_get_lag, of_lag, ONE("KafkaConsumerLag"),
+        "How far it lies behind in one"),
 
-    GET(C "/topics", v3_list_topics, of_cluster, "Topics"),
+    GET(C "/topics", v3_list_topics, of_cluster, LIST("KafkaTopic"), "Topics"),
     POST(C "/topics", v3_create_topic, of_cluster, CREATE_BODY, 201, "Creates a topic"),
-    GET(C "/topics/-/configs", v3_list_all_topic_configs, of_cluster, "Settings of all topics"),
-    GET(C "/topics/-/partitions/-/reassignment", v3_list_reassignments, of_cluster, "Reassignments: none"),
-    GET(T, v3_get_topic, of_topic_asked, "A topic"),
+    GET(C "/topics/-/configs", v3_list_all_topic_configs, of_cluster, LIST("KafkaTopicConfig"),
+        "Settings of all topics"),
+    GET(C "/topics/-/partitions/-/reassignment", v3_list_reassignments, of_cluster, LIST("KafkaReassignment"),
+        "Reassignments: none"),
+    GET(T, v3_get_topic, of_topic_asked, ONE("KafkaTopic"), "A topic"),
     SEND(HTTP_METHOD_PATCH, T, v3_grow_topic, of_topic, GROW_BODY, 200, "Gives it more partitions"),
     DELETE(T, v3_delete_topic, of_topic, "Deletes it"),
-    GET(T "/configs", v3_list_topic_configs, of_topic, "The topic's settings"),
+    GET(T "/configs", v3_list_topic_configs, of_topic, LIST("KafkaTopicConfig"), "The topic's settings"),
     POST(T "/configs:alter", v3_alter_topic_configs, of_topic, ALTER_BODY, 204, "Changes settings of the topic"),
-    GET(T "/configs/{name}", v3_get_topic_config, of_topic_config, "One of them"),
+    GET(T "/configs/{name}", v3_get_topic_config, of_topic_config, ONE("KafkaTopicConfig"), "One of them"),
     PUT(T "/configs/{name}", v3_set_topic_config, of_topic_config, SET_BODY, "Sets it"),
     DELETE(T "/configs/{name}", v3_reset_topic_config, of_topic_config, "Resets it"),
-    GET(T "/partitions", v3_list_partitions, of_topic, "Its partitions"),
-    GET(T "/partitions/-/reassignment", v3_list_topic_reassignments, of_topic, "Reassignments: none"),
-    GET(P, v3_get_partition, of_partition, "A partition"),
-    GET(P "/offset", v3_get_offsets, of_offsets, "Its first offset and the next one"),
-    GET(P "/reassignment", v3_get_reassignment, of_partition, "Its reassignment: there is none"),
-    GET(P "/replicas", v3_list_replicas, of_partition, "Its replicas: one"),
-    GET(P "/replicas/{broker_id}", v3_get_replica, of_replica, "The replica"),
+    GET(T "/partitions", v3_list_partitions, of_topic, LIST("KafkaPartition"), "Its partitions"),
+    GET(T "/partitions/-/reassignment", v3_list_topic_reassignments, of_topic, LIST("KafkaReassignment"),
+        "Reassignments: none"),
+    GET(P, v3_get_partition, of_partition, ONE("KafkaPartition"), "A partition"),
+    GET(P "/offset", v3_get_offsets, of_offsets, ONE("KafkaPartitionWithOffsets"), "Its first offset and the next one"),
+    GET(P "/reassignment", v3_get_reassignment, of_partition, ONE("KafkaReassignment"),
+        "Its reassignment: there is none"),
+    GET(P "/replicas", v3_list_replicas, of_partition, LIST("KafkaReplica"), "Its replicas: one"),
+    GET(P "/replicas/{broker_id}", v3_get_replica, of_replica, ONE("KafkaReplica"), "The replica"),
 };
 
 const struct http_api rest_v3_api = {
