@@ -14,7 +14,9 @@
 #define GZIP_LEVEL  1                  /* the loop waits for it */
 #define ZSTD_LEVEL  1
 #define INTERIM_MAX 64
+/* Of a body's buffer at first: of one in chunks, and of one whose length is known. */
 #define FIRST_ROOM  ((size_t)4 << 10)
+#define KNOWN_ROOM  ((size_t)64 << 10)
 #define DROPPED_MAX ((size_t)64 << 10) /* bytes of a body that nobody wants */
 #define JSON_TYPE   "application/json"
 #define TOO_LARGE   "the body is larger than this path takes"
@@ -183,7 +185,8 @@ size_t http_exchange_body_bytes(const struct http_exchange *exchange)
 static bool make_room(struct http_exchange *exchange, size_t needed)
 {
     struct memory *memory = exchange->server->memory;
-    size_t size = exchange->room_size != 0 ? 2 * exchange->room_size : FIRST_ROOM;
+    size_t first = exchange->request.is_chunked ? FIRST_ROOM : KNOWN_ROOM;
+    size_t size = exchange->room_size != 0 ? 2 * exchange->room_size : first;
     size_t most = http_exchange_body_bytes(exchange);
     size = size < needed ? needed : size;
     size = size > most ? most : size;
