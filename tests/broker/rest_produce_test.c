@@ -3,6 +3,7 @@
 #include "batch_iterator.h"
 #include "check.h"
 #include "http_fixture.h"
+#include "metadata_log.h"
 #include "operations/operations.h"
 #include "rest/produce_apis.h"
 #include "simulated_disk.h"
@@ -65,14 +66,21 @@ static void say(const char *path, const char *fields, const char *body)
     (void)!send(peer, text, strlen(text), MSG_NOSIGNAL); /* where the connection has gone, nothing will be heard */
 }
 
+static bool is_at_rest(void)
+{
+    return operations_idle(&f.server) && metadata_log_idle(f.server.metadata) && writer_thread_idle(f.server.writer) &&
+           jobs_idle(&f.server.jobs);
+}
+
 /* All that the peer hears until nothing more can be expected. */
 static const char *hear(void)
 {
     static char heard[64 << 10];
     size_t size = 0;
     heard[0] = '\0';
-    for (int turns = 0; turns < 20000 && strstr(heard, "\r\n0\r\n\r\n") == NULL; turns++) {
+    for (int rests = 0; rests < 20 && strstr(heard, "\r\n0\r\n\r\n") == NULL;) {
         uv_run(&f.loop, UV_RUN_NOWAIT);
+        rests = is_at_rest() ? rests + 1 : 0;
         ssize_t got = recv(peer, heard + size, sizeof heard - 1 - size, MSG_DONTWAIT);
         if (got == 0)
             break;
