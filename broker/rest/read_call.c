@@ -160,16 +160,18 @@ static void set_wish(const struct read_call *call, const struct read_query *quer
     };
 }
 
-/* KAFKA_NONE: the cursor is open, and has taken over what is kept. */
-static enum kafka_error open_cursor(struct read_call *call, const struct read_query *query, struct kept_lists *kept)
+/* KAFKA_NONE: the cursor is open. What is kept may be taken over in any case. */
+static enum kafka_error open_cursor(struct read_call *call, const struct read_query *query, struct kept_lists **kept)
 {
     struct reading_wish wish;
     struct reading *reading;
     set_wish(call, query, &wish);
-    wish.kept = kept;
+    wish.kept = kept != NULL ? *kept : NULL;
     enum kafka_error error = reading_open(call->server->record_readers, &wish, &reading);
     if (error != KAFKA_NONE)
         return error;
+    if (kept != NULL)
+        *kept = NULL;
     bool is_page = call->output == RECORD_ITEMS;
     if (cursor_open(&call->cursor, reading, is_page ? read_page_ready : read_stream_ready) == 0)
         return KAFKA_NONE;
@@ -230,11 +232,8 @@ static void on_last_found(struct read_last *last)
     struct beginning *beginning = last->context;
     struct read_call *call = beginning->call;
     enum kafka_error error = last->error;
-    if (error == KAFKA_NONE) {
-        error = open_cursor(call, &beginning->query, last->kept);
-        if (error == KAFKA_NONE)
-            last->kept = NULL;
-    }
+    if (error == KAFKA_NONE)
+        error = open_cursor(call, &beginning->query, &last->kept);
     if (error == KAFKA_NONE && !take_positions(&call->cursor, &last->cursor))
         error = KAFKA_KAFKA_STORAGE_ERROR;
     bool is_too_much = last->error == KAFKA_POLICY_VIOLATION;

@@ -169,18 +169,19 @@ static bool take_next(struct read_call *call)
 static void go_on(struct read_call *call)
 {
     struct read_stream *stream = &call->stream;
-    do {
+    bool goes_on = true;
+    while (goes_on) {
         if (stream->is_gone || has_ended(call)) {
             end(call);
             return;
         }
         if (stream->is_full)
             return;
-        if (stream->wants_threshold && cursor_at_end(&call->cursor)) {
+        if (stream->wants_threshold && cursor_at_end(&call->cursor))
             write_threshold(call);
-            continue;
-        }
-    } while (take_next(call));
+        else
+            goes_on = take_next(call);
+    }
 }
 
 void read_stream_ready(struct cursor *cursor)

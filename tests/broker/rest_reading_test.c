@@ -466,6 +466,78 @@ static void a_page_ends_where_memory_does(void)
     close_all();
 }
 
+/* ---- failures ---- */
+
+/* Its clients have gone. */
+static void await_idleness(void)
+{
+    for (int turn = 0; turn < MAX_TURNS && !record_readers_idle(f.server.record_readers); turn++)
+        server_fixture_run_ms(&f, 1);
+    CHECK(record_readers_idle(f.server.record_readers));
+}
+
+/* One request with the nth allocation from now on failing; a client that hears nothing more goes. */
+static bool ask_with_failure(const char *target, const char *fields, int nth)
+{
+    int peer = connect_client();
+    memory_fail_at(&f.memory, nth);
+    ask(peer, target, fields);
+    server_fixture_run_ms(&f, 3);
+    bool was_reached = !memory_fail_pending(&f.memory);
+    memory_fail_at(&f.memory, -1);
+    server_fixture_run_ms(&f, 1);
+    close(peer);
+    await_idleness();
+    return was_reached;
+}
+
+static void any_allocation_may_fail(void)
+{
+    static const struct {
+        const char *target, *fields;
+    } requests[] = {
+        {"/topics/t/records", ""},
+        {"/topics/t/records?last=3", ""},
+        {"/topics/t/records?last=1&last_per=key&header=h&key=k", ""},
+        {"/topics/t/records?timestamp=1003&format=json", ""},
+        {"/topics/t/partitions/0/records/3", ""},
+        {"/topics/t/records?since=all&pulse=100", "Accept: text/event-stream\r\n"},
+        {"/topics/t/records?follow&from=0:3", ""},
+    };
+    open_with_topic(2);
+    append(0, 0, 10);
+    append(1, 0, 10);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        int nth = 0;
+        while (ask_with_failure(requests[i].target, requests[i].fields, nth))
+            nth++;
+        CHECK(nth > 10);
+    }
+    get("/topics/t/records");
+    CHECK_EQUAL(count_of("\"offset\":"), 20);
+    close_all();
+}
+
+static void any_allocation_may_fail_while_topics_change(void)
+{
+    char target[200];
+    struct topic *other;
+    for (int nth = 0, is_reached = 1; is_reached; nth++) {
+        open_with_topic(1);
+        int peer = connect_client();
+        snprintf(target, sizeof target, "/v3/clusters/%s/records?topics=t*&follow", f.server.start.cluster_id);
+        ask(peer, target, "");
+        server_fixture_run_ms(&f, 2);
+        REQUIRE(server_fixture_create_topic(&f, "tt", 1, NULL, &other) == 0);
+        memory_fail_at(&f.memory, nth);
+        server_fixture_run_ms(&f, 2);
+        is_reached = !memory_fail_pending(&f.memory);
+        memory_fail_at(&f.memory, -1);
+        close(peer);
+        close_all();
+    }
+}
+
 SUITE("rest reading", CHECK_TEST(a_page_has_what_is_there_and_a_link_to_what_comes),
       CHECK_TEST(beginnings_are_where_they_say), CHECK_TEST(what_cannot_be_read_is_refused),
       CHECK_TEST(one_record_has_a_tag), CHECK_TEST(an_empty_page_waits_for_a_record),
@@ -473,4 +545,5 @@ SUITE("rest reading", CHECK_TEST(a_page_has_what_is_there_and_a_link_to_what_com
       CHECK_TEST(events_come_back_by_their_id), CHECK_TEST(a_websocket_gets_each_record_in_a_message),
       CHECK_TEST(followers_are_told_that_their_topic_is_deleted), CHECK_TEST(partitions_that_come_are_followed),
       CHECK_TEST(followers_of_one_topic_share_what_is_made), CHECK_TEST(a_stopped_reader_loses_nothing),
-      CHECK_TEST(what_nobody_waits_for_is_not_read), CHECK_TEST(a_page_ends_where_memory_does))
+      CHECK_TEST(what_nobody_waits_for_is_not_read), CHECK_TEST(a_page_ends_where_memory_does),
+      CHECK_TEST(any_allocation_may_fail), CHECK_TEST(any_allocation_may_fail_while_topics_change))
