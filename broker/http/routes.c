@@ -51,6 +51,15 @@ static bool match_path(slice pattern, slice path, slice *arguments)
     return pattern.size == 0 && path.size == 0;
 }
 
+/* Up to the first argument: most routes end here. */
+static bool begins_alike(const char *pattern, slice path)
+{
+    size_t i = 0;
+    while (pattern[i] != '\0' && pattern[i] != '{' && i < path.size && (uint8_t)pattern[i] == path.data[i])
+        i++;
+    return pattern[i] == '{' || (pattern[i] == '\0' && i == path.size);
+}
+
 static bool takes(const struct http_route *route, enum http_method method)
 {
     return route->method == method || (route->method == HTTP_METHOD_GET && method == HTTP_METHOD_HEAD);
@@ -125,7 +134,8 @@ enum http_match http_routes_match(const struct http_api *const *apis, struct htt
     for (; *apis != NULL; apis++) {
         for (size_t i = 0; i < (*apis)->count; i++) {
             const struct http_route *route = &(*apis)->routes[i];
-            if (!match_path(slice_of_text(route->pattern), exchange->path, arguments))
+            if (!begins_alike(route->pattern, exchange->path) ||
+                !match_path(slice_of_text(route->pattern), exchange->path, arguments))
                 continue;
             methods |= 1U << route->method;
             if (exchange->route != NULL || !takes(route, request->method))
