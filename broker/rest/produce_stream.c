@@ -227,8 +227,7 @@ static void fail_parse(struct produce_stream *stream, int rc, const struct error
     char words[ERROR_MESSAGE_MAX + 64];
     snprintf(words, sizeof words, "Bad Request: Error processing message: %s", error->message);
     fail_text(stream, 400, words);
-    if (stream->answer == PRODUCE_REPORTS)
-        produce_stream_stop(stream, 0, "");
+    stream->is_lost = stream->answer == PRODUCE_REPORTS;
 }
 
 static void take_text(struct produce_stream *stream, slice text)
@@ -262,7 +261,7 @@ static void take(struct http_exchange *exchange, slice bytes)
     struct error error = {0};
     slice text;
     int rc = 0;
-    while (!stream->is_ended && (rc = json_stream_next(&stream->texts, &bytes, &text, &error)) > 0)
+    while (!stream->is_ended && !stream->is_lost && (rc = json_stream_next(&stream->texts, &bytes, &text, &error)) > 0)
         take_text(stream, text);
     if (rc == -ENOMEM)
         produce_stream_stop(stream, REST_NO_MEMORY, "out of memory");
@@ -278,7 +277,7 @@ static void end(struct http_exchange *exchange)
 {
     struct produce_stream *stream = exchange->context;
     slice text;
-    if (!stream->is_ended && json_stream_end(&stream->texts, &text) > 0)
+    if (!stream->is_ended && !stream->is_lost && json_stream_end(&stream->texts, &text) > 0)
         take_text(stream, text);
     stream->is_ended = true;
     produce_stream_go_on(stream);
@@ -310,7 +309,8 @@ static void take_results(struct produce_stream *stream)
 
 static bool may_send(const struct produce_stream *stream)
 {
-    return stream->current != NULL && (stream->is_ended || (stream->under_way == 0 && !stream->has_identity));
+    bool is_last = stream->is_ended || stream->is_lost;
+    return stream->current != NULL && (is_last || (stream->under_way == 0 && !stream->has_identity));
 }
 
 void produce_stream_go_on(struct produce_stream *stream)
@@ -322,6 +322,8 @@ void produce_stream_go_on(struct produce_stream *stream)
     if (may_send(stream))
         send_current(stream);
     stream->is_settling = false;
+    /* A body that is here as a whole has been passed over by now, and the connection can stay. */
+    stream->is_ended |= stream->is_lost && stream->first == NULL;
     bool is_busy = stream->is_full || stream->under_way >= FLIGHTS_MAX;
     if (stream->is_ended) {
         if (stream->first == NULL)

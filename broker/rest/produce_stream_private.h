@@ -63,7 +63,9 @@ struct produce_stream {
     struct flight *first, *last; /* under way, in the body's order */
     struct flight *current;      /* is filled; NULL: none */
     unsigned under_way;          /* appends */
-    bool is_paused, is_ended, is_settling;
+    bool is_paused, is_settling;
+    bool is_ended;  /* no more is read */
+    bool is_lost;   /* in a text that is none: what follows is passed over, as long as what was before is under way */
     int error_code; /* why it stopped; 0: it did not */
     char error_text[ERROR_MESSAGE_MAX];
 

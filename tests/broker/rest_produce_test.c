@@ -218,6 +218,25 @@ static void reports_follow_the_records_as_they_come(void)
     answer = hear();
     CHECK(has(answer, "\"offset\":1,") && has(answer, "\r\n0\r\n\r\n"));
     CHECK(is_status(ask(records_path(), JSON_FIELD, ""), 422));
+    answer = ask(records_path(), JSON_FIELD, "{}{]{}"); /* the connection stays */
+    CHECK(has(answer, "\"offset\":2,") && has(answer, "\"error_code\":400") && has(answer, "\r\n0\r\n\r\n"));
+    CHECK(is_status(ask("/topics/orders/raw", "", "x"), 200));
+    CHECK_EQUAL(end_of(0), 4);
+    close_all();
+}
+
+/* Nobody knows where the next record begins, and whoever sends on without end is not listened to. */
+static void a_stream_without_end_ends_at_a_text_that_is_none(void)
+{
+    open_with(NULL, 1);
+    char head[512];
+    snprintf(head, sizeof head,
+             "POST %s HTTP/1.1\r\nHost: a\r\n" JSON_FIELD "Transfer-Encoding: chunked\r\n\r\n4\r\n{}{]\r\n",
+             records_path());
+    CHECK_EQUAL(write(peer, head, strlen(head)), strlen(head));
+    const char *answer = hear();
+    CHECK(has(answer, "\"offset\":0,") && has(answer, "\"error_code\":400") && has(answer, "\r\n0\r\n\r\n"));
+    CHECK_EQUAL(end_of(0), 1);
     close_all();
 }
 
@@ -430,8 +449,8 @@ static void a_key_that_was_used_for_other_records_is_refused(void)
 
 SUITE("rest_produce", CHECK_TEST(v2_answers_per_record), CHECK_TEST(acks_1_does_not_wait_for_the_disk),
       CHECK_TEST(a_body_that_is_wrong_writes_nothing), CHECK_TEST(a_missing_topic_is_made_for_all_who_ask),
-      CHECK_TEST(reports_follow_the_records_as_they_come), CHECK_TEST(a_summary_lists_what_was_not_written),
-      CHECK_TEST(a_hundred_failures_are_listed_and_all_are_counted),
+      CHECK_TEST(reports_follow_the_records_as_they_come), CHECK_TEST(a_stream_without_end_ends_at_a_text_that_is_none),
+      CHECK_TEST(a_summary_lists_what_was_not_written), CHECK_TEST(a_hundred_failures_are_listed_and_all_are_counted),
       CHECK_TEST(a_raw_record_has_its_fields_from_the_head),
       CHECK_TEST(wherever_a_body_is_cut_its_records_are_the_same), CHECK_TEST(any_allocation_may_fail),
       CHECK_TEST(a_failing_disk_is_told_and_stops_a_stream), CHECK_TEST(a_client_that_goes_costs_nothing),
