@@ -23,8 +23,7 @@ void advertised_by_connection(const struct connection *connection, char host[ADV
     socklen_t size = sizeof address;
     snprintf(host, ADVERTISED_HOST_MAX, "localhost");
     *port = 0;
-    if (connection != NULL &&
-        getsockname(connection->transport.descriptor, (struct sockaddr *)&address, &size) == 0 &&
+    if (connection != NULL && getsockname(connection->transport.descriptor, (struct sockaddr *)&address, &size) == 0 &&
         address.ss_family != AF_UNIX)
         address_print_host((struct sockaddr *)&address, host, port);
 }

@@ -8,9 +8,10 @@
 #include <errno.h>
 
 #define DEPTH_MAX  JSON_DEPTH_MAX
-#define VALUES_MAX 100000 /* some 30000 records: the loop waits for them, and they take ten times the memory of "{}" */
-#define ARENA_MAX  ((size_t)64 << 20)
-#define KEY_MAX    255 /* bytes of an Idempotency-Key */
+#define VALUES_MAX 100000 /* some 30000 records: the loop waits for them, and they take ten times the memory of "{}"   \
+                           */
+#define ARENA_MAX ((size_t)64 << 20)
+#define KEY_MAX   255 /* bytes of an Idempotency-Key */
 
 enum append_acks produce_acks(const struct http_exchange *exchange)
 {
