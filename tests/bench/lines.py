@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 
+import followers
 import groups
 import rest
 import servers
@@ -205,6 +206,7 @@ LINES = {
     **groups.LINES,
     "transactions": transactions,
     **rest.LINES,
+    **followers.LINES,
 }
 
 
