@@ -1,7 +1,7 @@
 /* ConsumerGroupDescribe (key 69). Of a group that is no consumer group GROUP_ID_NOT_FOUND, so that clients ask with
  * DescribeGroups. */
-#include "kafka/authorized_operations.h"
 #include "kafka/request.h"
+#include "operations/authorized_operations.h"
 #include "operations/groups.h"
 #include "operations/repeated.h"
 

@@ -1,6 +1,6 @@
 /* DescribeCluster (key 60): one broker, which is its own controller. */
-#include "kafka/authorized_operations.h"
 #include "kafka/request.h"
+#include "operations/authorized_operations.h"
 
 #include <stdio.h>
 

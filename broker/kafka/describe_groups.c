@@ -1,7 +1,7 @@
 /* DescribeGroups (key 15). A group that is not there, or of another kind, is "Dead"; version 6 on says so with an error
  * (KIP-1043). */
-#include "kafka/authorized_operations.h"
 #include "kafka/request.h"
+#include "operations/authorized_operations.h"
 #include "operations/groups.h"
 #include "operations/repeated.h"
 

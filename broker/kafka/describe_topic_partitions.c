@@ -1,7 +1,7 @@
 /* DescribeTopicPartitions (key 75, KIP-966): topics in order of their names, page by page. A page ends with the limit's
  * last partition; next_cursor names the first one that is missing. */
-#include "kafka/authorized_operations.h"
 #include "kafka/request.h"
+#include "operations/authorized_operations.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* Metadata (key 3). Topics that may be created are created first, and the answer waits for them: a client that asks
  * for a topic which does not exist yet can use it at once. */
-#include "kafka/authorized_operations.h"
 #include "kafka/changes.h"
 #include "metadata_log.h"
+#include "operations/authorized_operations.h"
 #include "operations/groups.h"
 #include "operations/new_topic.h"
 #include "operations/transactions.h"

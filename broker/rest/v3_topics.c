@@ -1,6 +1,6 @@
 /* Topics: looked at, created, grown, deleted. */
-#include "kafka/authorized_operations.h"
 #include "metadata_log.h"
+#include "operations/authorized_operations.h"
 #include "operations/new_topic.h"
 #include "rest/resource_list.h"
 #include "rest/rest_failure.h"
