@@ -7,9 +7,10 @@
 
 #include <errno.h>
 
-#define DEPTH_MAX  JSON_DEPTH_MAX
-#define VALUES_MAX 100000 /* some 30000 records: the loop waits for them, and they take ten times the memory of "{}"   \
-                           */
+#define DEPTH_MAX JSON_DEPTH_MAX
+#define VALUES_MAX                                                                                                     \
+    100000 /* some 30000 records: the loop waits for them, and they take ten times the memory of "{}"                  \
+            */
 #define ARENA_MAX ((size_t)64 << 20)
 #define KEY_MAX   255 /* bytes of an Idempotency-Key */
 
@@ -108,7 +109,6 @@ static bool make_producer(struct produce_call *call, struct topic *topic)
         .start = choose_start(call),
         .acks = call->acks,
         .identity = call->has_identity ? &call->identity : NULL,
-        .keeps_results = true,
     });
     return call->producer != NULL;
 }

@@ -1,4 +1,5 @@
-/* What produce_stream.c (records in) and produce_results.c (what became of them) share. */
+/* What produce_stream.c (texts in), produce_flight.c (records on their way) and produce_results.c (what became of them)
+ * share. */
 #pragma once
 
 #include "json_stream.h"
@@ -92,7 +93,19 @@ void produce_stream_stop(struct produce_stream *stream, int error_code, const ch
 void produce_stream_go_on(struct produce_stream *stream);
 /* The exchange has been answered. */
 void produce_stream_free(struct produce_stream *stream);
+
+/* ---- produce_flight.c ---- */
+
 void produce_flight_free(struct flight *flight);
+/* An entry of the current flight for the text that was read last, which is made where there is none. NULL without
+ * memory. */
+struct flight_entry *produce_flight_add(struct produce_stream *stream);
+/* What was wrong with that text. False without memory. */
+MUST_USE bool produce_flight_fail(struct produce_stream *stream, int error_code, const char *words);
+/* The current one goes on its way. */
+void produce_flight_send(struct produce_stream *stream);
+/* Counts what the stream holds that is not on its way. */
+void produce_flight_count(struct produce_stream *stream);
 
 /* ---- produce_results.c ---- */
 

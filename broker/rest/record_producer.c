@@ -1,13 +1,7 @@
-/* Happy path. Each partition has one open batch; a record that would make it too large for the topic closes it and
- * opens the next one. All batches become the parts of one append, whose results are the records'.
- *
- * Sent again. What the log knows is answered as it was the first time. It remembers the last batches of a producer
- * only; an older one is out of order, and that it has been written shows in that the producer's last sequence is at or
- * past its own. With acks=all such a one has to be on the disk, too: then the partition is synced before the end. */
-#include "rest/record_producer.h"
-
-#include "batch_builder.h"
+/* Each partition has one open batch; a record that would make it too large for the topic closes it and opens the next
+ * one. */
 #include "rest/partitioner.h"
+#include "rest/record_producer_private.h"
 #include "server.h"
 #include "sha1.h"
 
@@ -21,51 +15,6 @@
 /* A batch with more goes to the disk by itself: larger ones would gain nothing and make readers wait. */
 #define BATCH_TARGET ((size_t)512 << 10)
 #define WORDS_MAX    ((size_t)1 << 20)
-#define REFUSED      UINT32_MAX
-
-/* Batches under way, of a partition. */
-struct forming {
-    struct batch_builder builder;
-    writer bytes;
-    size_t payload;
-    int32_t partition;
-    bool was_written_before; /* so long ago that the offsets are not known */
-};
-
-/* Where a record's result is. */
-struct place {
-    uint32_t batch;
-    int32_t index; /* in the batch; of a refused one: among the refusals */
-    int64_t timestamp;
-};
-
-struct refusal {
-    enum kafka_error error;
-    slice words;
-};
-
-struct record_producer {
-    struct record_producer_settings settings;
-    struct memory *memory;
-    int64_t now;
-    size_t largest; /* payload of a batch with several records */
-
-    struct forming **batches;
-    uint32_t batch_count, batch_capacity;
-    uint32_t *open; /* by partition: its open batch and 1; 0: none */
-    struct place *places;
-    size_t place_count, place_capacity;
-    struct refusal *refusals;
-    size_t refusal_count, refusal_capacity;
-    size_t count;
-    size_t bytes; /* payload of all records */
-    struct arena arena;
-
-    struct append_part *parts;
-    struct append_request append;
-    void (*done)(void *context);
-    void *context;
-};
 
 int64_t record_identity_of(slice key)
 {
@@ -105,7 +54,7 @@ struct record_producer *record_producer_make(const struct record_producer_settin
     return producer;
 }
 
-static void free_batch(struct memory *memory, struct forming *batch)
+static void free_batch(struct memory *memory, struct forming_batch *batch)
 {
     struct error error;
     if (batch->builder.to != NULL)
@@ -212,7 +161,8 @@ static int make_batch(struct record_producer *producer, int32_t partition)
     int rc = grow(producer->memory, &batches, producer->batch_count, &capacity, sizeof *producer->batches);
     producer->batches = batches;
     producer->batch_capacity = (uint32_t)capacity;
-    struct forming *batch = rc == 0 ? memory_alloc_zeroed(producer->memory, MEMORY_REQUESTS, sizeof *batch) : NULL;
+    struct forming_batch *batch =
+        rc == 0 ? memory_alloc_zeroed(producer->memory, MEMORY_REQUESTS, sizeof *batch) : NULL;
     if (batch == NULL)
         return -ENOMEM;
     writer_init(&batch->bytes, producer->memory, MEMORY_REQUESTS, INT32_MAX);
@@ -231,7 +181,7 @@ static int make_batch(struct record_producer *producer, int32_t partition)
 }
 
 /* The batch of the partition that so much goes into; NULL without memory. */
-static struct forming *batch_for(struct record_producer *producer, int32_t partition, size_t payload)
+static struct forming_batch *batch_for(struct record_producer *producer, int32_t partition, size_t payload)
 {
     uint32_t open = producer->open[partition];
     bool is_full = open != 0 && producer->batches[open - 1]->payload + payload > producer->largest;
@@ -250,14 +200,14 @@ static void count_sequence(const struct record_producer *producer, int32_t parti
 }
 
 static int put(struct record_producer *producer, const struct parsed_record *record, int64_t timestamp,
-               struct place *place)
+               struct record_place *place)
 {
     int32_t partition = choose(producer, record);
     size_t payload = payload_of(record);
-    struct forming *batch = batch_for(producer, partition, payload);
+    struct forming_batch *batch = batch_for(producer, partition, payload);
     if (batch == NULL)
         return -ENOMEM;
-    *place = (struct place){producer->open[partition] - 1, batch->builder.count, timestamp};
+    *place = (struct record_place){producer->open[partition] - 1, batch->builder.count, timestamp};
     batch_builder_add_with_headers(&batch->builder, timestamp, record->key, record->value, record->headers,
                                    record->header_count);
     if (batch->builder.status != 0)
@@ -272,11 +222,12 @@ static int put(struct record_producer *producer, const struct parsed_record *rec
 static int make_places(struct record_producer *producer)
 {
     void *places = producer->places, *refusals = producer->refusals;
-    int rc = grow(producer->memory, &places, producer->place_count, &producer->place_capacity, sizeof(struct place));
+    int rc =
+        grow(producer->memory, &places, producer->place_count, &producer->place_capacity, sizeof(struct record_place));
     producer->places = places;
     if (rc == 0)
         rc = grow(producer->memory, &refusals, producer->refusal_count, &producer->refusal_capacity,
-                  sizeof(struct refusal));
+                  sizeof(struct record_refusal));
     producer->refusals = refusals;
     return rc;
 }
@@ -284,21 +235,19 @@ static int make_places(struct record_producer *producer)
 int record_producer_add(struct record_producer *producer, const struct parsed_record *record, enum kafka_error *refused,
                         slice *words)
 {
-    bool keeps = producer->settings.keeps_results;
     int64_t timestamp = record->has_timestamp ? record->timestamp : producer->now;
-    struct place place = {REFUSED, (int32_t)producer->refusal_count, timestamp};
+    struct record_place place = {PLACE_REFUSED, (int32_t)producer->refusal_count, timestamp};
     *words = NULL_SLICE;
     *refused = judge(producer, record, timestamp, words);
-    int rc = keeps ? make_places(producer) : 0;
+    int rc = make_places(producer);
     if (rc == 0 && *refused == KAFKA_NONE)
         rc = put(producer, record, timestamp, &place);
     if (rc != 0)
         return rc;
     producer->count++;
-    if (keeps && *refused != KAFKA_NONE)
-        producer->refusals[producer->refusal_count++] = (struct refusal){*refused, *words};
-    if (keeps)
-        producer->places[producer->place_count++] = place;
+    if (*refused != KAFKA_NONE)
+        producer->refusals[producer->refusal_count++] = (struct record_refusal){*refused, *words};
+    producer->places[producer->place_count++] = place;
     return 0;
 }
 
@@ -321,155 +270,6 @@ size_t record_producer_held(const struct record_producer *producer)
 {
     size_t held = sizeof *producer + producer->place_capacity * sizeof *producer->places + producer->arena.total;
     for (uint32_t i = 0; i < producer->batch_count; i++)
-        held += sizeof(struct forming) + sizeof(struct append_part) + producer->batches[i]->bytes.capacity;
+        held += sizeof(struct forming_batch) + sizeof(struct append_part) + producer->batches[i]->bytes.capacity;
     return held;
-}
-
-/* ---- appending ---- */
-
-static void on_synced(struct append_request *append)
-{
-    struct record_producer *producer = append->context;
-    producer->done(producer->context);
-}
-
-struct search {
-    int64_t producer_id;
-    int32_t last_sequence; /* -1: not found */
-};
-
-static int find_producer(void *context, const struct log_producer *producer)
-{
-    struct search *search = context;
-    if (producer->producer_id != search->producer_id)
-        return 0;
-    search->last_sequence = producer->last_sequence;
-    return 1;
-}
-
-static bool was_written_before(const struct record_producer *producer, const struct forming *batch,
-                               const struct append_part *part)
-{
-    bool is_candidate =
-        part->error == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER || part->error == KAFKA_DUPLICATE_SEQUENCE_NUMBER;
-    if (producer->settings.identity == NULL || !is_candidate || part->partition->log == NULL)
-        return false;
-    struct search search = {producer->settings.identity->producer_id, -1};
-    (void)log_list_producers(part->partition->log, find_producer, &search);
-    return search.last_sequence >= batch->builder.options.base_sequence + batch->builder.count - 1;
-}
-
-/* What was written before and is not known by its batch any more. */
-static void on_appended(struct append_request *append)
-{
-    struct record_producer *producer = append->context;
-    bool must_sync = false;
-    for (uint32_t i = 0; i < producer->batch_count; i++) {
-        struct append_part *part = &producer->parts[i];
-        struct forming *batch = producer->batches[i];
-        batch->was_written_before = was_written_before(producer, batch, part);
-        if (!batch->was_written_before) {
-            part->partition = part->error == KAFKA_NONE ? part->partition : NULL;
-            continue;
-        }
-        part->error = KAFKA_NONE;
-        part->base_offset = INT64_MAX; /* all that is there */
-        must_sync = producer->settings.acks == APPEND_ACKS_ALL;
-    }
-    if (!must_sync) {
-        producer->done(producer->context);
-        return;
-    }
-    append->done = on_synced;
-    append_start_sync(producer->settings.server->appends, append);
-}
-
-static void refuse_part(struct record_producer *producer, struct append_part *part, enum kafka_error code,
-                        const char *text)
-{
-    part->partition = NULL;
-    part->error = code;
-    part->words = arena_copy(&producer->arena, slice_of_text(text));
-}
-
-static void close_batch(struct record_producer *producer, uint32_t i)
-{
-    struct forming *batch = producer->batches[i];
-    struct append_part *part = &producer->parts[i];
-    struct error error = {0};
-    int rc = batch_builder_close(&batch->builder, &error);
-    batch->builder.to = NULL;
-    part->partition = topic_partition(producer->settings.topic, batch->partition);
-    part->batch = batch->bytes.data;
-    part->size = batch->bytes.size;
-    if (rc != 0)
-        refuse_part(producer, part, rc == -ENOMEM ? KAFKA_KAFKA_STORAGE_ERROR : KAFKA_MESSAGE_TOO_LARGE, error.message);
-}
-
-/* Without memory, all have failed. */
-static void fail_all(struct append_request *append)
-{
-    struct record_producer *producer = append->context;
-    producer->done(producer->context);
-}
-
-void record_producer_send(struct record_producer *producer, void (*done)(void *context), void *context)
-{
-    producer->done = done;
-    producer->context = context;
-    producer->append = (struct append_request){
-        .acks = producer->settings.acks, .arena = &producer->arena, .done = on_appended, .context = producer};
-    if (producer->batch_count != 0)
-        producer->parts =
-            memory_alloc_zeroed(producer->memory, MEMORY_REQUESTS, producer->batch_count * sizeof *producer->parts);
-    if (producer->parts != NULL) {
-        for (uint32_t i = 0; i < producer->batch_count; i++)
-            close_batch(producer, i);
-        producer->append.parts = producer->parts;
-        producer->append.part_count = (int32_t)producer->batch_count;
-    } else {
-        producer->append.done = fail_all;
-    }
-    append_start(producer->settings.server->appends, &producer->append);
-}
-
-/* ---- results ---- */
-
-static struct produced result_of(const struct record_producer *producer, uint32_t i, int32_t index, int64_t timestamp)
-{
-    const struct forming *batch = producer->batches[i];
-    struct produced produced = {KAFKA_KAFKA_STORAGE_ERROR, NULL_SLICE, batch->partition, -1, timestamp};
-    if (producer->parts == NULL)
-        return produced;
-    const struct append_part *part = &producer->parts[i];
-    produced.error = part->error;
-    produced.words = part->words;
-    if (part->error == KAFKA_NONE && !batch->was_written_before)
-        produced.offset = part->base_offset + index;
-    if (part->error == KAFKA_NONE && part->log_append_time >= 0)
-        produced.timestamp = part->log_append_time;
-    for (int32_t k = 0; k < part->record_error_count; k++)
-        if (part->record_errors[k].index == index)
-            produced.words = part->record_errors[k].words;
-    if (part->error == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER && producer->settings.identity != NULL)
-        produced.words = slice_of_text("The Idempotency-Key was used for other records.");
-    return produced;
-}
-
-struct produced record_producer_result(const struct record_producer *producer, size_t i)
-{
-    const struct place *place = &producer->places[i];
-    if (place->batch != REFUSED)
-        return result_of(producer, place->batch, place->index, place->timestamp);
-    const struct refusal *refusal = &producer->refusals[place->index];
-    return (struct produced){refusal->error, refusal->words, -1, -1, place->timestamp};
-}
-
-bool record_producer_batch(const struct record_producer *producer, size_t i, struct produced *first, int32_t *records)
-{
-    if (i >= producer->batch_count)
-        return false;
-    *first = result_of(producer, (uint32_t)i, 0, producer->batches[i]->builder.base_timestamp);
-    *records = producer->batches[i]->builder.count;
-    return true;
 }

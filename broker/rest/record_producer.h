@@ -36,7 +36,6 @@ struct record_producer_settings {
     uint32_t start;      /* where records without a key go, modulo `partitions` */
     enum append_acks acks;
     struct record_identity *identity; /* borrowed; NULL: none */
-    bool keeps_results;               /* else record_producer_result cannot be asked */
 };
 
 struct produced {
@@ -70,5 +69,3 @@ void record_producer_send(struct record_producer *producer, void (*done)(void *c
 
 /* The i-th record added. */
 struct produced record_producer_result(const struct record_producer *producer, size_t i);
-/* The i-th batch: its first record's result, and how many records it has. False: there are no more. */
-bool record_producer_batch(const struct record_producer *producer, size_t i, struct produced *first, int32_t *records);
