@@ -279,11 +279,12 @@ int64_t http_socket_deadline(const struct http_exchange *exchange)
     return exchange->socket->quiet_since + (exchange->socket->is_asked ? 2 : 1) * SOCKET_QUIET_MS;
 }
 
-/* What cannot be sent cannot be answered: a client that does not read is not asked, the kernel asks it. */
+/* What cannot be sent cannot be answered, and what is not read is not heard: a client that does not read is not asked
+ * (the kernel asks it), nor one that is held back. */
 void http_socket_expired(struct http_exchange *exchange)
 {
     struct http_socket_state *socket = exchange->socket;
-    if (exchange->connection->output.first != NULL) {
+    if (exchange->connection->output.first != NULL || exchange->is_paused) {
         socket->quiet_since = now_of(exchange);
     } else if (socket->is_asked) {
         connection_close(exchange->connection, "a WebSocket's client does not answer");

@@ -359,13 +359,13 @@ static void many_answers_send_one_block(void)
 
 /* ---- memory ---- */
 
-static void each_allocation_may_fail(void)
+static void fail_each_allocation(bool echoes)
 {
     for (int64_t nth = 0, failed = 1; failed != 0; nth++) {
         memset(&body, 0, sizeof body);
         follower_count = 0;
         http_fixture_open(&f, apis, NULL);
-        body.echoes = true;
+        body.echoes = echoes;
         memory_fail_at(&f.memory, nth);
         int peer = http_fixture_connect(&f);
         static const char requests[] = CHUNKED "3\r\nabc\r\n0\r\n\r\nPOST /take HTTP/1.1\r\n" HOST
@@ -387,6 +387,12 @@ static void each_allocation_may_fail(void)
         http_fixture_close(&f);
         REQUIRE(nth < 100);
     }
+}
+
+static void each_allocation_may_fail(void)
+{
+    fail_each_allocation(false);
+    fail_each_allocation(true);
 }
 
 SUITE("http_body", CHECK_TEST(a_body_is_taken_however_it_is_cut), CHECK_TEST(a_paused_body_holds_the_client_back),
