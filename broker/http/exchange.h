@@ -96,6 +96,11 @@ enum http_stream_state http_stream_write(struct http_exchange *exchange, slice b
 enum http_stream_state http_stream_write_shared(struct http_exchange *exchange, struct shared_bytes *shared,
                                                 size_t from, size_t size);
 void http_stream_end(struct http_exchange *exchange);
+/* A whole answer in chunks as the caller has divided them (http_write_chunk), in one write. As the next, of HTTP/1.1
+ * alone. */
+void http_reply_chunks(struct http_exchange *exchange, int status, const char *type, const char *headers, slice chunks);
+/* With these bytes before the end, in one write: chunks, likewise. */
+void http_stream_end_with(struct http_exchange *exchange, slice chunks);
 /* The rest cannot be had: the connection is cut, so that what came is not taken for all of it. */
 void http_stream_abort(struct http_exchange *exchange);
 

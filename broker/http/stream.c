@@ -95,28 +95,55 @@ enum http_stream_state http_stream_write_shared(struct http_exchange *exchange, 
 }
 
 /* Frees the exchange. False: the connection has gone. */
-static bool send_end(struct http_exchange *exchange)
+static bool send_end(struct http_exchange *exchange, slice chunks)
 {
     struct connection *connection = exchange->connection;
     bool is_sent = is_chunked(exchange) && exchange->request.method != HTTP_METHOD_HEAD;
     http_exchange_free(exchange);
     if (connection == NULL || !is_sent)
         return connection != NULL;
-    struct answer *answer = http_answer_make(connection, CHUNK_ROOM);
+    struct answer *answer = http_answer_make(connection, chunks.size + CHUNK_ROOM);
     if (answer == NULL) {
         connection_close(connection, "out of memory");
         return false;
     }
+    write_bytes(&answer->response.body, chunks);
     http_write_last_chunk(&answer->response.body);
     return http_answer_send(answer);
 }
 
-void http_stream_end(struct http_exchange *exchange)
+void http_reply_chunks(struct http_exchange *exchange, int status, const char *type, const char *headers, slice chunks)
 {
     struct connection *connection = exchange->connection;
     bool closes = exchange->closes || http_body_is_awaited(exchange);
-    if (send_end(exchange))
+    exchange->is_stream = true;
+    struct answer *answer =
+        connection != NULL ? http_answer_make(connection, HTTP_HEAD_ROOM + chunks.size + CHUNK_ROOM) : NULL;
+    if (answer != NULL) {
+        http_answer_write(exchange, status, type, headers, NULL_SLICE, &answer->response.body);
+        write_bytes(&answer->response.body, chunks);
+        http_write_last_chunk(&answer->response.body);
+    }
+    http_exchange_free(exchange);
+    if (connection == NULL)
+        return;
+    if (answer == NULL)
+        connection_close(connection, "out of memory");
+    else if (http_answer_send(answer))
         http_session_advance(connection, closes);
+}
+
+void http_stream_end_with(struct http_exchange *exchange, slice chunks)
+{
+    struct connection *connection = exchange->connection;
+    bool closes = exchange->closes || http_body_is_awaited(exchange);
+    if (send_end(exchange, chunks))
+        http_session_advance(connection, closes);
+}
+
+void http_stream_end(struct http_exchange *exchange)
+{
+    http_stream_end_with(exchange, slice_of("", 0));
 }
 
 void http_stream_abort(struct http_exchange *exchange)
