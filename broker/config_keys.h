@@ -30,6 +30,9 @@
     I(CONSUMER_REQUEST_MAX_BYTES, "consumer.request.max.bytes", "1048576", 1, INT32_MAX,                               \
       "The most bytes of keys and values that a consumer instance's read is answered; one record always is.")          \
     I(FURROW_REST_CONSUMERS_MAX, "furrow.rest.consumers.max", "1000", 0, INT32_MAX, "Consumer instances at a time.")   \
+    S(FURROW_STREAMBED_END_OFFSET, "furrow.streambed.end.offset", "last", "last,next",                                 \
+      "What end_offset means in Streambed's dialect: the offset of the last record that its clients get, as they "     \
+      "expect, or the one behind the last, as in REST Proxy v2.")                                                      \
     L(ADVERTISED_LISTENERS, "advertised.listeners", NULL, NULL,                                                        \
       "The HOST:PORT that clients are told to connect to; unset: the address they connected to.")                      \
     B(ALLOW_UNAUTHENTICATED, "allow.unauthenticated", "false",                                                         \

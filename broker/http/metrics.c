@@ -2,6 +2,10 @@
  * is Furrow's own begins with furrow_. */
 #include "http/metrics_text.h"
 
+#include "rest/rest.h"
+#include "rest/streambed.h"
+#include "server.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,5 +62,9 @@ void metrics_write(struct server *server, writer *w)
     metrics_write_topics(server, w);
     metrics_write_groups(server, w);
     metrics_write_times(server, w);
+    if (server->rest != NULL)
+        metrics_single(w, "furrow_streambed_records_left_out_total", "counter",
+                       "Records that Streambed's clients did not get, since its form cannot hold them",
+                       streambed_left_out(server->rest->streambed));
     metrics_write_process(server, w);
 }

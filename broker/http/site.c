@@ -4,6 +4,7 @@
 #include "operations/groups.h"
 #include "rest/produce_apis.h"
 #include "rest/read_apis.h"
+#include "rest/streambed.h"
 #include "rest/v2.h"
 #include "rest/v3.h"
 #include "server.h"
@@ -151,6 +152,6 @@ static const struct http_route routes[] = {
 static const struct http_api site = {.name = "Server", .routes = routes, .count = sizeof routes / sizeof routes[0]};
 
 const struct http_api *const http_apis[] = {
-    &site,           &rest_v2_api, &produce_v2_api, &produce_v3_api, &produce_plain_api, &rest_v3_api, &read_v3_api,
-    &read_plain_api, NULL,
+    &site,        &rest_v2_api, &produce_v2_api, &produce_v3_api, &produce_plain_api,
+    &rest_v3_api, &read_v3_api, &read_plain_api, &streambed_api,  NULL,
 };

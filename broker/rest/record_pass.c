@@ -191,12 +191,10 @@ static int64_t next_kept(const struct record_pass *pass, int64_t offset)
     return low < kept->count ? kept->offsets[low] : kept->end;
 }
 
-static enum record_verdict write_own(struct record_pass *pass, const struct record *record, bool is_first)
+static enum record_verdict write_own(struct record_pass *pass, const struct record *record)
 {
     const struct record_wish *wish = pass->wish;
     size_t before = pass->bytes.size;
-    if (!is_first)
-        write_u8(&pass->bytes, ',');
     enum record_verdict verdict =
         wish->form(wish->form_context, &pass->document, &wish->parts[pass->turn], record, &pass->bytes);
     if (verdict != RECORD_TAKEN)
@@ -209,7 +207,7 @@ static enum record_verdict write_if_wanted(struct record_pass *pass, const struc
     if (!record_filter_passes(&pass->wish->filter, record))
         return RECORD_LEFT_OUT;
     if (pass->wish->form != NULL)
-        return write_own(pass, record, is_first);
+        return write_own(pass, record);
     write_record(pass, record, is_first);
     return RECORD_TAKEN;
 }

@@ -43,7 +43,7 @@ struct record_kept {
     int64_t end;
 };
 
-/* What a dialect with a form of its own makes of a record. */
+/* What a dialect with a form of its own makes of a record; what stands between two of them is its own, too. */
 enum record_verdict { RECORD_TAKEN, RECORD_LEFT_OUT, RECORD_STOPS_BEFORE };
 typedef enum record_verdict record_form_hook(void *context, struct json_document *document,
                                              const struct record_part *part, const struct record *record, writer *w);
@@ -57,7 +57,7 @@ struct record_wish {
     int32_t part_count;
     const struct key_hasher *hasher; /* of RECORD_PLACES, or NULL */
     const struct record_kept *kept;  /* of each part; or NULL: all */
-    record_form_hook *form;          /* of RECORD_ITEMS, in place of record_form.h; on the pass's thread */
+    record_form_hook *form;          /* in place of record_form.h and of `output`'s frames; on the pass's thread */
     void *form_context;
 };
 

@@ -28,8 +28,7 @@ enum record_verdict record_v2_write(void *context, struct json_document *documen
         form->is_spoilt = form->taken == 0;
         return RECORD_STOPS_BEFORE;
     }
-    if (form->taken == 0)
-        write_u8(w, '[');
+    write_u8(w, form->taken == 0 ? '[' : ',');
     form->taken++;
     form->filled += size;
     struct json json = json_to(w);

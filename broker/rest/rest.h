@@ -7,9 +7,11 @@
 
 struct consumer_instances;
 struct server;
+struct streambed;
 
 struct rest {
     struct consumer_instances *consumers; /* of REST Proxy v2 */
+    struct streambed *streambed;          /* Streambed's subscriptions */
 };
 
 /* server->rest */
