@@ -112,30 +112,37 @@ static char write_parameters(const struct http_exchange *exchange, bool all, wri
     return separator;
 }
 
-/* As short as the route allows: offset, partition:offset, topic:partition:offset. A partition whose first record is
- * next is left out, if another one is not. */
-static void write_positions(const struct read_call *call, writer *w)
+/* As short as the route allows: offset, partition:offset, topic:partition:offset. */
+static void write_place(const struct read_call *call, int32_t i, writer *w)
 {
-    const struct cursor *cursor = &call->cursor;
-    const struct record_part *parts = reading_parts(cursor->reading);
-    int32_t count = reading_part_count(cursor->reading), written = 0;
-    bool names_topic = slice_is_null(read_topic(call->exchange)), is_alone = read_partition(call->exchange) >= 0;
-    for (int32_t i = 0; i < count; i++) {
-        if (cursor->positions[i] == RECORD_PART_GONE || (cursor->positions[i] == 0 && count > 1))
-            continue;
-        char place[64];
-        if (written++ != 0)
-            write_u8(w, ',');
-        if (names_topic) {
-            write_encoded(w, parts[i].topic);
-            write_u8(w, ':');
-        }
-        if (is_alone)
-            snprintf(place, sizeof place, "%" PRId64, cursor->positions[i]);
-        else
-            snprintf(place, sizeof place, "%" PRId32 ":%" PRId64, parts[i].partition, cursor->positions[i]);
+    const struct record_part *part = &reading_parts(call->cursor.reading)[i];
+    char place[64];
+    if (slice_is_null(read_topic(call->exchange))) {
+        write_encoded(w, part->topic);
+        write_u8(w, ':');
+    }
+    if (read_partition(call->exchange) < 0) {
+        snprintf(place, sizeof place, "%" PRId32 ":", part->partition);
         write_text(w, place);
     }
+    snprintf(place, sizeof place, "%" PRId64, call->cursor.positions[i]);
+    write_text(w, place);
+}
+
+/* A partition whose very first record is next need not be named. */
+static void write_positions(const struct read_call *call, char separator, writer *w)
+{
+    bool is_first = true;
+    write_u8(w, (uint8_t)separator);
+    for (int32_t i = 0; i < reading_part_count(call->cursor.reading); i++) {
+        if (call->cursor.positions[i] == RECORD_PART_GONE || call->cursor.positions[i] == 0)
+            continue;
+        write_text(w, is_first ? "from=" : ",");
+        write_place(call, i, w);
+        is_first = false;
+    }
+    if (is_first)
+        write_text(w, "since=all");
 }
 
 static void write_link(const struct read_call *call, bool is_next, struct json *json)
@@ -144,11 +151,8 @@ static void write_link(const struct read_call *call, bool is_next, struct json *
     writer_init(&link, memory_of(call), MEMORY_RESPONSES, LINK_MAX);
     write_path(call->exchange, &link);
     char separator = write_parameters(call->exchange, !is_next, &link);
-    if (is_next) {
-        write_u8(&link, (uint8_t)separator);
-        write_text(&link, "from=");
-        write_positions(call, &link);
-    }
+    if (is_next)
+        write_positions(call, separator, &link);
     json->w->failed |= link.failed;
     json_string(json, writer_slice(&link));
     writer_close(&link);

@@ -246,6 +246,12 @@ static void take_records(struct record_pass *pass, slice batch, struct block_sum
 {
     struct batch_iterator it;
     int rc = batch_iterator_open(&it, batch, pass->memory, MAX_UNCOMPRESSED, NULL);
+    if (rc == 0 && pass->is_light && it.compressed &&
+        (pass->is_moved || pass->block_count != 0)) { /* its pass is not for the loop */
+        pass->is_full = true;
+        batch_iterator_close(&it);
+        return;
+    }
     if (rc != 0) {
         pass->status = rc;
         return;
@@ -342,7 +348,7 @@ void record_pass_run(struct record_pass *pass)
         end_block(pass, &sum);
 }
 
-bool record_pass_is_light(const struct record_pass *pass)
+static bool is_light(const struct record_pass *pass)
 {
     uint64_t bytes = 0;
     for (int32_t i = 0; i < pass->range_count; i++)
@@ -358,6 +364,12 @@ bool record_pass_is_light(const struct record_pass *pass)
             return false;
     }
     return true;
+}
+
+bool record_pass_is_light(struct record_pass *pass)
+{
+    pass->is_light = is_light(pass);
+    return pass->is_light;
 }
 
 void record_pass_close(struct record_pass *pass)

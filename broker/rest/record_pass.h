@@ -105,6 +105,7 @@ struct record_pass {
     int64_t *at;   /* positions as it goes on */
     int32_t turn;  /* the part that is read */
     int32_t taken; /* records */
+    bool is_light; /* it runs on the loop */
     bool is_full;
     bool is_moved;  /* since the last block's end */
     writer scratch; /* a record on its way into a frame */
@@ -112,7 +113,9 @@ struct record_pass {
     struct json_document document;
 };
 
-/* Whether it may run on the loop: little to read, and nothing to open. */
-bool record_pass_is_light(const struct record_pass *pass);
+/* Whether it may run on the loop: little to read, and nothing to open. It then ends before a batch that is to be
+ * opened.
+ */
+bool record_pass_is_light(struct record_pass *pass);
 void record_pass_run(struct record_pass *pass);
 void record_pass_close(struct record_pass *pass);

@@ -199,7 +199,7 @@ static void hold(const struct options *options)
     open_followers(&followers, options);
     await_heads(&followers);
     printf("{\"followers\":%d}\n", followers.count);
-    fflush(stdout);
+    (void)fflush(stdout);
     struct follower input = {.fd = STDIN_FILENO};
     struct epoll_event event = {.events = EPOLLIN | EPOLLHUP, .data.ptr = &input}, events[EVENTS];
     if (epoll_ctl(followers.epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event) != 0)

@@ -120,6 +120,13 @@ static void a_page_has_what_is_there_and_a_link_to_what_comes(void)
     get("/topics/t/records?from=0:5");
     CHECK(strstr(answer, "\"data\":[]") != NULL);
     close_all();
+    open_with_topic(2);
+    get("/topics/t/records");
+    CHECK(strstr(answer, "\"next\":\"http://a/topics/t/records?since=all\"") != NULL);
+    append(1, 0, 1);
+    get("/topics/t/records?since=all");
+    CHECK(strstr(answer, "\"next\":\"http://a/topics/t/records?from=1:1\"") != NULL);
+    close_all();
 }
 
 static void beginnings_are_where_they_say(void)
