@@ -1,6 +1,8 @@
 #include "rest/read_call.h"
 
+#include "budget.h"
 #include "container.h"
+#include "http/body.h"
 #include "http/media_type.h"
 #include "http/routes.h"
 #include "http/socket.h"
@@ -15,6 +17,7 @@
 
 #define ARENA_MAX      ((size_t)1 << 20)
 #define VAIN_STEPS_MAX 16
+#define LARGE_CALL     ((size_t)4 << 10)
 
 /* While it is looked for where it begins. */
 struct beginning {
@@ -63,11 +66,31 @@ static void refuse(struct read_call *call, enum kafka_error error, const char *w
 
 /* ---- where it begins is known ---- */
 
+/* Positions, and the ends of a stream that does not follow. */
+static size_t cost_of(const struct read_call *call)
+{
+    return sizeof *call + 2 * (size_t)reading_part_count(call->cursor.reading) * sizeof(int64_t);
+}
+
+static bool is_memory_short(const struct read_call *call)
+{
+    const struct budget *budget = call->server->budget;
+    return budget_used(budget) > budget_limit(budget) / 2;
+}
+
+/* A stream may last for days: one over very many partitions is not begun while memory is short. */
 static void answer(struct beginning *beginning)
 {
     struct read_call *call = beginning->call;
     struct read_query query = beginning->query;
     free_beginning(beginning);
+    if (call->output != RECORD_ITEMS && cost_of(call) > LARGE_CALL && is_memory_short(call)) {
+        struct http_exchange *exchange = call->exchange;
+        read_call_free(call);
+        rest_reply_no_memory(exchange);
+        return;
+    }
+    http_exchange_hold(call->exchange, cost_of(call));
     call->cursor.limit = query.limit != 0 ? query.limit : CURSOR_NO_LIMIT;
     if (call->output == RECORD_ITEMS)
         read_page_begin(call, &query);

@@ -545,6 +545,33 @@ static void any_allocation_may_fail_while_topics_change(void)
     }
 }
 
+static void large_streams_are_not_begun_when_memory_is_short(void)
+{
+    open_with_topic(400);
+    append(0, 0, 1);
+    struct budget_account *others = connections_orphans(f.server.connections);
+    size_t taken = budget_limit(f.server.budget) / 2 + 1;
+    budget_add(others, taken);
+    int peer = connect_client();
+    forget();
+    ask(peer, "/topics/t/records?follow", "");
+    CHECK(hears(peer, "HTTP/1.1 503"));
+    forget();
+    ask(peer, "/topics/t/partitions/0/records?follow&since=all", "");
+    CHECK(hears(peer, "\"offset\":0"));
+    close(peer);
+    budget_return(others, taken);
+    peer = connect_client();
+    forget();
+    ask(peer, "/topics/t/records?follow&since=all", "");
+    CHECK(hears(peer, "\"offset\":0"));
+    CHECK(budget_used(f.server.budget) >= 400 * 2 * sizeof(int64_t));
+    close(peer);
+    server_fixture_run_ms(&f, 5);
+    CHECK_EQUAL(budget_used(f.server.budget), 0);
+    close_all();
+}
+
 SUITE("rest reading", CHECK_TEST(a_page_has_what_is_there_and_a_link_to_what_comes),
       CHECK_TEST(beginnings_are_where_they_say), CHECK_TEST(what_cannot_be_read_is_refused),
       CHECK_TEST(one_record_has_a_tag), CHECK_TEST(an_empty_page_waits_for_a_record),
@@ -553,4 +580,5 @@ SUITE("rest reading", CHECK_TEST(a_page_has_what_is_there_and_a_link_to_what_com
       CHECK_TEST(followers_are_told_that_their_topic_is_deleted), CHECK_TEST(partitions_that_come_are_followed),
       CHECK_TEST(followers_of_one_topic_share_what_is_made), CHECK_TEST(a_stopped_reader_loses_nothing),
       CHECK_TEST(what_nobody_waits_for_is_not_read), CHECK_TEST(a_page_ends_where_memory_does),
-      CHECK_TEST(any_allocation_may_fail), CHECK_TEST(any_allocation_may_fail_while_topics_change))
+      CHECK_TEST(large_streams_are_not_begun_when_memory_is_short), CHECK_TEST(any_allocation_may_fail),
+      CHECK_TEST(any_allocation_may_fail_while_topics_change))
