@@ -6,7 +6,9 @@ import http.client
 import json
 import random
 import re
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -233,6 +235,34 @@ def test_v3_reports_come_while_records_still_go(rest, server, topic):
     connection.close()
 
 
+def test_v3_who_does_not_read_reports_is_not_listened_to(rest, server, topic):
+    """Both sides are held back, nothing is lost, and the server's memory stays what it was."""
+    record = b'{"value":{"type":"STRING","data":"0123456789"}}'
+    count = 200_000  # more than the kernel's buffers take
+    head = f"POST {rest.records(topic)}?acks=1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head += "Connection: close\r\n"
+    with socket.socket() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        peer.connect(("127.0.0.1", rest_port(server)))
+        peer.sendall(f"{head}Content-Length: {len(record) * count}\r\n\r\n".encode())
+        before = server.resident_bytes()
+        peer.settimeout(0.5)
+        sent = 0
+        body = record * count
+        with pytest.raises(TimeoutError):
+            while sent < len(body):
+                sent += peer.send(body[sent : sent + 65536])
+        assert sent < len(body) and server.resident_bytes() - before < 16 << 20
+        peer.settimeout(30)
+        writer = threading.Thread(target=peer.sendall, args=(body[sent:],))
+        writer.start()
+        answer = b"".join(iter(lambda: peer.recv(1 << 20), b""))
+        writer.join()
+    assert answer.count(b'"error_code":200') == count
+    assert client.end_offset(server.bootstrap, topic) == count
+
+
 def test_v3_a_record_that_is_wrong_does_not_stop_the_others(rest, topic):
     good = '{"value":{"type":"STRING","data":"x"}}'
     wrong = ['{"value":{"type":"BINARY","data":"*"}}', '{"valve":1}', '{"partition_id":99}', '{"value":{"data":"x"}}']
@@ -244,7 +274,8 @@ def test_v3_a_record_that_is_wrong_does_not_stop_the_others(rest, topic):
 
 def test_v3_batch(rest, server, topic):
     path = rest.records(topic) + ":batch"
-    entries = [{"id": "a", "value": {"type": "STRING", "data": "x"}}, {"id": "b", "value": {"type": "BINARY", "data": "*"}}]
+    good, bad = {"type": "STRING", "data": "x"}, {"type": "BINARY", "data": "*"}
+    entries = [{"id": "a", "value": good}, {"id": "b", "value": bad}]
     status, answer = rest.post_json(path, {"entries": entries})
     assert status == 207
     assert [(entry["id"], entry["offset"]) for entry in answer["successes"]] == [("a", 0)]
@@ -290,8 +321,14 @@ def test_lines_of_any_size_are_read_as_they_were_sent(curl, server, topic, tmp_p
     client.create_topic(server.bootstrap, topic, 1)
     answer = json.loads(curl(f"/topics/{topic}/records", "-X", "POST", "-T", str(tmp_path / "lines"),
                              "-H", "Content-Type: application/x-ndjson"))  # fmt: skip
-    assert answer == {"topic_name": topic, "records": 20_000, "failed": 0, "failures": [],
-                      "partitions": [{"partition_id": 0, "records": 20_000, "first_offset": 0, "last_offset": 19_999}]}  # fmt: skip
+    partition = {"partition_id": 0, "records": 20_000, "first_offset": 0, "last_offset": 19_999}
+    assert answer == {
+        "topic_name": topic,
+        "records": 20_000,
+        "partitions": [partition],
+        "failed": 0,
+        "failures": [],
+    }
     found = read(server, topic, 20_000)
     assert [(r.key, r.value, r.headers, r.timestamp) for r in found] == [
         (r.key, r.value, r.headers, r.timestamp) for r in sent
@@ -314,7 +351,8 @@ def test_lines_go_into_topics_of_any_kind(rest, server, topic, config):
 
 
 def test_a_line_that_is_no_record_is_told_and_the_others_are_written(rest, server, topic):
-    body = b'{"value":"a"}\n\n{"value":\n{"value":"b","topic_name":"another"}\n{"value":"\xff"}\n{"mark":"pulse"}\n{"value":"c"}'
+    body = b'{"value":"a"}\n\n{"value":\n{"value":"b","topic_name":"another"}\n{"value":"\xff"}\n'
+    body += b'{"mark":"pulse"}\n{"value":"c"}'
     status, text = rest.post(f"/topics/{topic}/records", body)
     answer = json.loads(text)
     assert (status, answer["records"], answer["failed"]) == (400, 2, 3)
