@@ -82,7 +82,7 @@ struct http_stream {
 enum http_stream_state {
     HTTP_STREAM_READY,
     HTTP_STREAM_FULL, /* taken, but the client does not read as fast: nothing more before `writable` */
-    HTTP_STREAM_GONE  /* nobody listens: to be ended */
+    HTTP_STREAM_GONE  /* nobody listens: to be ended; so it is for HEAD, once the head is sent */
 };
 
 /* Begins the answer. From then on the handler writes, and ends it with http_stream_end, whatever happens; the exchange

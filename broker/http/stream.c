@@ -21,7 +21,7 @@ static bool is_chunked(const struct http_exchange *exchange)
 
 enum http_stream_state http_stream_state_of(struct http_exchange *exchange)
 {
-    if (exchange->connection == NULL)
+    if (exchange->connection == NULL || exchange->request.method == HTTP_METHOD_HEAD)
         return HTTP_STREAM_GONE;
     exchange->is_full = exchange->connection->output.bytes >= STREAM_FULL;
     return exchange->is_full ? HTTP_STREAM_FULL : HTTP_STREAM_READY;
@@ -58,7 +58,7 @@ enum http_stream_state http_stream_begin(struct http_exchange *exchange, int sta
 /* NULL: nothing is to be sent. */
 static struct answer *begin_piece(struct http_exchange *exchange, size_t size, size_t copied)
 {
-    bool is_sent = exchange->connection != NULL && exchange->request.method != HTTP_METHOD_HEAD && size != 0;
+    bool is_sent = size != 0 && http_stream_state_of(exchange) != HTTP_STREAM_GONE;
     exchange->is_writing = true;
     struct answer *answer = is_sent ? make_answer(exchange, copied + CHUNK_ROOM) : NULL;
     if (answer != NULL && is_chunked(exchange))

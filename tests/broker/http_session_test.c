@@ -502,6 +502,11 @@ static void a_stream_is_chunks(void)
     http_fixture_check_hears(peer,
                              "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" HELLO);
 
+    begin_flow(0, true);
+    say(peer, "HEAD /flow HTTP/1.1\r\n" HOST "\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n"); /* waits for nobody */
+    http_fixture_check_hears(peer,
+                             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" HELLO);
+
     begin_flow(0, false);
     say(peer, "GET /flow HTTP/1.0\r\n\r\n");
     http_fixture_check_hears(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n<end>");
