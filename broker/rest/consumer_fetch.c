@@ -1,6 +1,7 @@
 #include "rest/consumer_fetch.h"
 
 #include "container.h"
+#include "operations/groups.h"
 #include "operations/operations.h"
 #include "rest/consumer_private.h"
 #include "rest/record_pass.h"
@@ -403,6 +404,8 @@ static void step(struct consumer_fetch *fetch)
 {
     struct consumer_instance *instance = fetch->instance;
     enum kafka_error obstacle = find_obstacle(instance);
+    if (!group_coordinator_available(group_service_coordinator(instance->server->groups)))
+        obstacle = KAFKA_COORDINATOR_NOT_AVAILABLE;
     if (fetch->is_ended) {
         end_as_told(fetch);
     } else if (instance->mode == CONSUMER_IDLE) {

@@ -44,8 +44,10 @@ bool consumer_instance_place(const struct consumer_instance *instance, struct co
         return false;
     if (partition->position != CONSUMER_NO_POSITION)
         return true;
-    const struct group *group =
-        group_coordinator_find(group_service_coordinator(instance->server->groups), instance->group);
+    const struct group_coordinator *groups = group_service_coordinator(instance->server->groups);
+    if (!group_coordinator_available(groups)) /* what was committed is not known: nobody may take it for nothing */
+        return false;
+    const struct group *group = group_coordinator_find(groups, instance->group);
     const struct committed_offset *committed =
         group != NULL ? committed_offsets_find(group_offsets(group), partition->topic, partition->index) : NULL;
     if (committed == NULL) {

@@ -150,13 +150,21 @@ static int read_settings(struct rest_body *body, const struct creation *asked, s
 /* The status is 422 for a code that begins with 400. */
 static void refuse_creation(struct http_exchange *exchange, const struct error *error)
 {
-    char body[ERROR_MESSAGE_MAX + 64];
+    writer w;
     if (error->code != V2_CONFIG_CONSTRAINT) {
         http_reply_error(exchange, error->code, error->message);
         return;
     }
-    int size = snprintf(body, sizeof body, "{\"error_code\":%d,\"message\":\"%s\"}", error->code, error->message);
-    http_reply(exchange, REST_UNPROCESSABLE, V2_TYPE, NULL, slice_of(body, (size_t)size));
+    writer_init(&w, exchange->server->memory, MEMORY_RESPONSES, (size_t)4 << 10);
+    struct json json = json_to(&w);
+    json_begin_object(&json);
+    json_key(&json, "error_code");
+    json_int(&json, error->code);
+    json_key(&json, "message");
+    json_text(&json, error->message);
+    json_end_object(&json);
+    http_reply_written(exchange, REST_UNPROCESSABLE, V2_TYPE, &w);
+    writer_close(&w);
 }
 
 static slice peer_host(const struct http_exchange *exchange, char text[64])
