@@ -20,7 +20,7 @@
       "Where clients connect: HOST:PORT, [IPv6]:PORT or unix:/path, each with or without PLAINTEXT:// before it, "     \
       "separated by commas. Port 0 takes a free one.")                                                                 \
     L(REST_LISTENERS, "rest.listeners", NULL, NULL,                                                                    \
-      "Where HTTP is served (health, metrics, version), written as listeners is; unset: nowhere.")                     \
+      "Where HTTP is served (REST APIs, health, metrics), written as listeners is; unset: nowhere.")                   \
     L(ACCESS_CONTROL_ALLOW_ORIGIN, "access.control.allow.origin", NULL, NULL,                                          \
       "Origins of the pages that may use HTTP from a browser (https://example.org), or * for all; unset: none.")       \
     I(CONSUMER_INSTANCE_TIMEOUT_MS, "consumer.instance.timeout.ms", "300000", 1, INT32_MAX,                            \

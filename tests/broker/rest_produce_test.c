@@ -30,9 +30,22 @@ static void open_with(const char *const *settings, int32_t partitions)
     peer = http_fixture_connect(&f);
 }
 
+static bool is_at_rest(void)
+{
+    return operations_idle(&f.server) && metadata_log_idle(f.server.metadata) && writer_thread_idle(f.server.writer) &&
+           jobs_idle(&f.server.jobs);
+}
+
+static void come_to_rest(void)
+{
+    while (!is_at_rest())
+        uv_run(&f.loop, UV_RUN_ONCE);
+}
+
 static void close_all(void)
 {
     close(peer);
+    come_to_rest();
     server_fixture_close_services(&f);
     CHECK(server_fixture_close(&f));
 }
@@ -47,6 +60,7 @@ static void reconnect(void)
 /* The power goes, and comes back. */
 static void restart(uint64_t seed)
 {
+    come_to_rest();
     server_fixture_close_services(&f);
     simulated_disk_power_cut(f.server.disk, seed);
     REQUIRE(server_fixture_open_connections(&f) == 0);
@@ -64,12 +78,6 @@ static void say(const char *path, const char *fields, const char *body)
     snprintf(text, sizeof text, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n%s\r\n%s", path, strlen(body),
              fields, body);
     (void)!send(peer, text, strlen(text), MSG_NOSIGNAL); /* where the connection has gone, nothing will be heard */
-}
-
-static bool is_at_rest(void)
-{
-    return operations_idle(&f.server) && metadata_log_idle(f.server.metadata) && writer_thread_idle(f.server.writer) &&
-           jobs_idle(&f.server.jobs);
 }
 
 /* All that the peer hears until nothing more can be expected. */
@@ -437,6 +445,31 @@ static void sent_again_after_a_power_cut_it_is_written_once(void)
     }
 }
 
+/* The log remembers the last batches of a producer; that an older one was written is known, but not where. */
+static void of_many_batches_sent_again_the_last_have_their_offsets(void)
+{
+    char body[2000] = "{\"records\":[";
+    static const char *const settings[] = {"message.max.bytes=200", NULL};
+    size_t size = strlen(body);
+    for (int i = 0; i < 20; i++)
+        size += (size_t)snprintf(body + size, sizeof body - size, "%s{\"value\":\"%064d\"}", i != 0 ? "," : "", 0);
+    snprintf(body + size, sizeof body - size, "]}");
+    open_with(settings, 1);
+    CHECK(has(ask("/topics/orders?acks=1", BINARY_FIELD "Idempotency-Key: a\r\n", body), "\"offset\":0,"));
+    CHECK_EQUAL(end_of(0), 20);
+    CHECK_EQUAL(log_synced_end_offset(topic_partition(orders, 0)->log), 0);
+    const char *answer = ask("/topics/orders", BINARY_FIELD "Idempotency-Key: a\r\n", body);
+    CHECK(is_status(answer, 200) && has(answer, "{\"partition\":0,\"offset\":19,\"error_code\":null"));
+    CHECK(has(answer, "[{\"partition\":0,\"offset\":null,\"error_code\":null"));
+    CHECK_EQUAL(end_of(0), 20);
+    CHECK_EQUAL(log_synced_end_offset(topic_partition(orders, 0)->log), 20);
+    restart(7);
+    answer = ask("/topics/orders", BINARY_FIELD "Idempotency-Key: a\r\n", body);
+    CHECK(is_status(answer, 200) && has(answer, "\"offset\":19,") && strstr(answer, "\"error_code\":5") == NULL);
+    CHECK_EQUAL(end_of(0), 20);
+    close_all();
+}
+
 static void a_key_that_was_used_for_other_records_is_refused(void)
 {
     open_with(NULL, 1);
@@ -456,4 +489,5 @@ SUITE("rest_produce", CHECK_TEST(v2_answers_per_record), CHECK_TEST(acks_1_does_
       CHECK_TEST(a_failing_disk_is_told_and_stops_a_stream), CHECK_TEST(a_client_that_goes_costs_nothing),
       CHECK_TEST(a_record_that_has_come_in_half_counts_and_goes_when_memory_is_short),
       CHECK_TEST(sent_again_after_a_power_cut_it_is_written_once),
+      CHECK_TEST(of_many_batches_sent_again_the_last_have_their_offsets),
       CHECK_TEST(a_key_that_was_used_for_other_records_is_refused))
