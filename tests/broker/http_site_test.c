@@ -11,9 +11,10 @@ typedef void route_check(const struct http_api *api, const struct http_route *ro
 
 static void for_each(route_check *check)
 {
-    for (const struct http_api *const *api = http_apis; *api != NULL; api++)
-        for (size_t i = 0; i < (*api)->count; i++)
-            check(*api, &(*api)->routes[i]);
+    const struct http_api *api;
+    for (size_t k = 0; (api = http_apis[k]) != NULL; k++)
+        for (size_t i = 0; i < api->count; i++)
+            check(api, &api->routes[i]);
 }
 
 static bool holds(bool condition, const struct http_route *route)
