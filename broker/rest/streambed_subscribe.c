@@ -28,7 +28,8 @@
 #define PAGE_BYTES   1300
 #define PAGE_END     5
 #define READ_BYTES   65536
-#define LOOK_MS      250 /* for topics that are missing, or changed */
+#define LOOK_MS      250  /* for topics that are missing */
+#define IDLE_LOOK_MS 1000 /* for topics that have changed */
 #define WAIT_MS      3600000
 #define HEADERS      "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
 #define HEAD_BYTES   200
@@ -479,6 +480,7 @@ static void on_look(uv_timer_t *timer)
 {
     struct streambed *streambed = CONTAINER_OF(timer, struct streambed, look);
     bool is_changed = streambed->topics_seen != streambed->server->topics.changes;
+    bool is_missing = false;
     streambed->topics_seen = streambed->server->topics.changes;
     for (struct subscription *subscription = streambed->subscriptions, *next; subscription != NULL;
          subscription = next) {
@@ -487,9 +489,12 @@ static void on_look(uv_timer_t *timer)
             subscription->is_changed = true;
             read_cancel(&subscription->read);
         } else if (subscription->state == SUBSCRIPTION_WAITING) {
+            is_missing |= !subscription->is_stuck;
             step(subscription);
         }
     }
+    if (streambed->count > 0)
+        uv_timer_start(timer, on_look, is_missing ? LOOK_MS : IDLE_LOOK_MS, 0);
 }
 
 static const struct http_stream stream = {.writable = on_writable, .hurry = on_hurry};
@@ -503,7 +508,7 @@ static void begin(struct subscription *subscription, bool is_stuck)
         streambed->subscriptions->link = &subscription->next;
     streambed->subscriptions = subscription;
     if (streambed->count++ == 0)
-        uv_timer_start(&streambed->look, on_look, LOOK_MS, LOOK_MS);
+        uv_timer_start(&streambed->look, on_look, LOOK_MS, 0);
     subscription->is_stuck = is_stuck;
     subscription->exchange->context = subscription;
     subscription->is_ended = streambed->is_stopping || !http_when_hurried(subscription->exchange, on_hurry);
