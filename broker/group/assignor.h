@@ -48,10 +48,10 @@ struct owned_topic {
 
 struct assignor_member {
     slice id;
-    slice instance_id;      /* null: dynamic */
-    const uint32_t *topics; /* indices of topics, ascending, each once */
-    uint32_t topic_count;
+    slice instance_id;               /* null: dynamic */
+    const uint32_t *topics;          /* indices of topics, ascending, each once */
     const struct owned_topic *owned; /* its target assignment until now; each topic once */
+    uint32_t topic_count;
     uint32_t owned_count;
 };
 
