@@ -23,6 +23,8 @@
 #define PAGE_MAX      ((size_t)1 << 30)
 #define LINK_MAX      ((size_t)1 << 20)
 #define DEFAULT_LIMIT 500
+/* Of what a link says in full of where it goes on. */
+#define PLAIN_MAX ((size_t)1000)
 
 static struct memory *memory_of(const struct read_call *call)
 {
@@ -129,13 +131,15 @@ static void write_place(const struct read_call *call, int32_t i, writer *w)
     write_text(w, place);
 }
 
-/* A partition whose very first record is next need not be named. */
+/* A partition whose very first record is next need not be named. Many are packed: a request's line takes 8 KiB. */
 static void write_positions(const struct read_call *call, char separator, writer *w)
 {
+    const struct cursor *cursor = &call->cursor;
+    size_t begin = w->size;
     bool is_first = true;
     write_u8(w, (uint8_t)separator);
-    for (int32_t i = 0; i < reading_part_count(call->cursor.reading); i++) {
-        if (call->cursor.positions[i] == RECORD_PART_GONE || call->cursor.positions[i] == 0)
+    for (int32_t i = 0; i < reading_part_count(cursor->reading) && w->size - begin < PLAIN_MAX; i++) {
+        if (cursor->positions[i] == RECORD_PART_GONE || cursor->positions[i] == 0)
             continue;
         write_text(w, is_first ? "from=" : ",");
         write_place(call, i, w);
@@ -143,6 +147,11 @@ static void write_positions(const struct read_call *call, char separator, writer
     }
     if (is_first)
         write_text(w, "since=all");
+    if (w->size - begin < PLAIN_MAX)
+        return;
+    writer_cut(w, begin + 1);
+    write_text(w, "from=");
+    read_places_pack(reading_parts(cursor->reading), reading_part_count(cursor->reading), cursor->positions, w);
 }
 
 static void write_link(const struct read_call *call, bool is_next, struct json *json)

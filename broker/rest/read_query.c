@@ -16,66 +16,12 @@ static bool object(char words[READ_WORDS_MAX], const char *text)
 
 /* ---- places ---- */
 
-static bool take_number(slice text, int64_t most, int64_t *number)
-{
-    *number = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned digit = (unsigned)text.data[i] - '0';
-        if (digit > 9 || *number > (most - digit) / 10)
-            return false;
-        *number = 10 * *number + digit;
-    }
-    return text.size != 0;
-}
-
-/* Takes what stands behind the last colon; topics' names may have some. */
-static bool take_last(slice *text, slice *part)
-{
-    size_t i = text->size;
-    while (i > 0 && text->data[i - 1] != ':')
-        i--;
-    *part = slice_of(text->data + i, text->size - i);
-    bool has_more = i != 0;
-    *text = slice_of(text->data, has_more ? i - 1 : 0);
-    return has_more;
-}
-
-static bool parse_place(slice text, struct read_place *place)
-{
-    slice part;
-    int64_t partition;
-    bool has_partition = take_last(&text, &part);
-    place->partition = -1;
-    place->topic = NULL_SLICE;
-    if (!take_number(part, INT64_MAX - 1, &place->offset))
-        return false;
-    if (!has_partition)
-        return true;
-    bool has_topic = take_last(&text, &part);
-    if (!take_number(part, INT32_MAX, &partition))
-        return false;
-    place->partition = (int32_t)partition;
-    if (has_topic)
-        place->topic = text;
-    return true;
-}
-
 static bool take_places(slice list, bool is_after, struct arena *arena, struct read_query *query,
                         char words[READ_WORDS_MAX])
 {
-    slice item;
-    while (http_next_item(&list, &item)) {
-        struct read_place *place = arena_alloc(arena, sizeof *place);
-        if (place == NULL)
-            return object(words, "'from' and 'after' name too many records");
-        if (!parse_place(item, place))
-            return object(words, "'from' and 'after' are lists of offset, partition:offset or topic:partition:offset");
-        place->offset += is_after;
-        place->next = query->places;
-        query->places = place;
-    }
     query->begin = READ_PLACES;
-    return true;
+    return read_places_parse(list, is_after, arena, &query->places) ||
+           object(words, "'from' and 'after' are lists of offset, partition:offset or topic:partition:offset");
 }
 
 struct id_context {
@@ -89,7 +35,7 @@ static bool take_id_element(void *context, slice topic, int32_t partition, int64
     struct read_place *place = arena_alloc(c->arena, sizeof *place);
     if (place == NULL)
         return false;
-    *place = (struct read_place){c->query->places, topic, partition, offset + 1};
+    *place = (struct read_place){c->query->places, topic, partition, offset + 1, false, 0};
     c->query->places = place;
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "http/parameters.h"
+#include "rest/read_places.h"
 #include "rest/record_filter.h"
 #include "rest/record_form.h"
 
@@ -16,14 +17,6 @@ enum read_begin {
 };
 
 #define READ_LAST_MAX 10000
-
-/* "5" (on a route of one partition), "0:5" (of one topic), "t:0:5": the record at which it begins. */
-struct read_place {
-    struct read_place *next;
-    slice topic;       /* null: the route's */
-    int32_t partition; /* -1: the route's */
-    int64_t offset;
-};
 
 struct read_query {
     enum read_begin begin;

@@ -49,13 +49,6 @@ static void set_latest(struct read_start *start)
         start->cursor->positions[i] = reading_end_offset(start->cursor->reading, i);
 }
 
-/* What a place leaves out is what the route says: all that the reading has. */
-static bool names(const struct read_place *place, const struct record_part *part)
-{
-    return (slice_is_null(place->topic) || slice_equal(place->topic, part->topic)) &&
-           (place->partition == -1 || place->partition == part->partition);
-}
-
 /* Places that are no part of the reading are passed over: partitions go, and so do topics. Whoever comes back to a log
  * that is shorter than it was is told of that where it is read. */
 static void set_places(struct read_start *start)
@@ -63,8 +56,10 @@ static void set_places(struct read_start *start)
     struct cursor *cursor = start->cursor;
     set_earliest(start);
     for (int32_t i = 0; i < reading_part_count(cursor->reading); i++) {
+        const struct record_part *part = &reading_parts(cursor->reading)[i];
+        uint32_t hash = read_place_hash(part->topic);
         for (const struct read_place *place = start->query->places; place != NULL; place = place->next) {
-            if (names(place, &reading_parts(cursor->reading)[i]))
+            if (read_place_names(place, part, hash))
                 cursor->positions[i] = place->offset;
         }
     }

@@ -129,6 +129,25 @@ static void a_page_has_what_is_there_and_a_link_to_what_comes(void)
     close_all();
 }
 
+#define MANY 250
+
+static void pages_of_many_partitions_lead_on(void)
+{
+    char link[2000];
+    open_with_topic(MANY);
+    for (int32_t i = 0; i < MANY; i++)
+        append(i, 0, 2);
+    get("/topics/t/records?limit=400");
+    CHECK_EQUAL(count_of("\"offset\":"), 400);
+    const char *next = strstr(answer, "\"next\":\"http://a");
+    REQUIRE(next != NULL);
+    snprintf(link, sizeof link, "%.*s", (int)strcspn(next + 16, "\""), next + 16);
+    CHECK(strstr(link, "from=~") != NULL);
+    get(link);
+    CHECK_EQUAL(count_of("\"offset\":"), 2 * MANY - 400);
+    close_all();
+}
+
 static void beginnings_are_where_they_say(void)
 {
     open_with_topic(1);
@@ -573,12 +592,12 @@ static void large_streams_are_not_begun_when_memory_is_short(void)
 }
 
 SUITE("rest reading", CHECK_TEST(a_page_has_what_is_there_and_a_link_to_what_comes),
-      CHECK_TEST(beginnings_are_where_they_say), CHECK_TEST(what_cannot_be_read_is_refused),
-      CHECK_TEST(one_record_has_a_tag), CHECK_TEST(an_empty_page_waits_for_a_record),
-      CHECK_TEST(a_follower_gets_history_the_threshold_and_what_comes), CHECK_TEST(a_stream_without_follow_ends),
-      CHECK_TEST(events_come_back_by_their_id), CHECK_TEST(a_websocket_gets_each_record_in_a_message),
-      CHECK_TEST(followers_are_told_that_their_topic_is_deleted), CHECK_TEST(partitions_that_come_are_followed),
-      CHECK_TEST(followers_of_one_topic_share_what_is_made), CHECK_TEST(a_stopped_reader_loses_nothing),
-      CHECK_TEST(what_nobody_waits_for_is_not_read), CHECK_TEST(a_page_ends_where_memory_does),
-      CHECK_TEST(large_streams_are_not_begun_when_memory_is_short), CHECK_TEST(any_allocation_may_fail),
-      CHECK_TEST(any_allocation_may_fail_while_topics_change))
+      CHECK_TEST(pages_of_many_partitions_lead_on), CHECK_TEST(beginnings_are_where_they_say),
+      CHECK_TEST(what_cannot_be_read_is_refused), CHECK_TEST(one_record_has_a_tag),
+      CHECK_TEST(an_empty_page_waits_for_a_record), CHECK_TEST(a_follower_gets_history_the_threshold_and_what_comes),
+      CHECK_TEST(a_stream_without_follow_ends), CHECK_TEST(events_come_back_by_their_id),
+      CHECK_TEST(a_websocket_gets_each_record_in_a_message), CHECK_TEST(followers_are_told_that_their_topic_is_deleted),
+      CHECK_TEST(partitions_that_come_are_followed), CHECK_TEST(followers_of_one_topic_share_what_is_made),
+      CHECK_TEST(a_stopped_reader_loses_nothing), CHECK_TEST(what_nobody_waits_for_is_not_read),
+      CHECK_TEST(a_page_ends_where_memory_does), CHECK_TEST(large_streams_are_not_begun_when_memory_is_short),
+      CHECK_TEST(any_allocation_may_fail), CHECK_TEST(any_allocation_may_fail_while_topics_change))
