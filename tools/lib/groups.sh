@@ -6,7 +6,7 @@
 
 # name: packages beside those of the build: what it is. The longest first; what measures time last, for it runs alone.
 group_list='
-integration-sanitize:kcat curl wrk default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against a server built with ASan and UBSan
+integration-sanitize:kcat curl wrk chromium default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against a server built with ASan and UBSan
 oracle:default-jdk-headless maven ca-certificates:every message against the classes of kafka-clients (tests/oracle/run)
 sanitize:libsnappy-dev:all suites with gcc, ASan and UBSan
 unit:libsnappy-dev:all suites with gcc, release build
@@ -20,7 +20,7 @@ format:clang-format-14 shellcheck:clang-format on C, shellcheck on shell, syntax
 include::an include that points up does not compile
 size:binutils:text and data by room against tools/size.budget
 quickstart:kcat:tools/quickstart on an empty folder, twice, and its end
-integration:kcat curl wrk default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against the release build (integration/run)
+integration:kcat curl wrk chromium default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against the release build (integration/run)
 '
 
 # Files of the repository: what is under it, but for builds, data and what tools leave behind.
