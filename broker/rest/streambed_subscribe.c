@@ -11,15 +11,13 @@
  * cannot take what it is sent (a record larger than what it reads at once): the body then stays open. */
 #include "connection.h"
 #include "container.h"
-#include "json_read.h"
 #include "logger.h"
 #include "operations/operations.h"
 #include "rest/record_pass.h"
 #include "rest/record_streambed.h"
 #include "rest/rest.h"
-#include "rest/rest_body.h"
-#include "rest/rest_failure.h"
 #include "rest/streambed.h"
+#include "rest/streambed_request.h"
 #include "server.h"
 
 #include <errno.h>
@@ -33,7 +31,6 @@
 #define WAIT_MS      3600000
 #define HEADERS      "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
 #define HEAD_BYTES   200
-#define TOPICS_MAX   1000
 #define ARENA_MAX    ((size_t)4 << 20)
 #define REPEATS_KEPT 64
 #define REPEATS_MAX  1000
@@ -59,22 +56,13 @@ struct streambed {
     struct repeats repeats[REPEATS_KEPT];
 };
 
-struct place {
-    slice topic;
-    int32_t partition;
-    int64_t offset; /* the last that the client has */
-};
-
 enum subscription_state { SUBSCRIPTION_WAITING, SUBSCRIPTION_READING, SUBSCRIPTION_MAKING };
 
 struct subscription {
     struct streambed *streambed;
     struct http_exchange *exchange;
     struct subscription *next, **link;
-    struct arena kept; /* the three below */
-    slice *topics;
-    struct place *places;
-    size_t topic_count, place_count;
+    struct streambed_request asked;
     enum subscription_state state;
     bool is_ended;   /* nobody listens */
     bool is_changed; /* the topics are others: it begins anew */
@@ -109,7 +97,7 @@ static struct http_exchange *close_subscription(struct subscription *subscriptio
     streambed->count--;
     if (streambed->count == 0)
         uv_timer_stop(&streambed->look);
-    arena_close(&subscription->kept);
+    streambed_request_close(&subscription->asked);
     arena_close(&subscription->arena);
     memory_free(streambed->memory, MEMORY_REQUESTS, subscription, sizeof *subscription);
     return exchange;
@@ -198,37 +186,12 @@ static void begin_pass(struct subscription *subscription, int32_t ranges)
 
 /* ---- reading ---- */
 
-static struct place *find_place(const struct subscription *subscription, slice topic, int32_t partition)
-{
-    for (size_t i = 0; i < subscription->place_count; i++) {
-        struct place *place = &subscription->places[i];
-        if (place->partition == partition && slice_equal(place->topic, topic))
-            return place;
-    }
-    return NULL;
-}
-
-/* What was passed over need not be read again. Without memory it is. */
+/* What was passed over need not be read again. */
 static void note_positions(struct subscription *subscription, const int64_t *positions)
 {
-    for (int32_t i = 0; i < subscription->read.part_count; i++) {
-        const struct record_part *part = &subscription->parts[i];
-        struct place *place = find_place(subscription, part->topic, part->partition);
-        if (place != NULL) {
-            place->offset = positions[i] - 1;
-            continue;
-        }
-        struct place *places =
-            arena_alloc(&subscription->kept, (subscription->place_count + 1) * sizeof *subscription->places);
-        slice topic = arena_copy(&subscription->kept, part->topic);
-        if (places == NULL || slice_is_null(topic))
-            continue;
-        if (subscription->place_count > 0)
-            memcpy(places, subscription->places, subscription->place_count * sizeof *places);
-        places[subscription->place_count] = (struct place){topic, part->partition, positions[i] - 1};
-        subscription->places = places;
-        subscription->place_count++;
-    }
+    for (int32_t i = 0; i < subscription->read.part_count; i++)
+        streambed_request_put(&subscription->asked, subscription->parts[i].topic, subscription->parts[i].partition,
+                              positions[i] - 1);
 }
 
 static int32_t list_ranges(struct subscription *subscription)
@@ -255,9 +218,7 @@ static bool reset_lost(struct subscription *subscription)
         const struct record_part *part = &subscription->parts[i];
         if (subscription->read.parts[i].error != KAFKA_OFFSET_OUT_OF_RANGE)
             continue;
-        struct place *place = find_place(subscription, part->topic, part->partition);
-        if (place != NULL)
-            place->offset = -1;
+        streambed_request_put(&subscription->asked, part->topic, part->partition, -1);
         any = true;
     }
     return any;
@@ -284,9 +245,9 @@ static bool add_part(struct subscription *subscription, const struct topic *topi
     struct partition *partition = topic->partitions[index];
     if (partition->log == NULL)
         return true;
-    const struct place *place = find_place(subscription, topic_name(topic), index);
+    int64_t next = streambed_request_last(&subscription->asked, topic_name(topic), index) + 1;
     int64_t start = log_start_offset(partition->log);
-    int64_t offset = place != NULL && place->offset + 1 > start ? place->offset + 1 : start;
+    int64_t offset = next > start ? next : start;
     int32_t at = subscription->read.part_count++;
     slice name = arena_copy(&subscription->arena, topic_name(topic));
     subscription->parts[at] = (struct record_part){name, index};
@@ -302,8 +263,8 @@ static bool list_parts(struct subscription *subscription)
     const struct topics *topics = &subscription->streambed->server->topics;
     struct arena *arena = &subscription->arena;
     size_t count = 0;
-    for (size_t i = 0; i < subscription->topic_count; i++) {
-        const struct topic *topic = topics_find(topics, subscription->topics[i]);
+    for (size_t i = 0; i < subscription->asked.topic_count; i++) {
+        const struct topic *topic = topics_find(topics, subscription->asked.topics[i]);
         count += topic != NULL ? (size_t)topic->partition_count : 0;
     }
     subscription->read = (struct read_request){.arena = arena};
@@ -315,8 +276,9 @@ static bool list_parts(struct subscription *subscription)
         subscription->ranges == NULL)
         return false;
     uint32_t turn = subscription->streambed->turn++;
-    for (size_t i = 0; i < subscription->topic_count; i++) {
-        const struct topic *topic = topics_find(topics, subscription->topics[(i + turn) % subscription->topic_count]);
+    for (size_t i = 0; i < subscription->asked.topic_count; i++) {
+        const struct topic *topic =
+            topics_find(topics, subscription->asked.topics[(i + turn) % subscription->asked.topic_count]);
         for (int32_t k = 0; topic != NULL && k < topic->partition_count; k++) {
             if (!add_part(subscription, topic, (int32_t)(((uint32_t)k + turn) % (uint32_t)topic->partition_count)))
                 return false;
@@ -393,74 +355,6 @@ static bool count_repeat(struct streambed *streambed, const struct http_exchange
     return repeats->count >= REPEATS_MAX;
 }
 
-struct asked {
-    const struct json_value *offsets, *subscriptions;
-};
-
-static const struct rest_field asked_fields[] = {
-    {"offsets", REST_LIST, false, offsetof(struct asked, offsets)},
-    {"subscriptions", REST_LIST, false, offsetof(struct asked, subscriptions)},
-};
-
-/* 0, or an error_code with words. */
-static int read_topics(struct rest_body *body, const struct json_value *list, struct subscription *subscription,
-                       struct error *error)
-{
-    if (list == NULL || list->count == 0 || list->count > TOPICS_MAX)
-        return error_set(error, REST_UNPROCESSABLE, "subscriptions must be a list of 1 to %d topics", TOPICS_MAX);
-    subscription->topics = arena_alloc(&subscription->kept, list->count * sizeof *subscription->topics);
-    const struct json_value *item = list + 1;
-    for (uint32_t i = 0; subscription->topics != NULL && i < list->count; i++, item = json_value_after(item)) {
-        const struct json_value *name = item->kind == JSON_OBJECT ? json_value_member(item, "topic") : NULL;
-        if (name == NULL || name->kind != JSON_STRING)
-            return error_set(error, REST_UNPROCESSABLE, "subscriptions must be a list of {topic}");
-        slice text = arena_copy(&subscription->kept, json_value_string(name, &body->arena));
-        if (slice_is_null(text))
-            return error_set(error, REST_NO_MEMORY, "out of memory");
-        subscription->topics[subscription->topic_count++] = text;
-    }
-    return subscription->topics != NULL ? 0 : error_set(error, REST_NO_MEMORY, "out of memory");
-}
-
-static int read_places(struct rest_body *body, const struct json_value *list, struct subscription *subscription,
-                       struct error *error)
-{
-    uint32_t count = list != NULL ? list->count : 0;
-    subscription->places = arena_alloc(&subscription->kept, count * sizeof *subscription->places);
-    const struct json_value *item = list != NULL ? list + 1 : NULL;
-    for (uint32_t i = 0; subscription->places != NULL && i < count; i++, item = json_value_after(item)) {
-        const struct json_value *name = json_value_member(item, "topic");
-        const struct json_value *partition = json_value_member(item, "partition");
-        const struct json_value *offset = json_value_member(item, "offset");
-        int64_t index = 0;
-        uint64_t last = 0;
-        if (name == NULL || name->kind != JSON_STRING || partition == NULL || offset == NULL ||
-            !json_value_int64(partition, &index) || index < 0 || index > INT32_MAX || !json_value_uint64(offset, &last))
-            return error_set(error, REST_UNPROCESSABLE, "offsets must be a list of {topic, partition, offset}");
-        slice text = arena_copy(&subscription->kept, json_value_string(name, &body->arena));
-        if (slice_is_null(text))
-            return error_set(error, REST_NO_MEMORY, "out of memory");
-        subscription->places[subscription->place_count++] =
-            (struct place){text, (int32_t)index, last < INT64_MAX - 1 ? (int64_t)last : INT64_MAX - 2};
-    }
-    return subscription->places != NULL ? 0 : error_set(error, REST_NO_MEMORY, "out of memory");
-}
-
-static int read_asked(struct http_exchange *exchange, struct subscription *subscription, struct error *error)
-{
-    struct rest_body body;
-    struct asked asked = {.offsets = NULL};
-    if (!rest_body_open(&body, exchange))
-        return -1; /* answered */
-    int rc = rest_read_object(&body, rest_body_root(&body), REST_FIELDS(asked_fields), &asked, error);
-    if (rc == 0)
-        rc = read_topics(&body, asked.subscriptions, subscription, error);
-    if (rc == 0)
-        rc = read_places(&body, asked.offsets, subscription, error);
-    rest_body_close(&body);
-    return rc;
-}
-
 static void on_hurry(struct http_exchange *exchange)
 {
     struct subscription *subscription = exchange->context;
@@ -530,14 +424,12 @@ void streambed_subscribe(struct http_exchange *exchange)
     }
     subscription->streambed = streambed;
     subscription->exchange = exchange;
-    arena_init(&subscription->kept, streambed->memory, MEMORY_REQUESTS, ARENA_MAX);
     arena_init(&subscription->arena, streambed->memory, MEMORY_REQUESTS, ARENA_MAX);
-    int rc = read_asked(exchange, subscription, &error);
+    int rc = streambed_request_read(&subscription->asked, exchange, &error);
     if (rc == 0) {
         begin(subscription, exchange->connection != NULL && count_repeat(streambed, exchange));
         return;
     }
-    arena_close(&subscription->kept);
     memory_free(streambed->memory, MEMORY_REQUESTS, subscription, sizeof *subscription);
     if (rc > 0)
         http_reply_error(exchange, rc, error.message);
