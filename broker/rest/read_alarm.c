@@ -13,11 +13,12 @@ static uint64_t now_of(const struct read_alarms *alarms)
 
 static void on_timer(uv_timer_t *timer);
 
-/* It may come too early, for an alarm that was cleared; it is then set again. */
+/* It may come too early, for an alarm that was cleared; it is then set again. Never at once: the loop would call it in
+ * the same turn. */
 static void set_timer(struct read_alarms *alarms)
 {
     uint64_t now = now_of(alarms), at = alarms->first->at;
-    uv_timer_start(&alarms->timer, on_timer, at > now ? at - now : 0, 0);
+    uv_timer_start(&alarms->timer, on_timer, at > now ? at - now : 1, 0);
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -88,6 +88,29 @@ static void check_blocks(const struct record_pass *pass)
     }
 }
 
+/* From the positions behind the first block the rest comes again, byte for byte. */
+static void check_rest(const struct record_pass *pass)
+{
+    if (pass->block_count == 0)
+        return;
+    const struct record_block *first = &pass->blocks[0];
+    struct record_pass rest = {
+        .memory = pass->memory,
+        .wish = pass->wish,
+        .ranges = pass->ranges,
+        .range_count = pass->range_count,
+        .positions = first->positions,
+        .block_bytes = pass->block_bytes,
+        .max_bytes = pass->max_bytes,
+        .max_records = pass->max_records,
+    };
+    record_pass_run(&rest);
+    size_t expected = pass->bytes.size - first->end;
+    need(rest.bytes.size >= expected);
+    need(expected == 0 || memcmp(rest.bytes.data, pass->bytes.data + first->end, expected) == 0);
+    record_pass_close(&rest);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct record_part part = {{(const uint8_t *)"t", 1}, 0};
@@ -117,8 +140,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     record_pass_run(&pass);
     check_blocks(&pass);
-    if (pass.status == 0)
+    if (pass.status == 0) {
         check_lines(&pass);
+        check_rest(&pass);
+    }
     record_pass_close(&pass);
     need(memory_total_bytes(&memory) == 0);
     return 0;
