@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -71,6 +72,10 @@ class Page:
     def records(self, who: str) -> list[dict]:
         return [one["data"] for one in self.told if (one["who"], one["what"]) == (who, "record")]
 
+    def summary(self) -> str:
+        counts = Counter(f"{one['who']} {one['what']}" for one in self.told)
+        return ", ".join(f"{count} × {what}" for what, count in counts.items())
+
     def count(self, who: str, what: str) -> int:
         return sum((one["who"], one["what"]) == (who, what) for one in self.told)
 
@@ -99,7 +104,7 @@ class Chromium:
             code = self.process.poll()
             assert code is None, f"chromium ended, exit code {code}\n{self.tail()}"
             assert time.monotonic() < deadline, (
-                f"no {what} in {seconds} s\nthe page told: {page.told[-10:] or 'nothing: chromium did not load it'}\n"
+                f"no {what} in {seconds} s\nthe page told {page.summary() or 'nothing: chromium did not load it'}\n"
                 f"{self.tail()}"
             )
             time.sleep(0.02)
