@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,7 +26,8 @@ struct client {
     pthread_t thread;
     struct memory memory;
     writer requests;
-    bool reads; /* what it is answered, until the server ends; else it never reads */
+    sem_t may_go; /* when it does not read */
+    bool reads;   /* what it is answered, until the server ends; else it never reads */
     int answers;
     bool was_ended; /* by the server, in good order */
 };
@@ -57,7 +59,7 @@ static void *run_client(void *context)
     }
     client->was_ended = got == 0;
     if (!client->reads)
-        (void)usleep(600000);
+        (void)sem_wait(&client->may_go);
     close(peer);
     return NULL;
 }
@@ -65,6 +67,7 @@ static void *run_client(void *context)
 static void client_init(struct client *client, bool reads)
 {
     *client = (struct client){.reads = reads};
+    REQUIRE(sem_init(&client->may_go, 0, 0) == 0);
     memory_init(&client->memory);
     writer_init(&client->requests, &client->memory, MEMORY_SERVER, 1 << 20);
 }
@@ -136,6 +139,7 @@ static void client_start(struct client *client)
 
 static void client_join(struct client *client)
 {
+    (void)sem_post(&client->may_go);
     pthread_join(client->thread, NULL);
     writer_close(&client->requests);
 }
@@ -211,6 +215,8 @@ static int64_t run_server(unsigned after_ms, int times)
     uint64_t start = uv_hrtime();
     CHECK_EQUAL(server_run(&f.server, &f.error), 0);
     int64_t took = (int64_t)((uv_hrtime() - start) / 1000000);
+    if (times != 0) /* it ended by itself, and no signal may come any more */
+        uv_close((uv_handle_t *)&timer, NULL);
     server_close(&f.server);
     CHECK_EQUAL(times, 0);
     end_fixture();
