@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 
+import events
 import followers
 import groups
 import rest
@@ -207,7 +208,9 @@ LINES = {
     "transactions": transactions,
     **rest.LINES,
     **followers.LINES,
+    **events.LINES,
 }
+ONLY_BY_NAME = events.LINES.keys()
 
 
 def raise_file_limit():
