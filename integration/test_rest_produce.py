@@ -351,7 +351,7 @@ def test_lines_go_into_topics_of_any_kind(rest, server, topic, config):
 
 
 def test_a_line_that_is_no_record_is_told_and_the_others_are_written(rest, server, topic):
-    body = b'{"value":"a"}\n\n{"value":\n{"value":"b","topic_name":"another"}\n{"value":"\xff"}\n'
+    body = b'{"value":"a"}\n\n{"value":\n{"value":"b","topic":"another"}\n{"value":"\xff"}\n'
     body += b'{"mark":"pulse"}\n{"value":"c"}'
     status, text = rest.post(f"/topics/{topic}/records", body)
     answer = json.loads(text)

