@@ -253,7 +253,9 @@ def test_v3_who_does_not_read_reports_is_not_listened_to(rest, server, topic):
         with pytest.raises(TimeoutError):
             while sent < len(body):
                 sent += peer.send(body[sent : sent + 65536])
-        assert sent < len(body) and server.resident_bytes() - before < 16 << 20
+        assert sent < len(body)
+        # A sanitizer keeps for a while what is freed.
+        assert server.sanitized or server.resident_bytes() - before < 16 << 20
         peer.settimeout(30)
         writer = threading.Thread(target=peer.sendall, args=(body[sent:],))
         writer.start()

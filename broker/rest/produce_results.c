@@ -44,10 +44,17 @@ static void on_writable(struct http_exchange *exchange)
     produce_stream_go_on(stream);
 }
 
+/* Nobody waits for who has gone: the reports that are left go nowhere. */
+static void on_hurry(struct http_exchange *exchange)
+{
+    if (exchange->connection == NULL)
+        on_writable(exchange);
+}
+
 /* REST Proxy separates them by the ends of lines. */
 static void send_reports(struct produce_stream *stream, const writer *reports)
 {
-    static const struct http_stream callbacks = {.writable = on_writable};
+    static const struct http_stream callbacks = {.writable = on_writable, .hurry = on_hurry};
     if (!stream->has_begun)
         (void)http_stream_begin(stream->exchange, 200, JSON_TYPE, NULL, &callbacks, stream);
     stream->has_begun = true;

@@ -158,6 +158,7 @@ static void cut(struct http_exchange *exchange, int status, const char *message)
 {
     struct produce_stream *stream = exchange->context;
     produce_stream_stop(stream, status, message);
+    stream->is_full &= exchange->connection != NULL;
     if (stream->has_identity && stream->current != NULL) {
         produce_flight_free(stream->current);
         stream->current = NULL;

@@ -233,6 +233,27 @@ static void reports_follow_the_records_as_they_come(void)
     close_all();
 }
 
+/* It sends records until it is held back, for it reads no reports; then it goes. */
+static void who_goes_without_reading_its_reports_leaves_nothing(void)
+{
+    static const char piece[] = "c\r\n{}{}{}{}{}{}\r\n";
+    open_with(NULL, 1);
+    char head[512];
+    snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: a\r\n" JSON_FIELD "Transfer-Encoding: chunked\r\n\r\n",
+             records_path());
+    CHECK_EQUAL(write(peer, head, strlen(head)), strlen(head));
+    for (int rests = 0; rests < 20;) {
+        ssize_t sent = send(peer, piece, sizeof piece - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        uv_run(&f.loop, UV_RUN_NOWAIT);
+        rests = sent < 0 && is_at_rest() ? rests + 1 : 0;
+    }
+    CHECK(end_of(0) > 0);
+    close(peer);
+    peer = http_fixture_connect(&f);
+    come_to_rest();
+    close_all();
+}
+
 /* Nobody knows where the next record begins, and whoever sends on without end is not listened to. */
 static void a_stream_without_end_ends_at_a_text_that_is_none(void)
 {
@@ -482,6 +503,7 @@ static void a_key_that_was_used_for_other_records_is_refused(void)
 
 SUITE("rest_produce", CHECK_TEST(v2_answers_per_record), CHECK_TEST(acks_1_does_not_wait_for_the_disk),
       CHECK_TEST(a_body_that_is_wrong_writes_nothing), CHECK_TEST(a_missing_topic_is_made_for_all_who_ask),
+      CHECK_TEST(who_goes_without_reading_its_reports_leaves_nothing),
       CHECK_TEST(reports_follow_the_records_as_they_come), CHECK_TEST(a_stream_without_end_ends_at_a_text_that_is_none),
       CHECK_TEST(a_summary_lists_what_was_not_written), CHECK_TEST(a_hundred_failures_are_listed_and_all_are_counted),
       CHECK_TEST(a_raw_record_has_its_fields_from_the_head),
