@@ -44,13 +44,14 @@ def test_a_static_member_comes_back_without_a_rebalance(server, topic, member_cl
     client.create_topic(server.bootstrap, topic, PARTITIONS)
     filled = fill(server, topic, 0, 100)
     group = f"group-{topic}"
-    stays = member_class(server.bootstrap, group, topic, instance="one")
+    session = 20_000  # ms; on a busy machine a client takes seconds to come back
+    stays = member_class(server.bootstrap, group, topic, instance="one", session=session)
     wait_for(owns_all(stays), what="an assignment")
-    restarted = member_class(server.bootstrap, group, topic, instance="two")
+    restarted = member_class(server.bootstrap, group, topic, instance="two", session=session)
     wait_for(shared(stays, restarted), what="a share for each")
     before, rebalances = restarted.assigned.copy(), stays.rebalances
     restarted.vanish()
-    again = member_class(server.bootstrap, group, topic, instance="two")
+    again = member_class(server.bootstrap, group, topic, instance="two", session=session)
     wait_for(lambda: again.assigned == before, what="the same partitions")
     wait_for(lambda: {*stays.values, *again.values} >= {*filled}, what="all records")
     assert stays.rebalances == rebalances
