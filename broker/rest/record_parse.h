@@ -27,7 +27,7 @@ struct parsed_record {
     enum record_data_type key_type, value_type;
     const struct record_header *headers;
     size_t header_count;
-    slice id;   /* of a batch's entry; null without one */
+    slice id; /* of a batch's entry; null without one */
 };
 
 #define RECORD_BAD_ID 422
