@@ -515,23 +515,22 @@ static void on_start_checkpoint(struct checkpoint_request *request, int status)
         metadata->server->checkpoints_stale = false;
 }
 
-static bool is_gone(void *context, slice topic, struct uuid id)
+static bool is_gone(void *context, slice topic)
 {
     const struct metadata_log *metadata = context;
     const struct deleted_name *deleted = metadata->deleted;
-    const struct topic *found = topics_find(&metadata->server->topics, topic);
-    if (found != NULL)
-        return !uuid_is_zero(id) && !uuid_equal(found->id, id);
+    if (topics_find(&metadata->server->topics, topic) != NULL)
+        return false;
     while (deleted != NULL && !slice_equal(deleted->name, topic))
         deleted = deleted->next;
     return deleted != NULL;
 }
 
-/* A power cut between a topic's deletion and that of what was committed for it; another one of the name may be there.
- */
+/* A power cut between a topic's deletion and that of what was committed for it. */
 static void forget_gone(struct metadata_log *metadata)
 {
-    group_service_forget_gone(metadata->server->groups, is_gone, metadata);
+    if (metadata->deleted != NULL)
+        group_service_forget_gone(metadata->server->groups, is_gone, metadata);
     metadata->deleted = NULL;
     arena_close(&metadata->deleted_names);
 }

@@ -250,33 +250,6 @@ bool committed_offsets_remove(struct committed_offsets *offsets, slice topic, in
     return true;
 }
 
-/* ---- topics that were deleted, and made again ---- */
-
-void committed_offsets_begin_topic(struct committed_offsets *offsets, slice topic, struct uuid id)
-{
-    struct committed_topic *found = committed_offsets_find_topic(offsets, topic);
-    if (found == NULL || uuid_is_zero(id) || uuid_is_zero(found->id) || uuid_equal(found->id, id))
-        return;
-    found->id = id;
-    for (uint32_t i = found->count; i > 0; i--) {
-        bool is_last = found->count == 1; /* with it the topic goes */
-        if (found->partitions[i - 1].has_value) {
-            forget_value(offsets, &found->partitions[i - 1]);
-            is_last = is_last && found->partitions[i - 1].awaited == 0;
-            drop_unused(offsets, found, &found->partitions[i - 1]);
-            if (is_last)
-                return;
-        }
-    }
-}
-
-void committed_offsets_note_topic(struct committed_offsets *offsets, slice topic, struct uuid id)
-{
-    struct committed_topic *found = committed_offsets_find_topic(offsets, topic);
-    if (found != NULL && !uuid_is_zero(id))
-        found->id = id;
-}
-
 /* ---- transactions ---- */
 
 void committed_offsets_add_pending(struct committed_offsets *offsets, slice topic, int32_t partition)

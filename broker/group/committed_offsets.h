@@ -7,7 +7,6 @@
 
 #include "memory.h"
 #include "slice.h"
-#include "uuid.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,7 +33,6 @@ struct committed_topic {
     uint32_t capacity;
     bool is_going;      /* it was deleted: its values wait to be removed */
     bool is_subscribed; /* for who looks at all topics at once */
-    struct uuid id;     /* as the log has it; zero: it does not say */
     slice name;         /* behind this */
 };
 
@@ -68,10 +66,6 @@ bool committed_offsets_is_pending(const struct committed_offsets *offsets, slice
 /* NULL when there is none; valid until the next change. */
 const struct committed_offset *committed_offsets_find(const struct committed_offsets *offsets, slice topic,
                                                       int32_t partition);
-/* What is put next is of the topic of that id (zero: it is not known). Values of a former topic of the name go. */
-void committed_offsets_begin_topic(struct committed_offsets *offsets, slice topic, struct uuid id);
-/* What was put last was. */
-void committed_offsets_note_topic(struct committed_offsets *offsets, slice topic, struct uuid id);
 struct committed_topic *committed_offsets_find_topic(const struct committed_offsets *offsets, slice topic);
 /* False when there was none. */
 bool committed_offsets_remove(struct committed_offsets *offsets, slice topic, int32_t partition);

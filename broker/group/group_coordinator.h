@@ -158,11 +158,9 @@ void group_coordinator_end_transaction(struct group_coordinator *coordinator, st
 /* A topic was deleted: what was committed for it goes. */
 void group_coordinator_forget_topic(struct group_coordinator *coordinator, slice topic, struct group_time now);
 
-/* The same for whatever topics are gone, after a start; their ids as the log of groups has them, zero where it does not
- * say. */
-void group_coordinator_forget_gone(struct group_coordinator *coordinator,
-                                   bool (*is_gone)(void *context, slice topic, struct uuid id), void *context,
-                                   struct group_time now);
+/* The same for whatever topics are gone, after a start. */
+void group_coordinator_forget_gone(struct group_coordinator *coordinator, bool (*is_gone)(void *context, slice topic),
+                                   void *context, struct group_time now);
 
 /* The log was deleted, and all groups with it: who waits is answered NOT_COORDINATOR, and a new log begins. Appends
  * that are under way come back all the same. */

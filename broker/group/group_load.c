@@ -16,11 +16,9 @@ static int load_offset(struct group_coordinator *coordinator, int64_t producer_i
     }
     if (group == NULL && (group = group_add(coordinator, record->group)) == NULL)
         return -ENOMEM;
-    committed_offsets_begin_topic(&group->offsets, record->topic, record->topic_id);
-    int rc = is_pending ? group_transaction_load(group, producer_id, record)
-                        : committed_offsets_put(&group->offsets, record->topic, record->partition, &record->offset);
-    committed_offsets_note_topic(&group->offsets, record->topic, record->topic_id);
-    return rc;
+    if (is_pending)
+        return group_transaction_load(group, producer_id, record);
+    return committed_offsets_put(&group->offsets, record->topic, record->partition, &record->offset);
 }
 
 static int load_members(struct group *group, const struct group_record *record)

@@ -378,16 +378,15 @@ void group_coordinator_clean(struct group_coordinator *coordinator, struct group
     group_give_answers(coordinator);
 }
 
-void group_coordinator_forget_gone(struct group_coordinator *coordinator,
-                                   bool (*is_gone)(void *context, slice topic, struct uuid id), void *context,
-                                   struct group_time now)
+void group_coordinator_forget_gone(struct group_coordinator *coordinator, bool (*is_gone)(void *context, slice topic),
+                                   void *context, struct group_time now)
 {
     struct group *group, *next;
     coordinator->time = now;
     HASH_ITER (by_id, coordinator->groups, group, next) {
         for (uint32_t i = 0; i < group->offsets.topic_count; i++) {
             struct committed_topic *topic = group->offsets.topics[i];
-            topic->is_going = topic->is_going || is_gone(context, topic->name, topic->id);
+            topic->is_going = topic->is_going || is_gone(context, topic->name);
         }
         if (has_going(group) && !group->is_deleting && !group->is_forgetting)
             begin_removal(group, WRITE_FORGETTING);

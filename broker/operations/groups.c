@@ -247,8 +247,8 @@ void group_service_forget_topic(struct group_service *service, slice topic)
     group_service_rearm(service);
 }
 
-void group_service_forget_gone(struct group_service *service,
-                               bool (*is_gone)(void *context, slice topic, struct uuid id), void *context)
+void group_service_forget_gone(struct group_service *service, bool (*is_gone)(void *context, slice topic),
+                               void *context)
 {
     group_coordinator_forget_gone(service->coordinator, is_gone, context, group_service_now(service));
     group_service_rearm(service);

@@ -37,7 +37,7 @@ void group_service_end_transaction(struct group_service *service, struct group_t
 /* A topic is gone. */
 void group_service_forget_topic(struct group_service *service, slice topic);
 /* After a start: those for which it says so are gone. */
-void group_service_forget_gone(struct group_service *service,
-                               bool (*is_gone)(void *context, slice topic, struct uuid id), void *context);
+void group_service_forget_gone(struct group_service *service, bool (*is_gone)(void *context, slice topic),
+                               void *context);
 /* Makes the topic, if it is not there: before the first client needs it. */
 void group_service_prepare(struct group_service *service);

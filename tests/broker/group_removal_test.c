@@ -1,8 +1,5 @@
-#include "batch_iterator.h"
 #include "check.h"
 #include "group_fixture.h"
-#include "kafka/codec.h"
-#include "kafka/messages.h"
 
 #include <stdio.h>
 
@@ -435,79 +432,7 @@ static void removal_survives_any_failing_allocation(void)
     }
 }
 
-/* ---- a topic that was deleted, and made again ---- */
-
-static struct offset_commit_value last_value(struct group_fixture *f, int16_t *version)
-{
-    struct batch_iterator it;
-    struct record record;
-    struct offset_commit_value value;
-    slice batch = slice_of(f->log[f->log_count - 1], f->log_sizes[f->log_count - 1]);
-    REQUIRE(batch_iterator_open(&it, batch, &f->log_memory, 1 << 20, NULL) == 0);
-    REQUIRE(batch_iterator_next(&it, &record, NULL) == 1);
-    reader r = reader_of(record.value), again = r;
-    *version = read_i16(&again);
-    REQUIRE(kafka_decode_value(&offset_commit_value_type, &r, &value, &f->arena) == 0);
-    batch_iterator_close(&it);
-    return value;
-}
-
-static void an_offset_is_written_with_its_topics_id(void)
-{
-    struct group_fixture f;
-    int16_t version;
-    group_fixture_open(&f);
-    group_fixture_commit(&f, "g", "unknown", 0, 10);
-    CHECK(uuid_is_zero(last_value(&f, &version).topic_id));
-    CHECK_EQUAL(version, 4);
-    group_fixture_set_topic(&f, "t", 9, 1);
-    group_fixture_commit(&f, "g", "t", 0, 10);
-    struct offset_commit_value value = last_value(&f, &version);
-    CHECK(version == 4 && value.offset == 10 && uuid_equal(value.topic_id, f.topics[0].id));
-    CHECK(slice_equal(value.metadata, slice_of_text("mine")) && value.leader_epoch == 2);
-    group_fixture_restart(&f);
-    CHECK(group_fixture_find(&f, "g", "t", 0) != NULL && group_fixture_find(&f, "g", "unknown", 0) != NULL);
-    group_fixture_close(&f);
-}
-
-static bool is_another(void *context, slice topic, struct uuid id)
-{
-    const struct group_fixture *f = context;
-    return slice_equal(topic, f->topics[0].name) && !uuid_is_zero(id) && !uuid_equal(id, f->topics[0].id);
-}
-
-/* As after a power cut before what was committed for the former one was removed. */
-static void what_was_committed_for_a_former_topic_of_the_name_is_not_served(void)
-{
-    for (int commits_again = 0; commits_again < 2; commits_again++) {
-        struct group_fixture f;
-        group_fixture_open(&f);
-        group_fixture_commit(&f, "g", "old", 0, 7); /* as versions before 4 have it: without an id */
-        group_fixture_set_topic(&f, "t", 1, 2);
-        group_fixture_commit(&f, "g", "t", 0, 10);
-        group_fixture_commit(&f, "g", "t", 1, 11);
-        group_fixture_delete_topic(&f, "t");
-        group_fixture_set_topic(&f, "t", 2, 2);
-        if (commits_again)
-            group_fixture_commit(&f, "g", "t", 1, 5);
-        group_fixture_restart(&f);
-        group_coordinator_forget_gone(f.coordinator, is_another, &f, f.now);
-        for (int restarted = 0; restarted < 2; restarted++) {
-            const struct committed_offset *found = group_fixture_find(&f, "g", "t", 1);
-            CHECK(group_fixture_find(&f, "g", "t", 0) == NULL);
-            CHECK(commits_again ? found != NULL && found->offset == 5 : found == NULL);
-            CHECK(group_fixture_find(&f, "g", "old", 0) != NULL);
-            group_fixture_answer(&f, KAFKA_NONE);
-            if (restarted == 0)
-                group_fixture_restart(&f);
-        }
-        group_fixture_close(&f);
-    }
-}
-
 SUITE("group_removal", CHECK_TEST(a_deleted_group_is_gone_after_a_restart_too),
-      CHECK_TEST(an_offset_is_written_with_its_topics_id),
-      CHECK_TEST(what_was_committed_for_a_former_topic_of_the_name_is_not_served),
       CHECK_TEST(a_group_is_not_deleted_while_a_commit_is_on_its_way), CHECK_TEST(single_offsets_can_be_deleted),
       CHECK_TEST(a_deleted_topic_takes_its_offsets_along),
       CHECK_TEST(a_group_that_is_being_deleted_takes_no_commits_though_a_topic_goes),
