@@ -4,7 +4,7 @@
 #include "operations/groups.h"
 #include "operations/operations.h"
 #include "rest/consumer_private.h"
-#include "rest/record_pass.h"
+#include "rest/form_pass.h"
 #include "rest/record_v2.h"
 #include "rest/rest_failure.h"
 #include "rest/v2.h"
@@ -45,10 +45,8 @@ struct consumer_fetch {
     struct record_part *parts; /* one for each part of the read, as the two below */
     int64_t *positions;
     struct record_range *ranges;
-    struct record_wish wish;
     struct record_v2 form;
-    struct record_pass pass;
-    struct job job;
+    struct form_pass made;
 };
 
 static void step(struct consumer_fetch *fetch);
@@ -130,7 +128,7 @@ static bool is_heard(const struct consumer_fetch *fetch)
 
 static void take_positions(struct consumer_fetch *fetch, const int64_t *positions)
 {
-    for (int32_t i = 0; i < fetch->wish.part_count; i++) {
+    for (int32_t i = 0; i < fetch->read.part_count; i++) {
         struct consumer_partition *partition =
             consumer_partitions_find(&fetch->instance->partitions, fetch->parts[i].topic, fetch->parts[i].partition);
         if (partition != NULL)
@@ -141,7 +139,7 @@ static void take_positions(struct consumer_fetch *fetch, const int64_t *position
 static void fail_pass(struct consumer_fetch *fetch)
 {
     char words[TOPIC_NAME_MAX + 200];
-    const struct record_pass *pass = &fetch->pass;
+    const struct record_pass *pass = &fetch->made.pass;
     int32_t part = fetch->form.is_spoilt ? pass->turn : pass->failed_part;
     int64_t offset = pass->at != NULL ? pass->at[part] : fetch->positions[part];
     snprintf(words, sizeof words,
@@ -149,7 +147,7 @@ static void fail_pass(struct consumer_fetch *fetch)
              "record to continue consumption.",
              SLICE_PRINT(fetch->parts[part].topic), fetch->parts[part].partition, (long long)offset);
     int status = pass->status;
-    record_pass_close(&fetch->pass);
+    record_pass_close(&fetch->made.pass);
     release_read(fetch);
     if (status == -ENOMEM)
         end_refused(fetch, REST_NO_MEMORY, "out of memory");
@@ -158,11 +156,11 @@ static void fail_pass(struct consumer_fetch *fetch)
 }
 
 /* With a failure what came before it is good. */
-static void on_made(struct job *job)
+static void on_made(struct form_pass *made)
 {
-    struct consumer_fetch *fetch = CONTAINER_OF(job, struct consumer_fetch, job);
-    struct record_pass *pass = &fetch->pass;
-    const struct record_block *last = pass->block_count > 0 ? &pass->blocks[pass->block_count - 1] : NULL;
+    struct consumer_fetch *fetch = CONTAINER_OF(made, struct consumer_fetch, made);
+    struct record_pass *pass = &made->pass;
+    const struct record_block *last = form_pass_block(made);
     bool is_void = fetch->is_interrupted || fetch->is_ended;
     if (!is_void && (last == NULL || last->records == 0) && (pass->status != 0 || fetch->form.is_spoilt)) {
         fail_pass(fetch);
@@ -185,12 +183,6 @@ static void on_made(struct job *job)
     struct fetch_answer answer = end(fetch);
     http_reply_written(answer.exchange, 200, answer.type, &body);
     writer_close(&body);
-}
-
-static void make(struct job *job)
-{
-    struct consumer_fetch *fetch = CONTAINER_OF(job, struct consumer_fetch, job);
-    record_pass_run(&fetch->pass);
 }
 
 /* ---- reading ---- */
@@ -217,49 +209,24 @@ static bool reset_lost(struct consumer_fetch *fetch)
     return true;
 }
 
-static int32_t list_ranges(struct consumer_fetch *fetch)
+/* False: nothing was found. */
+static bool begin_pass(struct consumer_fetch *fetch)
 {
-    int32_t count = 0;
-    for (int32_t i = 0; i < fetch->read.part_count; i++) {
-        const struct log_read *read = fetch->read.parts[i].read;
-        if (read != NULL && read->bytes > 0)
-            fetch->ranges[count++] = (struct record_range){.part = i,
-                                                           .file = read->file,
-                                                           .position = read->position,
-                                                           .bytes = read->bytes,
-                                                           .aborted = read->aborted,
-                                                           .aborted_count = read->aborted_count};
-    }
-    return count;
-}
-
-static void begin_pass(struct consumer_fetch *fetch, int32_t ranges)
-{
-    struct server *server = fetch->instance->server;
     fetch->form = (struct record_v2){.is_json = fetch->instance->settings.format == CONSUMER_JSON,
                                      .most = (size_t)fetch->max_bytes};
-    fetch->wish = (struct record_wish){.output = RECORD_ITEMS,
-                                       .filter = RECORD_FILTER_NONE,
-                                       .parts = fetch->parts,
-                                       .part_count = fetch->read.part_count,
-                                       .form = record_v2_write,
-                                       .form_context = &fetch->form};
-    fetch->pass = (struct record_pass){.memory = server->memory,
-                                       .wish = &fetch->wish,
-                                       .ranges = fetch->ranges,
-                                       .range_count = ranges,
-                                       .positions = fetch->positions,
-                                       .block_bytes = SIZE_MAX,
-                                       .max_bytes = SIZE_MAX,
-                                       .max_records = INT32_MAX};
+    fetch->made = (struct form_pass){.server = fetch->instance->server,
+                                     .read = &fetch->read,
+                                     .parts = fetch->parts,
+                                     .positions = fetch->positions,
+                                     .ranges = fetch->ranges,
+                                     .form = record_v2_write,
+                                     .form_context = &fetch->form,
+                                     .done = on_made};
+    if (!form_pass_prepare(&fetch->made))
+        return false;
     fetch->state = FETCH_MAKING;
-    fetch->job = (struct job){.execute = make, .done = on_made};
-    if (!record_pass_is_light(&fetch->pass)) {
-        jobs_submit(&server->jobs, &fetch->job, JOB_RECORDS);
-        return;
-    }
-    record_pass_run(&fetch->pass);
-    on_made(&fetch->job);
+    form_pass_run(&fetch->made);
+    return true;
 }
 
 static void on_read(struct read_request *read)
@@ -273,11 +240,8 @@ static void on_read(struct read_request *read)
     }
     if (!reset_lost(fetch))
         return;
-    int32_t ranges = list_ranges(fetch);
-    if (ranges > 0) {
-        begin_pass(fetch, ranges);
+    if (begin_pass(fetch))
         return;
-    }
     bool is_lost = false;
     for (int32_t i = 0; i < read->part_count; i++)
         is_lost |= read->parts[i].error == KAFKA_OFFSET_OUT_OF_RANGE;

@@ -229,14 +229,7 @@ static void on_read_done(struct read_request *request)
             return;
         }
         if (part->error == KAFKA_NONE && part->read != NULL)
-            work->ranges[ranges++] = (struct record_range){
-                .part = work->part_of[i],
-                .file = part->read->file,
-                .position = part->read->position,
-                .bytes = part->read->bytes,
-                .aborted = part->read->aborted,
-                .aborted_count = part->read->aborted_count,
-            };
+            work->ranges[ranges++] = record_range_of(work->part_of[i], part->read);
     }
     if (ranges != 0 && !request->is_cancelled) {
         run_pass(work, ranges);

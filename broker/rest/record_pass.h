@@ -73,6 +73,17 @@ struct record_range {
     uint32_t aborted_count;
 };
 
+/* What was found of a part. */
+static inline struct record_range record_range_of(int32_t part, const struct log_read *read)
+{
+    return (struct record_range){.part = part,
+                                 .file = read->file,
+                                 .position = read->position,
+                                 .bytes = read->bytes,
+                                 .aborted = read->aborted,
+                                 .aborted_count = read->aborted_count};
+}
+
 struct record_block {
     size_t end;           /* in the pass's bytes; it begins where the one before ends */
     int32_t records;      /* in it */

@@ -5,7 +5,7 @@
 #include "container.h"
 #include "json.h"
 #include "operations/operations.h"
-#include "rest/record_pass.h"
+#include "rest/form_pass.h"
 #include "rest/record_streambed.h"
 #include "rest/rest_failure.h"
 #include "rest/streambed.h"
@@ -27,10 +27,8 @@ struct search {
     struct read_request read;
     struct read_part read_part;
     struct record_range range;
-    struct record_wish wish;
     struct record_streambed form;
-    struct record_pass pass;
-    struct job job;
+    struct form_pass made;
 };
 
 static void step(struct search *search);
@@ -68,11 +66,6 @@ static void end_search(struct search *search, int64_t last)
         refuse_empty(exchange);
 }
 
-static struct search *search_of(struct job *job)
-{
-    return CONTAINER_OF(job, struct search, job);
-}
-
 /* On to the window before, when this one has nothing. */
 static void go_on(struct search *search)
 {
@@ -91,62 +84,43 @@ static void go_on(struct search *search)
     step(search);
 }
 
-static void on_passed(struct job *job)
+static void on_passed(struct form_pass *made)
 {
-    struct search *search = search_of(job);
-    const struct record_pass *passed = &search->pass;
-    const struct record_block *block = passed->block_count > 0 ? &passed->blocks[passed->block_count - 1] : NULL;
+    struct search *search = CONTAINER_OF(made, struct search, made);
+    const struct record_block *block = form_pass_block(made);
     if (search->form.last_offset >= 0)
         search->last = search->form.last_offset;
     search->at = block != NULL && block->positions[0] > search->at ? block->positions[0] : search->window_end;
-    record_pass_close(&search->pass);
+    record_pass_close(&made->pass);
     read_release(&search->read);
     arena_reset(&search->arena);
     go_on(search);
 }
 
-static void pass(struct job *job)
+/* False: nothing was found. */
+static bool begin_pass(struct search *search)
 {
-    record_pass_run(&search_of(job)->pass);
-}
-
-static void begin_pass(struct search *search, const struct log_read *read)
-{
-    struct server *server = search->exchange->server;
     search->part = (struct record_part){search->topic, search->read_part.partition->index};
-    search->range = (struct record_range){.part = 0,
-                                          .file = read->file,
-                                          .position = read->position,
-                                          .bytes = read->bytes,
-                                          .aborted = read->aborted,
-                                          .aborted_count = read->aborted_count};
     search->form = (struct record_streambed){.is_last_only = true, .last_offset = -1};
-    search->wish = (struct record_wish){.output = RECORD_ITEMS,
-                                        .filter = RECORD_FILTER_NONE,
-                                        .parts = &search->part,
-                                        .part_count = 1,
-                                        .form = record_streambed_write,
-                                        .form_context = &search->form};
-    search->pass = (struct record_pass){.memory = server->memory,
-                                        .wish = &search->wish,
-                                        .ranges = &search->range,
-                                        .range_count = 1,
-                                        .positions = &search->at,
-                                        .block_bytes = SIZE_MAX,
-                                        .max_bytes = SIZE_MAX,
-                                        .max_records = INT32_MAX};
-    search->job = (struct job){.execute = pass, .done = on_passed};
-    jobs_submit(&server->jobs, &search->job, JOB_RECORDS);
+    search->made = (struct form_pass){.server = search->exchange->server,
+                                      .read = &search->read,
+                                      .parts = &search->part,
+                                      .positions = &search->at,
+                                      .ranges = &search->range,
+                                      .form = record_streambed_write,
+                                      .form_context = &search->form,
+                                      .done = on_passed};
+    if (!form_pass_prepare(&search->made))
+        return false;
+    form_pass_submit(&search->made);
+    return true;
 }
 
 static void on_read(struct read_request *read)
 {
     struct search *search = read->context;
-    const struct log_read *found = search->read_part.read;
-    if (found != NULL && found->bytes > 0) {
-        begin_pass(search, found);
+    if (begin_pass(search))
         return;
-    }
     read_release(read);
     arena_reset(&search->arena);
     search->at = search->window_end;

@@ -13,7 +13,7 @@
 #include "container.h"
 #include "logger.h"
 #include "operations/operations.h"
-#include "rest/record_pass.h"
+#include "rest/form_pass.h"
 #include "rest/record_streambed.h"
 #include "rest/rest.h"
 #include "rest/streambed.h"
@@ -76,10 +76,8 @@ struct subscription {
     struct record_part *parts;
     int64_t *positions;
     struct record_range *ranges;
-    struct record_wish wish;
     struct record_streambed form;
-    struct record_pass pass;
-    struct job job;
+    struct form_pass made;
 };
 
 static void step(struct subscription *subscription);
@@ -113,9 +111,9 @@ static void release_read(struct subscription *subscription)
 
 static void send_page(struct subscription *subscription)
 {
-    writer page = subscription->pass.bytes;
-    subscription->pass.bytes = (writer){.memory = page.memory};
-    record_pass_close(&subscription->pass);
+    writer page = subscription->made.pass.bytes;
+    subscription->made.pass.bytes = (writer){.memory = page.memory};
+    record_pass_close(&subscription->made.pass);
     release_read(subscription);
     bool has_begun = subscription->has_begun;
     struct http_exchange *exchange = close_subscription(subscription);
@@ -128,11 +126,11 @@ static void send_page(struct subscription *subscription)
 
 static void note_positions(struct subscription *subscription, const int64_t *positions);
 
-static void on_made(struct job *job)
+static void on_made(struct form_pass *made)
 {
-    struct subscription *subscription = CONTAINER_OF(job, struct subscription, job);
-    struct record_pass *pass = &subscription->pass;
-    const struct record_block *last = pass->block_count > 0 ? &pass->blocks[pass->block_count - 1] : NULL;
+    struct subscription *subscription = CONTAINER_OF(made, struct subscription, made);
+    struct record_pass *pass = &made->pass;
+    const struct record_block *last = form_pass_block(made);
     subscription->streambed->left_out += subscription->form.left_out;
     subscription->state = SUBSCRIPTION_WAITING;
     if (last != NULL && last->records > 0 && !subscription->is_ended && writer_ok(&pass->bytes)) {
@@ -151,37 +149,23 @@ static void on_made(struct job *job)
         step(subscription);
 }
 
-static void make(struct job *job)
+/* False: nothing was found. */
+static bool begin_pass(struct subscription *subscription)
 {
-    record_pass_run(&CONTAINER_OF(job, struct subscription, job)->pass);
-}
-
-static void begin_pass(struct subscription *subscription, int32_t ranges)
-{
-    struct server *server = subscription->streambed->server;
     subscription->form = (struct record_streambed){.most = PAGE_BYTES - PAGE_END - HEAD_BYTES, .last_offset = -1};
-    subscription->wish = (struct record_wish){.output = RECORD_ITEMS,
-                                              .filter = RECORD_FILTER_NONE,
-                                              .parts = subscription->parts,
-                                              .part_count = subscription->read.part_count,
-                                              .form = record_streambed_write,
-                                              .form_context = &subscription->form};
-    subscription->pass = (struct record_pass){.memory = server->memory,
-                                              .wish = &subscription->wish,
-                                              .ranges = subscription->ranges,
-                                              .range_count = ranges,
-                                              .positions = subscription->positions,
-                                              .block_bytes = SIZE_MAX,
-                                              .max_bytes = SIZE_MAX,
-                                              .max_records = INT32_MAX};
+    subscription->made = (struct form_pass){.server = subscription->streambed->server,
+                                            .read = &subscription->read,
+                                            .parts = subscription->parts,
+                                            .positions = subscription->positions,
+                                            .ranges = subscription->ranges,
+                                            .form = record_streambed_write,
+                                            .form_context = &subscription->form,
+                                            .done = on_made};
+    if (!form_pass_prepare(&subscription->made))
+        return false;
     subscription->state = SUBSCRIPTION_MAKING;
-    subscription->job = (struct job){.execute = make, .done = on_made};
-    if (!record_pass_is_light(&subscription->pass)) {
-        jobs_submit(&server->jobs, &subscription->job, JOB_RECORDS);
-        return;
-    }
-    record_pass_run(&subscription->pass);
-    on_made(&subscription->job);
+    form_pass_run(&subscription->made);
+    return true;
 }
 
 /* ---- reading ---- */
@@ -192,22 +176,6 @@ static void note_positions(struct subscription *subscription, const int64_t *pos
     for (int32_t i = 0; i < subscription->read.part_count; i++)
         streambed_request_put(&subscription->asked, subscription->parts[i].topic, subscription->parts[i].partition,
                               positions[i] - 1);
-}
-
-static int32_t list_ranges(struct subscription *subscription)
-{
-    int32_t count = 0;
-    for (int32_t i = 0; i < subscription->read.part_count; i++) {
-        const struct log_read *read = subscription->read.parts[i].read;
-        if (read != NULL && read->bytes > 0)
-            subscription->ranges[count++] = (struct record_range){.part = i,
-                                                                  .file = read->file,
-                                                                  .position = read->position,
-                                                                  .bytes = read->bytes,
-                                                                  .aborted = read->aborted,
-                                                                  .aborted_count = read->aborted_count};
-    }
-    return count;
 }
 
 /* Offsets of another log, or of records that are gone: from the start. */
@@ -228,11 +196,8 @@ static void on_read(struct read_request *read)
 {
     struct subscription *subscription = read->context;
     subscription->state = SUBSCRIPTION_WAITING;
-    int32_t ranges = subscription->is_ended ? 0 : list_ranges(subscription);
-    if (ranges > 0) {
-        begin_pass(subscription, ranges);
+    if (!subscription->is_ended && begin_pass(subscription))
         return;
-    }
     bool was_lost = reset_lost(subscription);
     release_read(subscription);
     if (was_lost || subscription->is_ended || subscription->is_changed || !subscription->has_begun)
