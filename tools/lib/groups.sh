@@ -10,7 +10,7 @@ integration-sanitize:kcat curl wrk chromium default-jdk-headless maven rustc-web
 oracle:default-jdk-headless maven ca-certificates:every message against the classes of kafka-clients (tests/oracle/run)
 sanitize:libsnappy-dev:all suites with gcc, ASan and UBSan
 unit:libsnappy-dev:all suites with gcc, release build
-tidy:clang-14 clang-tidy-14:clang-tidy over all sources
+tidy:clang-14 clang-tidy-14:clang-tidy over all sources; with --long its analyzer over the tests too
 clang:clang-14 libsnappy-dev:all suites with clang, release build
 s390x:gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static:protocol and storage suites on 64-bit big endian, emulated
 armhf:gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static:protocol and storage suites on 32 bit, emulated
@@ -75,7 +75,9 @@ for path in sys.argv[1:]:
 
 group_tidy() {
     build_preset clang
-    "$root/tools/lib/tidy.py" "$root/build/clang" "$cache/tidy"
+    local long=()
+    [ "$TEST_LENGTH" != long ] || long=(--long)
+    "$root/tools/lib/tidy.py" ${long[@]+"${long[@]}"} "$root/build/clang" "$cache/tidy"
 }
 
 group_include() {
