@@ -87,7 +87,7 @@ group_include() {
 
 group_fuzz() {
     build_preset fuzz
-    local seconds=15 target name
+    local seconds=8 target name
     [ "$TEST_LENGTH" = long ] && seconds=300
     for target in "$root"/build/fuzz/bin/fuzz_*; do
         [ -x "$target" ] || continue
