@@ -1,5 +1,7 @@
 """The lines of reading by HTTP."""
 import json
+import os
+import pathlib
 import subprocess
 
 from rest import with_http
@@ -35,6 +37,29 @@ def stored(programs, rounds):
     yield alone(f"NDJSON follow of 1 M stored records of {VALUE} B, one connection", values, "k/s", 1000, True)
 
 
+class ahead:
+    """The server and what measures it run before all others (with root's rights; without, as all others do): followers
+    stand for other machines, and which of three programs gets one of two cores is not the server's doing."""
+
+    def __init__(self, server):
+        self.server = server
+
+    @staticmethod
+    def schedule(tasks, policy, priority):
+        try:
+            for task in tasks:
+                os.sched_setscheduler(int(task), policy, os.sched_param(priority))
+        except PermissionError:
+            pass
+
+    def __enter__(self):
+        tasks = [task.name for task in pathlib.Path(f"/proc/{self.server.process.pid}/task").iterdir()]
+        self.schedule([*tasks, 0], os.SCHED_RR, 1)
+
+    def __exit__(self, *_):
+        self.schedule([0], os.SCHED_OTHER, 0)
+
+
 def fan_out(programs, rounds):
     latencies, memory = [], []
     for _ in range(rounds):
@@ -44,8 +69,9 @@ def fan_out(programs, rounds):
             programs.wait_for_quiet()
             with holding(programs, rest_port):
                 memory.append((server.resident_mib() - before) * 1024 / FOLLOWERS)
-            found = follow(programs, "fan-out", rest_port, "--port", server.port, "--followers", FOLLOWERS, "--records",
-                           EVENTS, "--pause-ms", 20)
+            with ahead(server):
+                found = follow(programs, "fan-out", rest_port, "--port", server.port, "--followers", FOLLOWERS,
+                               "--records", EVENTS, "--pause-ms", 20)
         latencies.append(found["p99_us"] / 1e3)
     yield alone(f"SSE, {FOLLOWERS} followers: one record in until the last has it, p99", latencies, "ms", 15, False)
     yield alone("  resident memory per follower", memory, "KiB", 8, False)
@@ -74,8 +100,9 @@ def produce_beside(programs, rounds):
         with server:
             programs.wait_for_quiet()
             programs.load("paced", *PACED, "--port", server.port)
-            alone_us = programs.load("paced", *PACED, "--port", server.port)["p99_us"]
-            with holding(programs, rest_port):
+            with ahead(server):
+                alone_us = programs.load("paced", *PACED, "--port", server.port)["p99_us"]
+            with holding(programs, rest_port), ahead(server):
                 beside_us = programs.load("paced", *PACED, "--port", server.port)["p99_us"]
         pairs.append((beside_us, alone_us))
     yield against(f"produce, acks=1, 50/s, while {FOLLOWERS} followers stream it, beside none: p99", pairs, "µs", 2, False)
