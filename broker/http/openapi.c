@@ -59,6 +59,11 @@ static int status_of(const struct http_route *route)
     return route->status != 0 ? route->status : 200;
 }
 
+static bool succeeds_with(const struct http_route *route, int status)
+{
+    return status_of(route) == status || (route->other_status != 0 && route->other_status == status);
+}
+
 static const char *body_types(const struct http_route *route)
 {
     if (route->body_limit == 0 && route->begin == NULL)
@@ -79,7 +84,7 @@ struct content {
 
 static bool belongs(const struct http_route *route, const struct content *content)
 {
-    return content->types(route) != NULL && (!content->is_answer || status_of(route) == content->status);
+    return content->types(route) != NULL && (!content->is_answer || succeeds_with(route, content->status));
 }
 
 /* An earlier route of the operation has told the type. */
@@ -189,13 +194,21 @@ static void write_success(const struct operation *operation, int status, struct 
     json_end_object(json);
 }
 
-static bool status_is_told(const struct operation *operation, const struct http_route *route)
+static bool status_is_told(const struct operation *operation, const struct http_route *route, int status)
 {
     size_t api = 0, index = 0;
     for (const struct http_route *other; (other = next_route(operation, &api, &index)) != route;)
-        if (status_of(other) == status_of(route))
+        if (succeeds_with(other, status))
             return true;
     return false;
+}
+
+static void write_statuses(const struct operation *operation, const struct http_route *route, struct json *json)
+{
+    const int statuses[] = {status_of(route), route->other_status};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
+        if (statuses[i] != 0 && !status_is_told(operation, route, statuses[i]))
+            write_success(operation, statuses[i], json);
 }
 
 static void write_responses(const struct operation *operation, struct json *json)
@@ -204,8 +217,7 @@ static void write_responses(const struct operation *operation, struct json *json
     json_key(json, "responses");
     json_begin_object(json);
     for (const struct http_route *route; (route = next_route(operation, &api, &index)) != NULL;)
-        if (!status_is_told(operation, route))
-            write_success(operation, status_of(route), json);
+        write_statuses(operation, route, json);
     json_key(json, "default");
     json_begin_object(json);
     write_text_member(json, "$ref", "#/components/responses/Error");

@@ -9,6 +9,7 @@
 struct http_route {
     enum http_method method; /* GET answers HEAD too */
     int status;              /* of success, as in /openapi.json; 0: 200 */
+    int other_status;        /* of success too, with the same answer: of a dry run; 0: none */
     const char *pattern;     /* "/topics/{topic}/partitions/{partition}"; a name stands for one segment, not empty */
     size_t body_limit;       /* bytes; 0: there is no body */
     void (*handle)(struct http_exchange *exchange);

@@ -79,7 +79,7 @@ static const struct http_route first_routes[] = {
     {ROUTE(GET, "/needed", handle_any), .type = "text/plain", HTTP_PARAMETERS(needed)},
 };
 static const struct http_route second_routes[] = {
-    {ROUTE(GET, "/things/{name}", handle_any), .type = "a/any", .status = 203,
+    {ROUTE(GET, "/things/{name}", handle_any), .type = "a/any", .status = 203, .other_status = 202,
      .answer_schema = "{\"type\":\"string\"}"},
     {ROUTE(GET, "/loose", handle_any), .type = "text/plain", HTTP_PARAMETERS(needed)},
 };
@@ -246,6 +246,7 @@ static void the_tables_are_told_as_openapi(void)
     CHECK(has("paths./things/{name}.post.responses.200.content", "{\"a/b\":{},\"a/c\":{},\"a/d\":{}}"));
     CHECK(has("paths./things/{name}.get.responses.200.content", "{\"a/binary\":{}}"));
     CHECK(has("paths./things/{name}.get.responses.203.content", "{\"a/any\":{\"schema\":{\"type\":\"string\"}}}"));
+    CHECK(has("paths./things/{name}.get.responses.202.content", "{\"a/any\":{\"schema\":{\"type\":\"string\"}}}"));
     CHECK(has("paths./raw.post.requestBody.content", "{\"application/json\":{},\"*/*\":{}}"));
     CHECK(has("paths./raw.get", ""));
     CHECK(has("components.responses.Error.content.a/error.schema.required", "[\"error_code\",\"message\"]"));
