@@ -389,11 +389,11 @@ def test_the_idle_go_and_the_many_are_refused(servers, topic):
     proxy = Proxy(servers.start(settings))
     idle, read = proxy.consumer("g"), proxy.consumer("g")
     assert proxy.ask("POST", "/consumers/g").error == (429, 42901)
-    deadline = time.monotonic() + 10
-    while idle.ask("GET", "/subscription").status == 200 and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while idle.ask("GET", "/subscription").status == 200:
+        assert time.monotonic() < deadline
         read.ask("GET", "/records?timeout=1800")
         time.sleep(1.6)
-    assert time.monotonic() < deadline
 
 
 def test_a_stop_commits_and_leaves_and_does_not_wait_for_readers(servers, topic):
