@@ -196,7 +196,7 @@ MEMBERS = [
 ]
 
 
-def wait_for(condition, seconds: float = 20.0, what: str = "it") -> None:
+def wait_for(condition, seconds: float = 60.0, what: str = "it") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come in {seconds} s"
