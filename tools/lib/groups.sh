@@ -4,23 +4,25 @@
 # group_list. It counts its tests by printing lines `N passed, N failed`: its result is their sum. `root` is the
 # repository's folder, `cache` the folder for what is made once, TEST_LENGTH is quick, full or long.
 
-# name: packages beside those of the build: what it is. The longest first; what measures time last, for it runs alone.
+# name: packages beside those of the build: what it is. First what waits long, towards the end what uses all processors
+# by itself; what measures time last, for it runs alone.
 group_list='
 integration-sanitize:kcat curl wrk chromium default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against a server built with ASan and UBSan
+integration:kcat curl wrk chromium default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against the release build (integration/run), but for what measures time
 oracle:default-jdk-headless maven ca-certificates:every message against the classes of kafka-clients (tests/oracle/run)
+fuzz:clang-14 libclang-rt-14-dev:every fuzz target for a few seconds, from its seeds
+clang:clang-14 libsnappy-dev:all suites with clang, release build
 sanitize:libsnappy-dev:all suites with gcc, ASan and UBSan
 unit:libsnappy-dev:all suites with gcc, release build
-tidy:clang-14 clang-tidy-14:clang-tidy over all sources; with --long its analyzer over the tests too
-clang:clang-14 libsnappy-dev:all suites with clang, release build
 s390x:gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static:protocol and storage suites on 64-bit big endian, emulated
 armhf:gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static:protocol and storage suites on 32 bit, emulated
-fuzz:clang-14 libclang-rt-14-dev:every fuzz target for a few seconds, from its seeds
 thread:libsnappy-dev:all suites with gcc and TSan (only with --long, or by name)
-format:clang-format-14 shellcheck:clang-format on C, shellcheck on shell, syntax of Python
-include::an include that points up does not compile
 size:binutils:text and data by room against tools/size.budget
 quickstart:kcat:tools/quickstart on an empty folder, twice, and its end
-integration:kcat curl wrk chromium default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against the release build (integration/run)
+format:clang-format-14 shellcheck:clang-format on C, shellcheck on shell, syntax of Python
+include::an include that points up does not compile
+tidy:clang-14 clang-tidy-14:clang-tidy over all sources; with --long its analyzer over the tests too
+integration-timed:kcat curl wrk chromium default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against the release build, what measures time; runs alone
 '
 
 # Files of the repository: what is under it, but for builds, data and what tools leave behind.
@@ -125,7 +127,12 @@ run_integration() { # preset option…
 
 group_integration() {
     build_preset release -DWITH_WERROR=ON
-    run_integration release
+    run_integration release --untimed
+}
+
+group_integration-timed() {
+    build_preset release -DWITH_WERROR=ON
+    run_integration release --timed
 }
 
 group_integration-sanitize() {
