@@ -14,6 +14,22 @@ from servers import ApacheKafka, Furrowd, Server
 
 topic_numbers = itertools.count()
 
+# The files that take longest, whatever their number of tests, are given out first: a process that began one of them
+# last would keep the others waiting.
+LONGEST = [
+    "test_compaction",
+    "test_consumer_protocol",
+    "test_group_members",
+    "test_power",
+    "test_rest_v2",
+    "test_clients",
+    "test_folder_tools",
+    "test_disks",
+    "test_streambed",
+    "test_furrowd",
+    "test_rest_produce",
+]
+
 
 def pytest_addoption(parser):
     parser.addoption("--server", choices=["furrowd", "kafka"], default=os.environ.get("FURROW_TEST_SERVER", "furrowd"))
@@ -32,6 +48,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     if config.getoption("server") == "kafka":
         other = [item for item in items if item.get_closest_marker("furrow_only")]
         config.hook.pytest_deselected(items=other)
