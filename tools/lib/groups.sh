@@ -23,6 +23,7 @@ format:clang-format-14 shellcheck:clang-format on C, shellcheck on shell, syntax
 include::an include that points up does not compile
 tidy:clang-14 clang-tidy-14:clang-tidy over all sources; with --long its analyzer over the tests too
 integration-timed:kcat curl wrk chromium default-jdk-headless maven rustc-web cargo-web libssl-dev pkg-config python3-venv ca-certificates:real clients against the release build, what measures time; runs alone
+events:rustc-web cargo-web libssl-dev pkg-config g++ ca-certificates:100,000 events through HTTP beside xs (only with --long, or by name)
 '
 
 # Files of the repository: what is under it, but for builds, data and what tools leave behind.
@@ -133,6 +134,11 @@ group_integration() {
 group_integration-timed() {
     build_preset release -DWITH_WERROR=ON
     run_integration release --timed
+}
+
+group_events() {
+    build_preset release -DWITH_WERROR=ON -DWITH_BENCH=ON
+    check 'ten times as fast as xs' "$root/tests/bench/run" --rounds 3 beside-xs
 }
 
 group_integration-sanitize() {
