@@ -1,5 +1,7 @@
 """Every client as a member of a consumer group: it joins, shares, crashes, leaves and goes on, and no record is lost."""
 
+import time
+
 import pytest
 
 from groups import PARTITIONS, Writing, by_number, client, committed, fill, has_all, in_all_partitions, owns_all, shared
@@ -37,6 +39,13 @@ def test_no_record_is_lost_while_members_come_and_go(server, topic, member_class
     assert by_number(again.leave()) == last
 
 
+def has_settled(member):
+    """A cooperative client joins once more behind what it has given up."""
+    rebalances = member.rebalances
+    time.sleep(1)
+    return member.rebalances == rebalances
+
+
 @pytest.mark.parametrize(
     "member_class", [found for found in MEMBERS if found.instances], ids=lambda found: found.name
 )
@@ -49,6 +58,7 @@ def test_a_static_member_comes_back_without_a_rebalance(server, topic, member_cl
     wait_for(owns_all(stays), what="an assignment")
     restarted = member_class(server.bootstrap, group, topic, instance="two", session=session)
     wait_for(shared(stays, restarted), what="a share for each")
+    wait_for(lambda: has_settled(stays), what="the end of rebalancing")
     before, rebalances = restarted.assigned.copy(), stays.rebalances
     restarted.vanish()
     again = member_class(server.bootstrap, group, topic, instance="two", session=session)

@@ -385,15 +385,16 @@ def test_names_are_quoted_in_the_base_uri(proxy, one, topic):
 
 
 def test_the_idle_go_and_the_many_are_refused(servers, topic):
-    settings = {**SETTINGS, "consumer.instance.timeout.ms": "1500", "furrow.rest.consumers.max": "2"}
+    settings = {**SETTINGS, "consumer.instance.timeout.ms": "4000", "furrow.rest.consumers.max": "2"}
     proxy = Proxy(servers.start(settings))
-    idle, read = proxy.consumer("g"), proxy.consumer("g")
+    idle, asked = proxy.consumer("g"), proxy.consumer("g")
     assert proxy.ask("POST", "/consumers/g").error == (429, 42901)
-    deadline = time.monotonic() + 60
-    while idle.ask("GET", "/subscription").status == 200:
-        assert time.monotonic() < deadline
-        read.ask("GET", "/records?timeout=1800")
-        time.sleep(1.6)
+    until = time.monotonic() + 6
+    while time.monotonic() < until:
+        assert asked.ask("GET", "/subscription").status == 200
+        time.sleep(0.2)
+    assert idle.ask("GET", "/subscription").error == (404, 40403)
+    proxy.consumer("g")
 
 
 def test_a_stop_commits_and_leaves_and_does_not_wait_for_readers(servers, topic):
