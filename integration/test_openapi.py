@@ -23,7 +23,7 @@ def test_all_operations_answer_as_they_are_described(server, tmp_path):
     limits = ["--max-time=300"] if LONG else ["--seed=1"]
     done = subprocess.run(
         [Path(sys.executable).with_name("schemathesis"), "--config-file", HERE / "schemathesis.toml", "run"]
-        + [f"http://127.0.0.1:{rest_port(server)}/openapi.json", "--request-timeout=60", "--continue-on-failure"]
+        + [f"http://127.0.0.1:{rest_port(server)}/openapi.json", "--request-timeout=180", "--continue-on-failure"]
         + ["--no-color", "--warnings=off", *limits],
         capture_output=True,
         text=True,

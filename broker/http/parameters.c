@@ -329,6 +329,26 @@ static void write_integer(const struct http_parameter *parameter, struct json *j
     json_int(json, most);
 }
 
+/* As it may be written: a flag may stand alone too. */
+static void write_flag(struct json *json)
+{
+    static const char *const others[] = {"", "0", "1"};
+    json_key(json, "anyOf");
+    json_begin_array(json);
+    json_begin_object(json);
+    write_type("boolean", json);
+    json_end_object(json);
+    json_begin_object(json);
+    write_type("string", json);
+    json_key(json, "enum");
+    json_begin_array(json);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        json_text(json, others[i]);
+    json_end_array(json);
+    json_end_object(json);
+    json_end_array(json);
+}
+
 static void write_schema(const struct http_parameter *parameter, struct json *json)
 {
     json_key(json, "schema");
@@ -338,7 +358,7 @@ static void write_schema(const struct http_parameter *parameter, struct json *js
         write_integer(parameter, json);
         break;
     case HTTP_FLAG:
-        write_type("boolean", json);
+        write_flag(json);
         break;
     case HTTP_CHOICE:
         write_type("string", json);

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#define MANY 200
+#define MANY 400
 
 static uv_loop_t loop;
 static struct read_alarms alarms;
