@@ -155,11 +155,12 @@ TABLE(of_acl_deletion, ACL_PARAMETERS(true));
         .method = HTTP_METHOD_DELETE, .pattern = (path), .handle = (handler), .type = RESOURCE_TYPE,                   \
         .summary = (text), .status = 204, HTTP_PARAMETERS(table)                                                       \
     }
+#define SENT(verb, path, handler, table, schema, code, text)                                                           \
+    .method = (verb), .pattern = (path), .body_limit = V3_BODY_MAX, .handle = (handler), .type = RESOURCE_TYPE,        \
+    .summary = (text), .consumes = RESOURCE_TYPE, .body_schema = (schema), .status = (code), HTTP_PARAMETERS(table)
 #define SEND(verb, path, handler, table, schema, code, text)                                                           \
     {                                                                                                                  \
-        .method = (verb), .pattern = (path), .body_limit = V3_BODY_MAX, .handle = (handler), .type = RESOURCE_TYPE,    \
-        .summary = (text), .consumes = RESOURCE_TYPE, .body_schema = (schema), .status = (code),                       \
-        HTTP_PARAMETERS(table)                                                                                         \
+        SENT(verb, path, handler, table, schema, code, text)                                                           \
     }
 #define POST(path, handler, table, schema, code, text) SEND(HTTP_METHOD_POST, path, handler, table, schema, code, text)
 #define PUT(path, handler, table, schema, text)        SEND(HTTP_METHOD_PUT, path, handler, table, schema, 204, text)
@@ -213,18 +214,9 @@ static const struct http_route routes[] = {
         "How far it lies behind in one"),
 
     GET(C "/topics", v3_list_topics, of_cluster, LIST("KafkaTopic"), "Topics"),
-    {.method = HTTP_METHOD_POST,
-     .pattern = C "/topics",
-     .body_limit = V3_BODY_MAX,
-     .handle = v3_create_topic,
-     .type = RESOURCE_TYPE,
-     .summary = "Creates a topic",
-     .consumes = RESOURCE_TYPE,
-     .body_schema = CREATE_BODY,
-     .status = 201,
+    {SENT(HTTP_METHOD_POST, C "/topics", v3_create_topic, of_cluster, CREATE_BODY, 201, "Creates a topic"),
      .other_status = 200, /* validate_only */
-     .answer_schema = ONE("KafkaTopic"),
-     HTTP_PARAMETERS(of_cluster)},
+     .answer_schema = ONE("KafkaTopic")},
     GET(C "/topics/-/configs", v3_list_all_topic_configs, of_cluster, LIST("KafkaTopicConfig"),
         "Settings of all topics"),
     GET(C "/topics/-/partitions/-/reassignment", v3_list_reassignments, of_cluster, LIST("KafkaReassignment"),
